@@ -1,0 +1,87 @@
+// Who may do what: one row an operation, one column a role. `authorize` is the only reader; handles, routes, database rights,
+// tests and the docs page come from this table or are checked against it.
+import type { TaskEvent } from './lifecycle.ts';
+import type { Principal } from './principal.ts';
+
+/**
+ * How far a permission reaches.
+ * `no` never · `own` rows of the bound client · `any` rows of every client · `meta` every client, without payload and result ·
+ * `named` inside a client that the call names, with a reason · `grant` inside declared ∩ granted · `lease` with a current lease ·
+ * `self` the principal's own row.
+ */
+export type Reach = 'no' | 'own' | 'any' | 'meta' | 'named' | 'grant' | 'lease' | 'self';
+
+export const COLUMNS = ['client', 'worker', 'client_admin', 'platform_admin', 'auditor', 'system'] as const;
+export type Column = (typeof COLUMNS)[number];
+
+export interface AccessRule {
+  readonly object: 'task' | 'log' | 'worker' | 'grant' | 'key' | 'client' | 'category' | 'audit' | 'queue';
+  readonly reach: Readonly<Record<Column, Reach>>;
+  /** What a foreign object answers: the same as an absent one. */
+  readonly foreign: 'not_found' | 'empty' | 'lease_lost' | 'n/a';
+  /** Whether it is a security event when it is done, or only when it is refused. */
+  readonly audit: 'always' | 'denied' | 'none';
+  readonly event?: TaskEvent;
+}
+
+type Reaches = readonly [client: Reach, worker: Reach, clientAdmin: Reach, platformAdmin: Reach, auditor: Reach, system: Reach];
+function row(object: AccessRule['object'], reaches: Reaches, foreign: AccessRule['foreign'], audit: AccessRule['audit'], event?: TaskEvent): AccessRule {
+  const reach = Object.fromEntries(COLUMNS.map((column, i) => [column, reaches[i]])) as Record<Column, Reach>;
+  return event === undefined ? { object, reach, foreign, audit } : { object, reach, foreign, audit, event };
+}
+
+export const ACCESS = {
+  //                             client   worker   cl.admin platform auditor system
+  'task.enqueue': row('task', ['own', 'no', 'own', 'named', 'no', 'any'], 'n/a', 'denied', 'enqueue'),
+  'task.get': row('task', ['own', 'no', 'own', 'meta', 'no', 'no'], 'not_found', 'denied'),
+  'task.payload': row('task', ['own', 'lease', 'own', 'no', 'no', 'no'], 'not_found', 'denied'),
+  'task.list': row('task', ['own', 'no', 'own', 'meta', 'no', 'no'], 'empty', 'denied'),
+  'task.stats': row('task', ['own', 'no', 'own', 'any', 'any', 'any'], 'empty', 'none'),
+  'task.wait': row('task', ['own', 'no', 'own', 'no', 'no', 'no'], 'not_found', 'denied'),
+  'task.cancel': row('task', ['own', 'no', 'own', 'any', 'no', 'any'], 'not_found', 'denied', 'cancel'),
+  'task.requeue': row('task', ['own', 'no', 'own', 'any', 'no', 'no'], 'not_found', 'denied', 'requeue'),
+  'task.reprioritise': row('task', ['own', 'no', 'own', 'named', 'no', 'no'], 'not_found', 'denied', 'reprioritise'),
+  'task.amend': row('task', ['own', 'no', 'own', 'no', 'no', 'no'], 'not_found', 'denied', 'amend'),
+  'task.purge': row('task', ['no', 'no', 'own', 'any', 'no', 'any'], 'not_found', 'always', 'purge'),
+  'task.logs': row('log', ['own', 'no', 'own', 'meta', 'meta', 'no'], 'not_found', 'denied'),
+  'inbox.list': row('task', ['no', 'grant', 'no', 'no', 'no', 'no'], 'empty', 'denied'),
+  'lease.claim': row('task', ['no', 'grant', 'no', 'no', 'no', 'no'], 'empty', 'denied', 'claim'),
+  'lease.heartbeat': row('task', ['no', 'lease', 'no', 'no', 'no', 'no'], 'lease_lost', 'denied', 'heartbeat'),
+  'lease.complete': row('task', ['no', 'lease', 'no', 'no', 'no', 'no'], 'lease_lost', 'denied', 'complete'),
+  'lease.fail': row('task', ['no', 'lease', 'no', 'no', 'no', 'no'], 'lease_lost', 'denied', 'fail'),
+  'lease.release': row('task', ['no', 'lease', 'no', 'no', 'no', 'no'], 'lease_lost', 'denied', 'release'),
+  'lease.progress': row('task', ['no', 'lease', 'no', 'no', 'no', 'no'], 'lease_lost', 'denied'),
+  'lease.log': row('log', ['no', 'lease', 'no', 'no', 'no', 'no'], 'lease_lost', 'denied'),
+  'worker.register': row('worker', ['no', 'self', 'no', 'no', 'no', 'no'], 'n/a', 'always'),
+  'worker.heartbeat': row('worker', ['no', 'self', 'no', 'no', 'no', 'no'], 'n/a', 'denied'),
+  'worker.deregister': row('worker', ['no', 'self', 'no', 'no', 'no', 'no'], 'n/a', 'always'),
+  'worker.list': row('worker', ['no', 'self', 'own', 'any', 'any', 'no'], 'empty', 'none'),
+  'worker.remove': row('worker', ['no', 'no', 'no', 'any', 'no', 'any'], 'not_found', 'always'),
+  'grant.create': row('grant', ['no', 'no', 'own', 'any', 'no', 'no'], 'not_found', 'always'),
+  'grant.list': row('grant', ['no', 'self', 'own', 'any', 'any', 'no'], 'empty', 'none'),
+  'grant.delete': row('grant', ['no', 'no', 'own', 'any', 'no', 'no'], 'not_found', 'always'),
+  'key.create': row('key', ['no', 'no', 'own', 'any', 'no', 'no'], 'n/a', 'always'),
+  'key.list': row('key', ['no', 'no', 'own', 'any', 'any', 'no'], 'empty', 'none'),
+  'key.revoke': row('key', ['no', 'no', 'own', 'any', 'no', 'no'], 'not_found', 'always'),
+  'client.create': row('client', ['no', 'no', 'no', 'any', 'no', 'no'], 'n/a', 'always'),
+  'client.list': row('client', ['no', 'no', 'no', 'any', 'any', 'no'], 'empty', 'none'),
+  'client.suspend': row('client', ['no', 'no', 'no', 'any', 'no', 'no'], 'not_found', 'always'),
+  'client.weight': row('client', ['no', 'no', 'no', 'any', 'no', 'no'], 'not_found', 'always'),
+  'category.set': row('category', ['no', 'no', 'no', 'any', 'no', 'no'], 'n/a', 'always'),
+  'category.list': row('category', ['any', 'any', 'any', 'any', 'any', 'no'], 'empty', 'none'),
+  'category.delete': row('category', ['no', 'no', 'no', 'any', 'no', 'no'], 'not_found', 'always'),
+  'audit.events': row('audit', ['no', 'no', 'own', 'any', 'any', 'no'], 'empty', 'none'),
+  'metrics.read': row('queue', ['no', 'no', 'own', 'any', 'any', 'any'], 'empty', 'none'),
+  'janitor.tick': row('queue', ['no', 'no', 'no', 'any', 'no', 'any'], 'n/a', 'none'),
+} as const satisfies Record<string, AccessRule>;
+
+export type Operation = keyof typeof ACCESS;
+export const OPERATION_NAMES = Object.keys(ACCESS) as readonly Operation[];
+
+export function columnOf(principal: Principal): Column {
+  if (principal.role !== 'admin') return principal.role;
+  return principal.clientId === undefined ? 'platform_admin' : 'client_admin';
+}
+
+/** How far the principal's permission reaches for this operation; `no` is a refusal. */
+export const reachOf = (principal: Principal, operation: Operation): Reach => ACCESS[operation].reach[columnOf(principal)];

@@ -1,0 +1,276 @@
+// What each role holds: the methods of its role and nothing else, with its client or worker bound inside. The HTTP client
+// implements the same interfaces. No method takes a client to trust; a foreign object answers like an absent one.
+import type { ErrorCode } from '../domain/errors.ts';
+import type { TaskState } from '../domain/lifecycle.ts';
+import type { StrategyName } from '../domain/strategy.ts';
+import type {
+  ClaimedTask, EnqueueOptions, GrantSpec, HeartbeatResult, Json, LeaseRef, LogEntry, Settlement, SettleResult, Task, WorkerCapabilities, TickReport, WorkerInfo, WorkerStatus,
+} from '../domain/task.ts';
+
+export interface EnqueueResult {
+  readonly taskId: string;
+  readonly status: TaskState;
+  readonly createdAtUtc: number;
+  /** True when the idempotency key named an earlier task: this is that one. */
+  readonly deduplicated: boolean;
+}
+
+/** A task that the caller enqueued; `result` waits for its end. */
+export interface TaskHandle<Output = Json> extends EnqueueResult {
+  /** The result. Throws `timeout`, `aborted`, or `invalid_transition` when the task ended otherwise than completed. */
+  result(options?: WaitOptions): Promise<Output>;
+}
+
+export interface WaitOptions {
+  /** Default 30,000 ms. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface EnqueueItem extends EnqueueOptions {
+  readonly type: string;
+  readonly payload?: unknown;
+}
+export type EnqueueItemResult = ({ readonly ok: true } & EnqueueResult) | { readonly ok: false; readonly code: ErrorCode; readonly message: string; readonly details?: Readonly<Record<string, unknown>> };
+
+export interface ListFilter {
+  readonly status?: TaskState;
+  /** A category, or a pattern `A.B.*`. */
+  readonly type?: string;
+  /** 1–1000, default 100. */
+  readonly limit?: number;
+  /** As an earlier page answered it. */
+  readonly cursor?: string;
+}
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly nextCursor: string | null;
+}
+
+export interface QueueStats {
+  readonly total: number;
+  readonly byStatus: Readonly<Record<TaskState, number>>;
+  readonly byType: readonly { readonly type: string; readonly status: TaskState; readonly count: number }[];
+  /** Seconds since the oldest task that is due was enqueued; null when none waits. */
+  readonly oldestQueuedAgeSeconds: number | null;
+  /** Over the last 24 h, of what ended: completed / total and dead_letter / total; 0 when nothing ended. */
+  readonly successRate: number;
+  readonly failureRate: number;
+  /** Completed in the last hour, and per minute. */
+  readonly throughput: { readonly lastHour: number; readonly perMinute: number };
+  /** Over the last 24 h: share of ended tasks that took more than one attempt, and their mean number of attempts. */
+  readonly retries: { readonly rate: number; readonly averageAttempts: number; readonly deadLetters: number };
+  /** Run time of completed tasks of the last 24 h, ms, linear interpolation. */
+  readonly runMs: { readonly p50: number; readonly p95: number; readonly p99: number; readonly count: number };
+  readonly workers: { readonly total: number; readonly active: number; readonly stale: number };
+}
+
+export interface AmendInput {
+  readonly payload?: unknown;
+  readonly maxAttempts?: number;
+  readonly maxRunMs?: number;
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** What reads of tasks there are, for a client and for admins. */
+export interface TaskReads {
+  get(taskId: string): Promise<Task>;
+  list(filter?: ListFilter): Promise<Page<Task>>;
+  logs(taskId: string, page?: { readonly limit?: number; readonly cursor?: string }): Promise<Page<LogEntry>>;
+  stats(): Promise<QueueStats>;
+}
+export interface TaskMoves {
+  cancel(taskId: string, reason?: string): Promise<Task>;
+  requeue(taskId: string): Promise<Task>;
+}
+
+export interface ClientHandle extends TaskReads, TaskMoves {
+  readonly clientId: string;
+  enqueue<Output = Json>(type: string | TaskDefinition<never, Output>, payload?: unknown, options?: EnqueueOptions & { readonly signal?: AbortSignal; readonly tx?: unknown }): Promise<TaskHandle<Output>>;
+  /** One transaction for all; `atomic: true` stores none unless all are good (then it throws the first refusal). */
+  enqueueMany(items: readonly EnqueueItem[], options?: { readonly atomic?: boolean }): Promise<readonly EnqueueItemResult[]>;
+  reprioritise(taskId: string, priority: number): Promise<Task>;
+  amend(taskId: string, change: AmendInput): Promise<Task>;
+  /** Waits until the task is in a final state. */
+  wait(taskId: string, options?: WaitOptions): Promise<Task>;
+}
+
+export interface ClaimOptions {
+  /** 1–500, default 1. */
+  readonly max?: number;
+  /** Wait for a task up to this long; default 0. */
+  readonly waitMs?: number;
+  readonly strategy?: StrategyName;
+  readonly fairness?: 'weighted' | 'none';
+  /** Narrows this call: categories or patterns. */
+  readonly types?: readonly string[];
+  /** 1,000–3,600,000; default 30,000. */
+  readonly leaseMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface RegisterInput {
+  readonly capabilities?: WorkerCapabilities;
+  readonly strategy?: StrategyName;
+  readonly fairness?: 'weighted' | 'none';
+  /** Pattern → version of its handler. */
+  readonly versions?: Readonly<Record<string, string>>;
+}
+
+export interface InboxItem {
+  readonly taskId: string;
+  readonly clientId: string;
+  readonly type: string;
+  readonly priority: number;
+  readonly attempts: number;
+  readonly runAfterUtc: number;
+  readonly compatibility: string;
+}
+
+export interface WorkerHandle {
+  readonly workerId: string;
+  register(input?: RegisterInput): Promise<WorkerInfo>;
+  /** A sign of life; changes the worker's status. */
+  beat(status: WorkerStatus): Promise<void>;
+  deregister(): Promise<void>;
+  inbox(limit?: number): Promise<readonly InboxItem[]>;
+  claim(options?: ClaimOptions): Promise<readonly ClaimedTask[]>;
+  heartbeat(leases: readonly LeaseRef[], leaseMs?: number): Promise<HeartbeatResult>;
+  /** A batch of ends, one answer each, in order. Resolves after the commit. */
+  settle(items: readonly Settlement[]): Promise<readonly SettleResult[]>;
+  /** One end; throws `lease_lost`. */
+  complete(lease: LeaseRef, result?: unknown, timing?: { readonly startedAfterMs?: number; readonly runMs?: number }): Promise<void>;
+  fail(lease: LeaseRef, error: unknown, options?: { readonly retry?: boolean; readonly retryInMs?: number }): Promise<TaskState>;
+  release(lease: LeaseRef, options?: { readonly delayMs?: number }): Promise<void>;
+  progress(lease: LeaseRef, value: Json): Promise<void>;
+  log(lease: LeaseRef, message: string, details?: Json): Promise<void>;
+  /** Enqueues for the client and under the submitter of the leased task. */
+  enqueueChild(lease: LeaseRef, type: string, payload?: unknown, options?: EnqueueOptions): Promise<EnqueueResult>;
+  /** Resolves when something may have become claimable, or after `timeoutMs`: a hint, polling is the truth. */
+  wake(timeoutMs: number, signal?: AbortSignal): Promise<void>;
+}
+
+export interface ClientInfo {
+  readonly clientId: string;
+  readonly status: 'active' | 'suspended';
+  /** Share of the claims under contention; default 1. */
+  readonly weight: number;
+  readonly createdAtUtc: number;
+}
+export interface GrantInfo extends GrantSpec {
+  readonly grantId: string;
+  readonly workerId: string;
+  readonly createdAtUtc: number;
+}
+export interface KeyInfo {
+  readonly keyId: string;
+  readonly role: 'client' | 'worker' | 'admin' | 'auditor';
+  readonly clientId: string | null;
+  readonly workerId: string | null;
+  readonly name: string | null;
+  readonly createdAtUtc: number;
+  readonly revokedAtUtc: number | null;
+}
+export interface NewKey {
+  readonly role: KeyInfo['role'];
+  readonly clientId?: string;
+  /** For a worker key: the worker's id. */
+  readonly name?: string;
+  readonly grants?: readonly GrantSpec[];
+}
+export interface CategoryInfo {
+  readonly pattern: string;
+  readonly priority: number | null;
+  readonly maxAttempts: number | null;
+  readonly maxRunMs: number | null;
+  readonly backoff: { readonly initialMs: number; readonly maxMs: number; readonly multiplier: number; readonly jitter: number } | null;
+  readonly schema: Json;
+}
+export interface SecurityEvent {
+  readonly eventId: number;
+  readonly atUtc: number;
+  readonly actor: string;
+  readonly action: string;
+  readonly clientId: string | null;
+  readonly object: string | null;
+  readonly outcome: 'done' | 'denied';
+  readonly details: Readonly<Record<string, Json>>;
+}
+
+export interface AdminHandle extends TaskReads, TaskMoves {
+  /** What a client can do, in its name, audited as this admin. */
+  inside(clientId: string, reason: string): ClientHandle;
+  /** `enqueue` and `reprioritise` need `inside`. */
+  purge(taskId: string): Promise<void>;
+  readonly clients: {
+    create(clientId: string, options?: { readonly weight?: number }): Promise<ClientInfo>;
+    list(): Promise<readonly ClientInfo[]>;
+    suspend(clientId: string): Promise<ClientInfo>;
+    resume(clientId: string): Promise<ClientInfo>;
+    weight(clientId: string, weight: number): Promise<ClientInfo>;
+  };
+  readonly workers: {
+    list(): Promise<readonly WorkerInfo[]>;
+    /** Drops the worker; its leases expire by themselves. */
+    remove(workerId: string): Promise<void>;
+    /** Removes workers without a sign of life for `staleMs` (default 300,000) that hold nothing. */
+    prune(staleMs?: number): Promise<number>;
+  };
+  readonly grants: {
+    create(workerId: string, grant: GrantSpec): Promise<GrantInfo>;
+    list(workerId?: string): Promise<readonly GrantInfo[]>;
+    delete(grantId: string): Promise<void>;
+  };
+  readonly keys: {
+    /** `key` is shown once and stored only as a digest. */
+    create(key: NewKey): Promise<KeyInfo & { readonly key: string }>;
+    list(): Promise<readonly KeyInfo[]>;
+    revoke(keyId: string): Promise<void>;
+  };
+  readonly categories: {
+    set(category: { readonly pattern: string } & Partial<CategoryInfo>): Promise<CategoryInfo>;
+    list(): Promise<readonly CategoryInfo[]>;
+    delete(pattern: string): Promise<void>;
+    mode(mode?: 'open' | 'hierarchical' | 'registered'): Promise<'open' | 'hierarchical' | 'registered'>;
+  };
+  securityEvents(page?: { readonly limit?: number; readonly cursor?: string }): Promise<Page<SecurityEvent>>;
+}
+
+export interface SystemHandle {
+  /** One bounded step of everything that is due. Any process may run it; none is needed for safety. */
+  tick(): Promise<TickReport>;
+  stats(): Promise<QueueStats>;
+}
+
+/** A typed task: `defineTask('Mail.Send', { input: schema })` with any Standard Schema. */
+export interface TaskDefinition<Input = unknown, Output = Json> {
+  readonly type: string;
+  readonly input?: StandardSchema<Input>;
+  readonly defaults?: EnqueueOptions;
+  readonly version?: string;
+  readonly output?: (value: Output) => void;
+}
+/** The part of the Standard Schema interface (v1) that is used here. */
+export interface StandardSchema<T> {
+  readonly '~standard': {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => StandardResult<T> | Promise<StandardResult<T>>;
+  };
+}
+export type StandardResult<T> = { readonly value: T; readonly issues?: undefined } | { readonly issues: readonly { readonly message: string; readonly path?: readonly unknown[] }[] };
+
+export interface Queue extends AsyncDisposable {
+  readonly url: string;
+  /** The program's own client handle: registers the client on first use. Default id: `default`. */
+  client(clientId?: string): ClientHandle;
+  /** A worker of this process, granted `grants` (default: everything of every client). */
+  worker(workerId: string, grants?: readonly GrantSpec[]): WorkerHandle;
+  /** The embedding program as the platform's operator. */
+  admin(): AdminHandle;
+  system(): SystemHandle;
+  /** Whoever an authenticator found. */
+  authenticate(key: string): Promise<ClientHandle | WorkerHandle | AdminHandle>;
+  readonly capabilities: { readonly renewal: 'thread' | 'loop'; readonly file: string | null };
+  close(): Promise<void>;
+}

@@ -1,0 +1,102 @@
+// What each class of statement may read and write on the SQLite connection, as data. `wall.ts` enforces it with the
+// authorizer; the attack suite and the mutants run against it. A class that is not in here can do nothing.
+
+/** `owner` opens and migrates; `engine` moves tasks and `registry` keeps the book of workers, grants, clients and keys, both bound by rows; the others read. */
+export type StatementClass = 'none' | 'owner' | 'engine' | 'registry' | 'client' | 'worker' | 'admin' | 'platform' | 'auditor';
+
+/** Tables whose rows belong to one client: each gets a walled view and row triggers. `lease` tables also belong to a worker. */
+export const CLIENT_TABLES = {
+  tasks: 'client', ready: 'client', delayed: 'client', leases: 'lease', blocked: 'client', finished: 'client', lanes: 'client', task_attempts: 'client',
+  task_events: 'client', task_messages: 'client', task_progress: 'client', task_metadata: 'client', capability_lanes: 'client', clients: 'client',
+  worker_grants: 'client', api_keys: 'client', security_events: 'client',
+} as const;
+
+/** Tables without a client: the registry's own. */
+export const SHARED_TABLES = ['capability_sets', 'workers', 'categories', 'meta'] as const;
+
+export interface WriteRight {
+  readonly insert?: true;
+  readonly delete?: true;
+  /** The columns that may be updated. */
+  readonly update?: readonly string[];
+  /** Key columns that a WHERE of an UPDATE or DELETE may name on the table itself. */
+  readonly keys?: readonly string[];
+}
+
+const MOVES: Readonly<Record<string, WriteRight>> = {
+  tasks: {
+    insert: true, keys: ['task_no'],
+    update: ['generation', 'priority', 'effective_priority', 'max_attempts', 'max_run_ms', 'payload', 'format', 'metadata', 'amended_at_utc', 'purged_at_utc', 'idempotency_key'],
+  },
+  ready: { insert: true, delete: true, keys: ['client_id', 'priority', 'task_no'] },
+  delayed: { insert: true, delete: true, keys: ['task_no'] },
+  leases: { insert: true, delete: true, update: ['lease_until_utc'], keys: ['task_no'] },
+  blocked: { insert: true, delete: true, keys: ['task_no'] },
+  finished: { insert: true, delete: true, update: ['result'], keys: ['task_no'] },
+  lanes: { insert: true, delete: true, keys: ['lane_id'] },
+  capability_lanes: { insert: true, delete: true, keys: ['set_id', 'client_id', 'lane_id'] },
+  task_attempts: { insert: true, delete: true, keys: ['task_no', 'claims'] },
+  task_messages: { insert: true, delete: true, keys: ['task_no', 'message_id'] },
+  task_progress: { insert: true, delete: true, keys: ['task_no'] },
+  task_metadata: { insert: true, delete: true, keys: ['task_no'] },
+  clients: { update: ['draw_floor'], keys: ['client_id'] },
+  task_events: { insert: true },
+  security_events: { insert: true },
+};
+
+const REGISTRY: Readonly<Record<string, WriteRight>> = {
+  clients: { insert: true, update: ['status', 'weight'], keys: ['client_id'] },
+  capability_sets: { insert: true, delete: true, keys: ['set_id'] },
+  capability_lanes: { insert: true, delete: true, keys: ['set_id', 'client_id', 'lane_id'] },
+  workers: { insert: true, delete: true, update: ['set_id', 'capabilities', 'strategy', 'fairness', 'status', 'versions', 'heartbeat_utc'], keys: ['worker_id'] },
+  worker_grants: { insert: true, delete: true, keys: ['grant_id', 'worker_id', 'of_program'] },
+  api_keys: { insert: true, update: ['revoked_at_utc'], keys: ['key_id'] },
+  categories: { insert: true, delete: true, keys: ['pattern'] },
+  meta: { insert: true, update: ['value'], keys: ['key'] },
+  security_events: { insert: true },
+};
+
+export const WRITES: Readonly<Partial<Record<StatementClass, Readonly<Record<string, WriteRight>>>>> = { engine: MOVES, registry: REGISTRY };
+
+/** What a class reads: `except` are the columns it does not. Names are those of the walled tables and of the shown views. */
+export type ReadRight = true | { readonly except: readonly string[] } | { readonly only: readonly string[] };
+
+const SECRETS = { except: ['payload', 'result', 'progress', 'idempotency_key', 'metadata'] } as const;
+const NUMBERS = ['v_queue_status_summary', 'v_queue_type_summary', 'v_task_performance'] as const;
+const numbers = Object.fromEntries(NUMBERS.map((view) => [view, true as const]));
+
+export const READS: Readonly<Partial<Record<StatementClass, Readonly<Record<string, ReadRight>>>>> = {
+  engine: {
+    tasks: { except: ['payload'] }, ready: true, delayed: true, leases: true, blocked: true, finished: true, lanes: true, task_attempts: { except: ['error_stack'] },
+    capability_lanes: true, clients: true, capability_sets: true, workers: true, categories: true, meta: true, task_messages: { only: ['task_no', 'message_id', 'at_utc'] },
+    task_events: { only: ['log_id', 'task_no'] },
+  },
+  registry: {
+    clients: true, lanes: true, capability_sets: true, capability_lanes: true, workers: true, worker_grants: true, categories: true, meta: true, leases: { only: ['task_no', 'worker_id', 'client_id'] },
+    api_keys: true, ready: { only: ['lane_id'] }, delayed: { only: ['lane_id'] }, tasks: { only: ['lane_id'] },
+  },
+  client: {
+    task_queue: true, task_logs: true, task_messages: true, task_progress: true, task_attempts: { except: ['lease_id'] }, clients: true, v_recent_failures: true, ...numbers,
+    tasks: { except: ['request_digest'] }, ready: true, delayed: true, leases: { except: ['lease_id'] }, blocked: true, finished: { except: ['lease_id'] }, lanes: true, categories: true,
+    workers: { only: ['status', 'heartbeat_utc', 'worker_id'] },
+  },
+  worker: { worker_inbox: true, held: true, self: true, own_grants: true, categories: { only: ['pattern', 'max_run_ms'] } },
+  admin: {
+    task_queue: true, task_logs: true, task_messages: true, task_progress: true, task_attempts: { except: ['lease_id'] }, clients: true, v_recent_failures: true, ...numbers,
+    tasks: { except: ['request_digest'] }, ready: true, delayed: true, leases: { except: ['lease_id'] }, blocked: true, finished: { except: ['lease_id'] }, lanes: true,
+    worker_grants: true, api_keys: { except: ['digest'] }, security_events: true, categories: true, visible_workers: true, workers: { only: ['status', 'heartbeat_utc', 'worker_id'] },
+  },
+  platform: {
+    task_queue: SECRETS, task_logs: true, clients: true, v_recent_failures: { except: ['error_message'] }, ...numbers, v_worker_status: true,
+    tasks: { except: ['payload', 'request_digest', 'idempotency_key', 'metadata'] }, ready: true, delayed: true, leases: { except: ['lease_id'] }, blocked: true,
+    finished: { except: ['lease_id', 'result'] }, lanes: true, worker_grants: true, api_keys: { except: ['digest'] }, security_events: true, categories: true, visible_workers: true,
+    workers: true, meta: true, task_attempts: { only: ['task_no', 'claims', 'attempt', 'outcome', 'ended_at_utc', 'error_kind'] }, capability_sets: true,
+  },
+  auditor: { task_logs: true, security_events: true, clients: true, worker_grants: true, api_keys: { except: ['digest'] }, ...numbers, workers: true, visible_workers: true, categories: true },
+};
+
+/** Functions that statements of a class other than `owner` may call. Everything else (load_extension, randomblob, writefile …) is refused. */
+export const FUNCTIONS = new Set([
+  'abs', 'avg', 'coalesce', 'count', 'ifnull', 'iif', 'json', 'json_each', 'json_extract', 'json_object', 'json_array', 'json_group_array', 'json_group_object', 'json_quote',
+  'julianday', 'length', 'like', 'ln', 'lower', 'max', 'min', 'now_ms', 'nullif', 'percentile_cont', 'raise', 'random', 'round', 'row_number', 'substr', 'sum', 'total', 'typeof', '->', '->>', 'lead', 'lag',
+]);

@@ -1,0 +1,106 @@
+// Named statements on one walled connection: prepared once a class, and run with the rights of the class that their file
+// names. SQLite prepares again by itself after a schema change, so the class is set around every run, not only the first.
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import { QueueError } from '../../domain/errors.ts';
+import type { NamedStatement } from '../sql-files.ts';
+import { compileParams } from '../sql-files.ts';
+import type { StatementClass } from './rights.ts';
+import type { Wall } from './wall.ts';
+
+export type Params = Readonly<Record<string, SQLInputValue>>;
+export type Row = readonly SQLInputValue[];
+
+interface Prepared {
+  readonly statement: StatementSync;
+  readonly params: readonly string[];
+  readonly cls: StatementClass;
+}
+
+export class Statements {
+  readonly #db: DatabaseSync;
+  readonly #wall: Wall;
+  readonly #named: ReadonlyMap<string, NamedStatement>;
+  readonly #prepared = new Map<string, Prepared>();
+
+  constructor(db: DatabaseSync, wall: Wall, named: ReadonlyMap<string, NamedStatement>) {
+    this.#db = db;
+    this.#wall = wall;
+    this.#named = named;
+  }
+
+  /** Runs a statement that answers no rows; the number of changed rows. */
+  run(name: string, params: Params = {}): number {
+    const prepared = this.#find(name);
+    return Number(this.#as(prepared, () => prepared.statement.run(...values(prepared, params))).changes);
+  }
+
+  /** Runs one INSERT; the new rowid. */
+  insert(name: string, params: Row): number {
+    const prepared = this.#find(name);
+    return Number(this.#as(prepared, () => prepared.statement.run(...params)).lastInsertRowid);
+  }
+
+  rows(name: string, params: Params = {}): Row[] {
+    const prepared = this.#find(name);
+    return this.#as(prepared, () => prepared.statement.all(...values(prepared, params))) as unknown as Row[];
+  }
+
+  row(name: string, params: Params = {}): Row | undefined {
+    const prepared = this.#find(name);
+    return this.#as(prepared, () => prepared.statement.get(...values(prepared, params))) as unknown as Row | undefined;
+  }
+
+  /** A statement composed from constants (the filters of a list), with the rights of a class. */
+  composed(cls: StatementClass, sql: string, params: Params): Row[] {
+    const key = `${cls}\n${sql}`;
+    let prepared = this.#prepared.get(key);
+    if (prepared === undefined) {
+      const compiled = compileParams(sql);
+      prepared = this.#prepare(key, cls, compiled.sql, compiled.params);
+    }
+    const found = prepared;
+    return this.#as(found, () => found.statement.all(...values(found, params))) as unknown as Row[];
+  }
+
+  #find(name: string): Prepared {
+    const known = this.#prepared.get(name);
+    if (known !== undefined) return known;
+    const named = this.#named.get(name);
+    if (named === undefined) throw new Error(`no statement is named ${name}`);
+    return this.#prepare(name, named.cls as StatementClass, named.sql, named.params);
+  }
+
+  #prepare(key: string, cls: StatementClass, sql: string, params: readonly string[]): Prepared {
+    // The authorizer does not see EXPLAIN, and a plan tells of tables that the class may not read.
+    if (/^\s*explain\b/i.test(sql.replace(/\/\*.*?\*\/|--[^\n]*/gs, ''))) throw new QueueError('forbidden', 'EXPLAIN is not for class statements');
+    const before = this.#wall.current;
+    this.#wall.current = cls;
+    try {
+      const statement = this.#db.prepare(this.#wall.name(sql));
+      statement.setReturnArrays(true);
+      const prepared = { statement, params, cls };
+      this.#prepared.set(key, prepared);
+      return prepared;
+    } finally {
+      this.#wall.current = before;
+    }
+  }
+
+  #as<T>(prepared: Prepared, action: () => T): T {
+    const before = this.#wall.current;
+    this.#wall.current = prepared.cls;
+    try {
+      return action();
+    } finally {
+      this.#wall.current = before;
+    }
+  }
+}
+
+function values(prepared: Prepared, params: Params): SQLInputValue[] {
+  return prepared.params.map((name) => {
+    const value = params[name];
+    if (value === undefined) throw new Error(`the statement wants :${name}`);
+    return value;
+  });
+}

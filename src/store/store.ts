@@ -1,0 +1,187 @@
+// The persistence port: what an engine must do, as named operations. Every call carries a scope (who acts, for which clients);
+// there is no unscoped call. An engine answers with data; typed refusals are values for items of a batch and errors otherwise.
+import type { BackoffPolicy } from '../domain/retry.ts';
+import type { Refusal, Result } from '../domain/errors.ts';
+import type { TaskState } from '../domain/lifecycle.ts';
+import type { Role } from '../domain/principal.ts';
+import type { Strategy } from '../domain/strategy.ts';
+import type { ClaimedTask, GrantSpec, HeartbeatResult, LeaseRef, LogEntry, NewTask, SettleResult, Settlement, Task, TaskFailure, TickReport, WorkerCapabilities, WorkerInfo, WorkerStatus } from '../domain/task.ts';
+
+/** Who acts, for which clients: bound into the database before each statement. */
+export interface StoreScope {
+  readonly role: Role;
+  /** How the audit names the actor. */
+  readonly actor: string;
+  /** `*` is every client; for a worker it follows from its grants. */
+  readonly clients: '*' | readonly string[];
+  readonly workerId?: string;
+}
+
+export interface EnqueueOutcome {
+  readonly taskId: string;
+  readonly status: TaskState;
+  readonly createdAtUtc: number;
+  readonly deduplicated: boolean;
+}
+
+export interface ClaimRequest {
+  readonly max: number;
+  readonly leaseMs: number;
+  /** Absent: the worker's own, as registered. */
+  readonly strategy?: string;
+  readonly fairness?: 'weighted' | 'none';
+  readonly types?: readonly string[];
+}
+
+export interface TaskFilter {
+  readonly status?: TaskState;
+  readonly type?: string;
+  readonly limit: number;
+  readonly cursor?: string;
+}
+export interface StorePage<T> {
+  readonly items: readonly T[];
+  readonly nextCursor: string | null;
+}
+
+export interface TaskChange {
+  readonly payload?: { readonly text: string; readonly format: string | null };
+  readonly maxAttempts?: number;
+  readonly maxRunMs?: number;
+  readonly metadata?: string | null;
+  /** SHA-256 hex of the old and of the new payload are put in the audit by this function. */
+  readonly digest: (text: string) => string;
+}
+
+export interface Registration {
+  readonly capabilities: WorkerCapabilities;
+  readonly strategy: string;
+  readonly fairness: 'weighted' | 'none';
+  readonly versions: Readonly<Record<string, string>>;
+  /** Given by the embedding program with its handle; replaces what it gave before. */
+  readonly grants?: readonly GrantSpec[];
+}
+
+export interface Counts {
+  readonly byStatus: Readonly<Record<TaskState, number>>;
+  readonly byType: readonly { readonly type: string; readonly status: TaskState; readonly count: number }[];
+  readonly oldestQueuedAtUtc: number | null;
+  /** What ended in the last 24 h, and the completed of the last hour. */
+  readonly ended: { readonly completed: number; readonly deadLetter: number; readonly retried: number; readonly attempts: number; readonly completedLastHour: number };
+  readonly runMs: { readonly p50: number; readonly p95: number; readonly p99: number; readonly count: number };
+  readonly workers: { readonly total: number; readonly active: number; readonly stale: number };
+  readonly nowUtc: number;
+}
+
+export interface ClientRow { readonly clientId: string; readonly status: 'active' | 'suspended'; readonly weight: number; readonly createdAtUtc: number }
+export interface GrantRow extends GrantSpec { readonly grantId: string; readonly workerId: string; readonly createdAtUtc: number }
+export interface KeyRow {
+  readonly keyId: string; readonly role: 'client' | 'worker' | 'admin' | 'auditor'; readonly clientId: string | null; readonly workerId: string | null;
+  readonly name: string | null; readonly createdAtUtc: number; readonly revokedAtUtc: number | null;
+}
+export interface CategoryRow {
+  readonly pattern: string; readonly priority: number | null; readonly maxAttempts: number | null; readonly maxRunMs: number | null;
+  readonly backoff: BackoffPolicy | null; readonly schema: string | null;
+}
+export interface SecurityRow {
+  readonly eventId: number; readonly atUtc: number; readonly actor: string; readonly action: string; readonly clientId: string | null;
+  readonly object: string | null; readonly outcome: 'done' | 'denied'; readonly details: string | null;
+}
+export interface NewSecurityEvent { readonly actor: string; readonly action: string; readonly clientId?: string | null; readonly object?: string | null; readonly outcome: 'done' | 'denied'; readonly details?: string }
+export type CategoryMode = 'open' | 'hierarchical' | 'registered';
+
+/** What the audit says of everything that was ever enqueued: computed from its rows, never from counters. */
+export interface AuditSummary {
+  readonly enqueued: number;
+  readonly completed: number;
+  readonly deadLetter: number;
+  readonly cancelled: number;
+  /** Enqueued and in no final state. */
+  readonly lost: number;
+  /** Claims beyond the first of each task. */
+  readonly duplicateStarts: number;
+  /** Of those, the ones not preceded by fail, expire, release or requeue. */
+  readonly unexplainedDuplicates: number;
+  /** Tasks whose rows do not join up: an event that does not start where the one before it ended. */
+  readonly incompleteLogs: number;
+  readonly clients: number;
+  readonly categories: number;
+}
+
+export interface Store {
+  readonly capabilities: { readonly renewal: 'thread' | 'loop'; readonly file: string | null; readonly engine: 'sqlite' | 'postgres' };
+  now(): number;
+
+  // tasks of a client
+  enqueue(scope: StoreScope, tasks: readonly NewTask[], options: { readonly atomic: boolean; readonly createClients: boolean }): Promise<readonly Result<EnqueueOutcome>[]>;
+  task(scope: StoreScope, taskId: string): Promise<Task | null>;
+  tasks(scope: StoreScope, filter: TaskFilter): Promise<StorePage<Task>>;
+  logs(scope: StoreScope, taskId: string, page: { readonly limit: number; readonly cursor?: string }): Promise<StorePage<LogEntry> | null>;
+  counts(scope: StoreScope): Promise<Counts>;
+  cancel(scope: StoreScope, taskId: string, reason: string): Promise<Refusal | null>;
+  requeue(scope: StoreScope, taskId: string): Promise<Refusal | null>;
+  reprioritise(scope: StoreScope, taskId: string, priority: number): Promise<Refusal | null>;
+  amend(scope: StoreScope, taskId: string, change: TaskChange): Promise<Refusal | null>;
+  purge(scope: StoreScope, taskId: string): Promise<Refusal | null>;
+
+  // workers
+  register(scope: StoreScope, registration: Registration): Promise<WorkerInfo>;
+  beat(scope: StoreScope, status: WorkerStatus): Promise<boolean>;
+  deregister(scope: StoreScope): Promise<void>;
+  workers(scope: StoreScope): Promise<readonly WorkerInfo[]>;
+  removeWorker(scope: StoreScope, workerId: string): Promise<boolean>;
+  pruneWorkers(scope: StoreScope, staleMs: number): Promise<number>;
+  inbox(scope: StoreScope, limit: number): Promise<readonly InboxRow[]>;
+  claim(scope: StoreScope, request: ClaimRequest): Promise<readonly ClaimedTask[]>;
+  heartbeat(scope: StoreScope, leases: readonly LeaseRef[] | 'all', leaseMs: number): Promise<HeartbeatResult>;
+  settle(scope: StoreScope, items: readonly Settlement[]): Promise<readonly SettleResult[]>;
+  progress(scope: StoreScope, lease: LeaseRef, value: string): Promise<boolean>;
+  message(scope: StoreScope, lease: LeaseRef, message: string, details: string | null): Promise<boolean>;
+  /** The client and submitter of a held task, or null when the lease is lost. */
+  holder(scope: StoreScope, lease: LeaseRef): Promise<{ readonly createdBy: string | null; readonly traceparent: string | null; readonly priority: number; readonly dueAtUtc: number | null } | null>;
+
+  // the book
+  createClient(scope: StoreScope, clientId: string, weight: number): Promise<ClientRow | null>;
+  clients(scope: StoreScope): Promise<readonly ClientRow[]>;
+  updateClient(scope: StoreScope, clientId: string, change: { readonly status?: 'active' | 'suspended'; readonly weight?: number }): Promise<ClientRow | null>;
+  createGrant(scope: StoreScope, grantId: string, workerId: string, grant: GrantSpec): Promise<GrantRow | null>;
+  grants(scope: StoreScope, workerId?: string): Promise<readonly GrantRow[]>;
+  deleteGrant(scope: StoreScope, grantId: string): Promise<boolean>;
+  createKey(scope: StoreScope, key: KeyRow & { readonly digest: string }): Promise<KeyRow>;
+  keys(scope: StoreScope): Promise<readonly KeyRow[]>;
+  findKey(digest: string): Promise<KeyRow | null>;
+  revokeKey(scope: StoreScope, keyId: string): Promise<boolean>;
+  setCategory(scope: StoreScope, category: CategoryRow): Promise<void>;
+  categories(): Promise<{ readonly mode: CategoryMode; readonly rows: readonly CategoryRow[] }>;
+  deleteCategory(scope: StoreScope, pattern: string): Promise<boolean>;
+  setCategoryMode(scope: StoreScope, mode: CategoryMode): Promise<void>;
+  securityEvents(scope: StoreScope, page: { readonly limit: number; readonly cursor?: string }): Promise<StorePage<SecurityRow>>;
+  recordSecurity(event: NewSecurityEvent): Promise<void>;
+
+  // the system
+  tick(options: { readonly retentionMs: number }): Promise<TickReport>;
+  auditSummary(): Promise<AuditSummary>;
+  /** Resolves when something may have changed (true) or after the time (false): a hint. */
+  changed(timeoutMs: number, signal?: AbortSignal): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+export interface InboxRow {
+  readonly taskId: string; readonly clientId: string; readonly type: string; readonly priority: number; readonly attempts: number;
+  readonly runAfterUtc: number; readonly compatibility: string;
+}
+
+export interface StoreOptions {
+  /** Milliseconds since the epoch: the database's clock. Replaced in tests. */
+  readonly now: () => number;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** `n` random bytes in hex. */
+  readonly randomHex: (bytes: number) => string;
+  readonly strategies: readonly Strategy[];
+  readonly defaultBackoff: BackoffPolicy;
+  /** How long a write waits for another process; ms. */
+  readonly busyTimeoutMs: number;
+  readonly lanesPerClient: number;
+}
+export type { TaskFailure };

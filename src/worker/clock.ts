@@ -1,0 +1,35 @@
+// Time as the worker sees it: its own monotonic clock and alarms, and the back-off of everything that is tried again.
+// Given as an argument so that tests move it by hand. No instant of the database is ever compared with it.
+import { performance } from 'node:perf_hooks';
+
+export interface Alarm {
+  cancel(): void;
+}
+
+export interface Clock {
+  /** Monotonic milliseconds, with fractions. */
+  now(): number;
+  /** Calls `run` once after `ms`. `idle: true` does not keep the process alive. */
+  after(ms: number, run: () => void, options?: { readonly idle?: boolean }): Alarm;
+}
+
+/** The longest delay that a Node timer takes; a longer one would fire at once. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  after(ms, run, options) {
+    const timer = setTimeout(run, Math.min(Math.max(0, ms), LONGEST_MS));
+    if (options?.idle === true) timer.unref();
+    return { cancel: () => clearTimeout(timer) };
+  },
+};
+
+const FIRST_MS = 100;
+const CAP_MS = 5_000;
+
+/** Capped exponential back-off with full jitter: up to 100 ms after the first failure, up to 5 s from the seventh on. */
+export function backoffMs(failures: number, random: () => number): number {
+  const ceiling = Math.min(CAP_MS, FIRST_MS * 2 ** Math.min(failures - 1, 10));
+  return Math.max(1, Math.ceil(random() * ceiling));
+}
