@@ -4,8 +4,12 @@
 -- name: due_exists (engine)
 SELECT 1 FROM walled.delayed d WHERE d.run_after_utc <= :now LIMIT 1;
 
+-- Another process's commit changes this number; the owner's right, since pragmas are refused to every other class.
+-- name: data_version (owner)
+PRAGMA data_version;
+
 -- name: worker_of (engine)
-SELECT w.set_id, w.strategy, w.fairness FROM walled.workers w WHERE w.worker_id = :worker_id;
+SELECT w.set_id, w.strategy, w.fairness, s.key FROM walled.workers w JOIN walled.capability_sets s ON s.set_id = w.set_id WHERE w.worker_id = :worker_id;
 
 -- name: lanes_version (engine)
 SELECT value FROM walled.meta WHERE key = 'lanes_version';
@@ -54,6 +58,12 @@ LIMIT :most;
 -- name: pick_add (engine)
 INSERT INTO staged.picked (task_no, client_id, priority, lane_id, attempt, claims, releases, losses, due_at_utc, expires_at_utc, draw)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11);
+
+-- name: picked_drop (engine)
+DELETE FROM staged.picked WHERE client_id = :client_id;
+
+-- name: ready_beyond (engine)
+SELECT count(*) FROM (SELECT 1 FROM walled.ready r WHERE r.client_id = :client_id LIMIT :most + 1);
 
 -- name: picked_clear (engine)
 DELETE FROM staged.picked;

@@ -47,4 +47,4 @@ FROM walled.tasks t WHERE t.task_no >= :first AND t.run_after_utc > :now;
 
 -- name: enqueue_log (engine)
 INSERT INTO main.task_events (client_id, task_no, at_utc, event, from_status, to_status, actor, attempt, details)
-SELECT t.client_id, t.task_no, :now, 'enqueue', NULL, 'queued', :actor, 0, NULL FROM walled.tasks t WHERE t.task_no >= :first;
+SELECT t.client_id, t.task_no, :now, 'enqueue', NULL, 'queued', coalesce(:actor, 'client:' || t.client_id), 0, NULL FROM walled.tasks t WHERE t.task_no >= :first;

@@ -67,8 +67,6 @@ export interface NewTask {
   readonly metadata: string | null;
   readonly createdBy: string | null;
   readonly traceparent: string | null;
-  /** Uniform in (0, 1): the store draws the WEIGHTED_RANDOM ticket from it. */
-  readonly draw: number;
 }
 
 /** A task as it is read. `payload`, `result` and `errorStack` are absent for who may not read them. */
@@ -164,10 +162,13 @@ export interface TaskFailure {
 }
 
 /** The answer to one settlement: `lease_lost` in every case in which nothing was changed. */
-export type SettleResult = { readonly taskId: string; readonly ok: true; readonly status: TaskState } | { readonly taskId: string; readonly ok: false; readonly code: 'lease_lost' | 'invalid_transition'; readonly message: string };
+export type SettleResult =
+  | { readonly taskId: string; readonly ok: true; readonly status: TaskState }
+  | { readonly taskId: string; readonly ok: false; readonly code: 'lease_lost' | 'invalid_transition'; readonly message: string };
 
+/** Lists of task ids: the tasks of one claim may share its lease id, a worker holds a task at most once. */
 export interface HeartbeatResult {
-  /** Lease ids that run on. */
+  /** Leases that run on. */
   readonly extended: readonly string[];
   /** No longer held: stop the handler, its writes are refused. */
   readonly lost: readonly string[];

@@ -2,6 +2,7 @@
 // implements the same interfaces. No method takes a client to trust; a foreign object answers like an absent one.
 import type { ErrorCode } from '../domain/errors.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
+import type { Principal } from '../domain/principal.ts';
 import type { StrategyName } from '../domain/strategy.ts';
 import type {
   ClaimedTask, EnqueueOptions, GrantSpec, HeartbeatResult, Json, LeaseRef, LogEntry, Settlement, SettleResult, Task, WorkerCapabilities, TickReport, WorkerInfo, WorkerStatus,
@@ -86,7 +87,7 @@ export interface TaskMoves {
 
 export interface ClientHandle extends TaskReads, TaskMoves {
   readonly clientId: string;
-  enqueue<Output = Json>(type: string | TaskDefinition<never, Output>, payload?: unknown, options?: EnqueueOptions & { readonly signal?: AbortSignal; readonly tx?: unknown }): Promise<TaskHandle<Output>>;
+  enqueue<Output = Json>(type: string | TaskDefinition<unknown, Output>, payload?: unknown, options?: EnqueueOptions & { readonly signal?: AbortSignal; readonly tx?: unknown }): Promise<TaskHandle<Output>>;
   /** One transaction for all; `atomic: true` stores none unless all are good (then it throws the first refusal). */
   enqueueMany(items: readonly EnqueueItem[], options?: { readonly atomic?: boolean }): Promise<readonly EnqueueItemResult[]>;
   reprioritise(taskId: string, priority: number): Promise<Task>;
@@ -248,7 +249,8 @@ export interface TaskDefinition<Input = unknown, Output = Json> {
   readonly input?: StandardSchema<Input>;
   readonly defaults?: EnqueueOptions;
   readonly version?: string;
-  readonly output?: (value: Output) => void;
+  /** Checked by the worker before the result is stored. */
+  readonly output?: StandardSchema<Output>;
 }
 /** The part of the Standard Schema interface (v1) that is used here. */
 export interface StandardSchema<T> {
@@ -258,10 +260,38 @@ export interface StandardSchema<T> {
     readonly validate: (value: unknown) => StandardResult<T> | Promise<StandardResult<T>>;
   };
 }
-export type StandardResult<T> = { readonly value: T; readonly issues?: undefined } | { readonly issues: readonly { readonly message: string; readonly path?: readonly unknown[] }[] };
+export type StandardResult<T> = { readonly value: T; readonly issues?: undefined } | { readonly issues: readonly { readonly message: string; readonly path?: readonly unknown[] | undefined }[] };
+
+/** Reads and verifies what happened; sees no payload and changes nothing. */
+export interface AuditorHandle {
+  stats(): Promise<QueueStats>;
+  logs(taskId: string, page?: { readonly limit?: number; readonly cursor?: string }): Promise<Page<LogEntry>>;
+  securityEvents(page?: { readonly limit?: number; readonly cursor?: string }): Promise<Page<SecurityEvent>>;
+}
+
+/** The handle of each role. */
+export type HandleOf<P extends Principal> = P extends { role: 'client' } ? ClientHandle : P extends { role: 'worker' } ? WorkerHandle : P extends { role: 'admin' } ? AdminHandle : P extends { role: 'auditor' } ? AuditorHandle : SystemHandle;
+
+export interface AuditReport {
+  readonly enqueued: number;
+  readonly completed: number;
+  readonly deadLetter: number;
+  readonly cancelled: number;
+  /** Enqueued and in no final state. */
+  readonly lost: number;
+  /** Claims beyond the first of each task; `unexplained`: not preceded by fail, expire, release or requeue. */
+  readonly duplicateStarts: number;
+  readonly unexplainedDuplicates: number;
+  /** Tasks whose audit rows do not join up. */
+  readonly incompleteLogs: number;
+  readonly clients: number;
+  readonly categories: number;
+}
 
 export interface Queue extends AsyncDisposable {
   readonly url: string;
+  /** The one door: what this principal may do, and nothing else. */
+  as<P extends Principal>(principal: P): HandleOf<P>;
   /** The program's own client handle: registers the client on first use. Default id: `default`. */
   client(clientId?: string): ClientHandle;
   /** A worker of this process, granted `grants` (default: everything of every client). */
@@ -269,8 +299,12 @@ export interface Queue extends AsyncDisposable {
   /** The embedding program as the platform's operator. */
   admin(): AdminHandle;
   system(): SystemHandle;
-  /** Whoever an authenticator found. */
-  authenticate(key: string): Promise<ClientHandle | WorkerHandle | AdminHandle>;
-  readonly capabilities: { readonly renewal: 'thread' | 'loop'; readonly file: string | null };
+  /** The handle of whom this API key belongs to; throws `unauthenticated`. */
+  authenticate(key: string): Promise<ClientHandle | WorkerHandle | AdminHandle | AuditorHandle>;
+  /** What the audit says of everything that was ever enqueued. */
+  auditSummary(): Promise<AuditReport>;
+  /** How a worker of this process renews its leases in a thread of its own; null where only the main loop can. */
+  renewal(workerId: string): { readonly module: string; readonly data: unknown } | null;
+  readonly capabilities: { readonly renewal: 'thread' | 'loop'; readonly file: string | null; readonly engine: 'sqlite' | 'postgres' };
   close(): Promise<void>;
 }

@@ -15,6 +15,8 @@ export interface StoreScope {
   /** `*` is every client; for a worker it follows from its grants. */
   readonly clients: '*' | readonly string[];
   readonly workerId?: string;
+  /** An admin of the platform inside a client: no payloads, no results. */
+  readonly blind?: true;
 }
 
 export interface EnqueueOutcome {

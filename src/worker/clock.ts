@@ -19,11 +19,14 @@ const LONGEST_MS = 2 ** 31 - 1;
 export const systemClock: Clock = {
   now: () => performance.now(),
   after(ms, run, options) {
-    const timer = setTimeout(run, Math.min(Math.max(0, ms), LONGEST_MS));
+    const timer = setTimeout(run, Math.min(Math.max(0, Math.ceil(ms)), LONGEST_MS));
     if (options?.idle === true) timer.unref();
     return { cancel: () => clearTimeout(timer) };
   },
 };
+
+/** Monotonic milliseconds of the machine: the same in every thread of it. */
+export const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 
 const FIRST_MS = 100;
 const CAP_MS = 5_000;

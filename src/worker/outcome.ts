@@ -1,6 +1,7 @@
 // How a handler's return value, or what it threw, becomes the end of an attempt. Outcomes are tagged values, recognised by a
 // registered symbol so that two copies of this package understand each other; no exception class steers anything.
 import { QueueError } from '../domain/errors.ts';
+import { LIMITS } from '../domain/limits.ts';
 import type { TaskFailure } from '../domain/task.ts';
 
 const TAG = Symbol.for('prismq.outcome');
@@ -29,8 +30,8 @@ export const release = (delayMs = 0): Outcome => ({ [TAG]: 'release', delayMs: d
 export const refuseTask = (kind: string, reason: string): Outcome => ({ [TAG]: 'refuse', kind, reason });
 
 function duration(name: string, ms: number): number {
-  if (Number.isFinite(ms) && ms >= 0) return Math.round(ms);
-  throw new QueueError('invalid_input', `${name}() takes milliseconds from 0 up, not ${String(ms)}.`);
+  if (ms >= 0 && ms <= LIMITS.delayMs.max) return Math.round(ms);
+  throw new QueueError('invalid_input', `${name}() takes milliseconds from 0 to ${LIMITS.delayMs.max} (a year), not ${String(ms)}.`);
 }
 
 export const COMPLETE: Verdict = { op: 'complete' };

@@ -1,5 +1,6 @@
 // Which handler runs which task: pattern → handler, the most specific pattern wins (exact, then the longest prefix, then `*`).
-import { QueueError } from '../domain/errors.ts';
+import { checkPattern } from '../domain/category.ts';
+import { QueueError, unwrap } from '../domain/errors.ts';
 import type { TaskDefinition } from '../service/handles.ts';
 import type { Handler, Handlers, HandlerSpec } from './types.ts';
 import { withSchemas } from './validate.ts';
@@ -20,9 +21,6 @@ export interface Registry {
   list(): readonly RegisteredHandler[];
 }
 
-const SEGMENT = '[A-Za-z][A-Za-z0-9_]*';
-const PATTERN = new RegExp(`^(?:\\*|${SEGMENT}(?:\\.${SEGMENT}){0,7}(?:\\.\\*)?)$`);
-const LONGEST = 202;
 /** Types are remembered with what they matched; a queue with more distinct types than this starts over. */
 const REMEMBERED = 10_000;
 
@@ -87,8 +85,6 @@ function specOf(task: string | TaskDefinition<unknown, unknown>, handler: Handle
 }
 
 function checkPattern(pattern: string, taken: boolean): void {
-  if (pattern.length > LONGEST || !PATTERN.test(pattern)) {
-    throw new QueueError('invalid_category', `\`${pattern.slice(0, LONGEST)}\` is no pattern. Write a category like Mail.Send, a prefix like Mail.* for all below it, or * for everything.`);
-  }
+  unwrap(checkPattern(pattern));
   if (taken) throw new QueueError('already_exists', `\`${pattern}\` has a handler already. Remove one of the two, or pass override: true to replace the first.`);
 }

@@ -85,7 +85,7 @@ export interface WorkerOptions {
   readonly types?: readonly string[];
   /** A handler that blocks the event loop keeps its lease at most this long; 1,000–86,400,000 ms, default 600,000. */
   readonly maxBlockMs?: number;
-  /** Largest stored result in bytes of JSON; default 262,144. */
+  /** Largest stored result in bytes of JSON; 1–1,000,000, default 1,000,000. */
   readonly maxResultBytes?: number;
   /** Default: a thread with its own connection where the queue has one, else the event loop. */
   readonly renewal?: Renewal;

@@ -40,6 +40,16 @@ export class Statements {
     return Number(this.#as(prepared, () => prepared.statement.run(...params)).lastInsertRowid);
   }
 
+  /** A named statement whose `{order}` is one of the closed list of orders; answers its name. */
+  ordered(name: string, order: string): string {
+    const variant = `${name}|${order}`;
+    if (this.#prepared.has(variant)) return variant;
+    const named = this.#named.get(name);
+    if (named === undefined) throw new Error(`no statement is named ${name}`);
+    this.#prepare(variant, named.cls as StatementClass, named.sql.replace('{order}', order), named.params);
+    return variant;
+  }
+
   rows(name: string, params: Params = {}): Row[] {
     const prepared = this.#find(name);
     return this.#as(prepared, () => prepared.statement.all(...values(prepared, params))) as unknown as Row[];

@@ -1,0 +1,56 @@
+// `prismq clients`: the tenants of a queue.
+import type { Command } from 'commander';
+import type { AdminHandle, ClientInfo } from '../../service/handles.ts';
+import { declare, declareList, perform } from '../command.ts';
+import type { Cli } from '../command.ts';
+import { answer, withQueue } from '../context.ts';
+import type { Context } from '../context.ts';
+import { relative, state, table } from '../format.ts';
+import { row } from '../rows.ts';
+import { parseInteger } from '../values.ts';
+
+export function clientsCommand(cli: Cli, program: Command): void {
+  const group = program.command('clients').description('Clients: create, list, suspend, resume, weight.');
+  const list = declareList(cli, group, { summary: 'List the clients (what `clients` alone does).', examples: ['clients', 'clients list --json'], exits: [7] });
+  perform(cli, list, async (context) =>
+    withQueue(context, 'there', async (queue) => {
+      const items = await queue.admin().clients.list();
+      answer(context, { items: items.map(row) }, () => (items.length === 0 ? 'No clients.' : tableOf(context, items)));
+    }),
+  );
+  const create = declare(cli, group, 'create', { summary: 'Make a client.', examples: ['clients create acme --weight 3'], exits: [5, 7] })
+    .argument('<id>', '1–63 letters, digits, ., _ and -')
+    .option('--weight <n>', 'share of the claims under contention, 1–1000', '1');
+  perform<{ readonly weight: string }>(cli, create, async (context, [id = ''], flags) => {
+    const weight = parseInteger('--weight', flags.weight);
+    return change(context, 'make', (clients) => clients.create(id, { weight }), 'is made');
+  });
+  const suspend = declare(cli, group, 'suspend', {
+    summary: 'Let a client enqueue nothing until it is resumed, and let nothing of it be claimed.',
+    examples: ['clients suspend acme'],
+    exits: [3, 7],
+  }).argument('<id>');
+  perform(cli, suspend, async (context, [id = '']) => change(context, 'there', (clients) => clients.suspend(id), 'is suspended'));
+  const resume = declare(cli, group, 'resume', { summary: 'Take a suspension back.', examples: ['clients resume acme'], exits: [3, 7] }).argument('<id>');
+  perform(cli, resume, async (context, [id = '']) => change(context, 'there', (clients) => clients.resume(id), 'is active'));
+  const weigh = declare(cli, group, 'weight', { summary: 'Change the share of a client.', examples: ['clients weight acme 3'], exits: [3, 7] })
+    .argument('<id>')
+    .argument('<n>', '1–1000');
+  perform(cli, weigh, async (context, [id = '', n = '']) => {
+    const weight = parseInteger('weight', n);
+    return change(context, 'there', (clients) => clients.weight(id, weight), `has weight ${weight}`);
+  });
+}
+
+async function change(context: Context, mode: 'make' | 'there', act: (clients: AdminHandle['clients']) => Promise<ClientInfo>, done: string): Promise<void> {
+  await withQueue(context, mode, async (queue) => {
+    const client = await act(queue.admin().clients);
+    answer(context, row(client), () => `The client ${client.clientId} ${done}.`);
+  });
+}
+
+function tableOf({ io }: Context, clients: readonly ClientInfo[]): string {
+  const now = io.now();
+  const rows = clients.map((client) => [client.clientId, state(client.status), client.weight, relative(client.createdAtUtc, now)]);
+  return table(io, [{ title: 'CLIENT', whole: true }, { title: 'STATUS' }, { title: 'WEIGHT', align: 'right' }, { title: 'MADE' }], rows);
+}

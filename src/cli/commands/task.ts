@@ -1,0 +1,162 @@
+// `prismq task ID` with its log, and what an operator does to one task: cancel, requeue, reprioritise.
+import type { Command } from 'commander';
+import { allowedEvents } from '../../domain/lifecycle.ts';
+import type { LogEntry, Task } from '../../domain/task.ts';
+import type { Queue, TaskReads } from '../../service/handles.ts';
+import { declare, perform } from '../command.ts';
+import type { Cli } from '../command.ts';
+import { answer, note, withQueue } from '../context.ts';
+import type { Context } from '../context.ts';
+import { duration, facts, instant, state, table } from '../format.ts';
+import { logRow, taskRow } from '../rows.ts';
+import { parseInteger } from '../values.ts';
+
+const LOG_PAGE = 1000;
+const REASON = 'asked for on the command line';
+
+export function taskCommand(cli: Cli, program: Command): void {
+  const command = declare(cli, program, 'task', {
+    summary: 'Show one task with its log. Payload, result and error belong to its client: --payload reads them as its admin.',
+    examples: ['task 0190f5f0-0000-7000-8000-000000000000', 'task 0190f5f0-0000-7000-8000-000000000000 --payload --json'],
+    exits: [3, 7],
+  })
+    .argument('<id>')
+    .option('--payload', 'with payload, result, progress and error');
+  perform<{ readonly payload?: true }>(cli, command, async (context, [id = ''], flags) =>
+    withQueue(context, 'there', async (queue) => {
+      const meta = await queue.admin().get(id);
+      const reads: TaskReads = flags.payload === true ? queue.as({ role: 'admin', clientId: meta.clientId }) : queue.admin();
+      const task = flags.payload === true ? await reads.get(id) : meta;
+      const logs = await allLogs(reads, id);
+      answer(context, { ...taskRow(task), logs: logs.map(logRow) }, () => `${factsOf(context, task)}\n\n${logOf(context, logs)}`);
+      if (flags.payload !== true) note(context, `\nPayload, result and error belong to the client ${task.clientId}: --payload shows them.`);
+    }),
+  );
+}
+
+async function allLogs(reads: TaskReads, id: string): Promise<readonly LogEntry[]> {
+  const logs: LogEntry[] = [];
+  let cursor: string | null | undefined;
+  do {
+    const page = await reads.logs(id, { limit: LOG_PAGE, ...(typeof cursor === 'string' ? { cursor } : {}) });
+    logs.push(...page.items);
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+  return logs;
+}
+
+function factsOf({ io }: Context, task: Task): string {
+  const now = io.now();
+  const json = (value: unknown): string | null => (value === undefined || value === null ? null : JSON.stringify(value));
+  return facts(io, [
+    ['id', task.taskId],
+    ['client', task.clientId],
+    ['type', task.type],
+    ['status', state(task.status)],
+    ['may happen', allowedEvents(task.status).join(', ')],
+    ['priority', task.effectivePriority === task.priority ? task.priority : `${task.priority}, now ${task.effectivePriority}`],
+    [
+      'attempts',
+      `${task.attempts} of ${task.maxAttempts}${task.generation === 0 ? '' : `, requeued ${task.generation} times`}${task.releases === 0 ? '' : `, handed back ${task.releases} times`}`,
+    ],
+    ['needs', Object.keys(task.compatibility).length === 0 ? null : JSON.stringify(task.compatibility)],
+    ['worker', task.lockedBy],
+    ['submitted by', task.createdBy],
+    ['key', task.idempotencyKey],
+    [
+      'metadata',
+      Object.entries(task.metadata)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(' '),
+    ],
+    ['created', instant(task.createdAtUtc, now)],
+    ['run after', task.runAfterUtc > task.createdAtUtc ? instant(task.runAfterUtc, now) : null],
+    ['due', instant(task.dueAtUtc, now)],
+    ['expires', instant(task.expiresAtUtc, now)],
+    ['claimed', instant(task.reservedAtUtc, now)],
+    ['lease until', instant(task.leaseUntilUtc, now)],
+    ['started', instant(task.processingStartedUtc, now)],
+    ['finished', instant(task.finishedAtUtc, now)],
+    ['longest run', duration(task.maxRunMs)],
+    ['progress', json(task.progress)],
+    ['error', task.errorMessage === null ? null : { text: task.errorMessage, style: 'red' }],
+    ['payload', json(task.payload)],
+    ['result', json(task.result)],
+  ]);
+}
+
+function logOf({ io }: Context, logs: readonly LogEntry[]): string {
+  const first = logs[0]?.atUtc ?? 0;
+  const rows = logs.map((entry) => [
+    new Date(entry.atUtc).toISOString().slice(11, 23),
+    entry.atUtc === first ? '' : `+${duration(entry.atUtc - first)}`,
+    entry.event,
+    entry.fromStatus === null ? 'new' : state(entry.fromStatus),
+    entry.toStatus === null ? 'gone' : state(entry.toStatus),
+    entry.actor,
+    entry.attempt,
+    Object.keys(entry.details).length === 0 ? '' : JSON.stringify(entry.details),
+  ]);
+  const columns = [
+    { title: 'TIME (UTC)', whole: true },
+    { title: 'AFTER' },
+    { title: 'EVENT', whole: true },
+    { title: 'FROM' },
+    { title: 'TO' },
+    { title: 'ACTOR' },
+    { title: 'ATTEMPT', align: 'right' },
+    { title: 'DETAILS' },
+  ] as const;
+  return table(io, columns, rows);
+}
+
+export function cancelCommand(cli: Cli, program: Command): void {
+  const command = declare(cli, program, 'cancel', {
+    summary: 'Cancel a task that has not completed. A worker that runs it is told, and its late outcome is refused.',
+    examples: ['cancel 0190f5f0-0000-7000-8000-000000000000 --reason "asked by the customer"'],
+    exits: [3, 5, 7],
+  })
+    .argument('<id>')
+    .option('--reason <text>', 'goes into the log', 'cancelled');
+  perform<{ readonly reason: string }>(cli, command, async (context, [id = ''], { reason }) =>
+    move(context, (queue) => queue.admin().cancel(id, reason), 'is cancelled'),
+  );
+}
+
+export function requeueCommand(cli: Cli, program: Command): void {
+  const command = declare(cli, program, 'requeue', {
+    summary: 'Queue a dead letter or a cancelled task again, its attempts back to 0.',
+    examples: ['requeue 0190f5f0-0000-7000-8000-000000000000'],
+    exits: [3, 5, 7],
+  }).argument('<id>');
+  perform(cli, command, async (context, [id = '']) => move(context, (queue) => queue.admin().requeue(id), 'is queued again'));
+}
+
+export function reprioritiseCommand(cli: Cli, program: Command): void {
+  const command = declare(cli, program, 'reprioritise', {
+    summary: 'Change the priority of a task that waits: 1–1000, lower first.',
+    examples: ['reprioritise 0190f5f0-0000-7000-8000-000000000000 10 --reason "the customer waits on the phone"'],
+    exits: [3, 5, 7],
+  })
+    .argument('<id>')
+    .argument('<priority>')
+    .option('--reason <text>', 'recorded as a security event: you act inside a client', REASON);
+  perform<{ readonly reason: string }>(cli, command, async (context, [id = '', priority = ''], { reason }) => {
+    const wanted = parseInteger('priority', priority);
+    return move(
+      context,
+      async (queue) => {
+        const { clientId } = await queue.admin().get(id);
+        return queue.admin().inside(clientId, reason).reprioritise(id, wanted);
+      },
+      `has priority ${wanted}`,
+    );
+  });
+}
+
+async function move(context: Context, act: (queue: Queue) => Promise<Task>, done: string): Promise<void> {
+  await withQueue(context, 'there', async (queue) => {
+    const task = await act(queue);
+    answer(context, taskRow(task), () => `${task.taskId} (${task.type} of ${task.clientId}) ${done}.`);
+  });
+}

@@ -1,0 +1,155 @@
+// The demo: files become tasks of several clients, a real worker works them, and the queue is asked what came of it.
+import { QueueError } from '../../domain/errors.ts';
+import type { AuditReport, Queue } from '../../service/handles.ts';
+import type { WorkerEvent, WorkerLogger } from '../../worker/types.ts';
+import { startWorker } from '../../worker/worker.ts';
+import { countFile } from './count.ts';
+import type { FileCounts, FileTask } from './count.ts';
+import { areaOf, categoryOf, clientsOf } from './files.ts';
+import type { FoundFile } from './files.ts';
+
+/** Of the worker's time: the rest stays queued. */
+const WORK_MS = 14_000;
+const CONCURRENCY = 16;
+
+export interface Share {
+  files: number;
+  completed: number;
+  failed: number;
+  lines: number;
+  words: number;
+  bytes: number;
+  readonly categories: Set<string>;
+}
+
+export interface DemoReport {
+  readonly clients: ReadonlyMap<string, Share>;
+  readonly completed: number;
+  readonly left: number;
+  readonly seconds: number;
+  readonly isolation: Isolation;
+  readonly audit: AuditReport;
+}
+
+/** What a client was answered when it asked for a task of another. */
+export interface Isolation {
+  readonly asked: string;
+  readonly owner: string;
+  readonly answer: string;
+  readonly taskId: string;
+}
+
+export async function runDemo(
+  queue: Queue,
+  folder: string,
+  files: readonly FoundFile[],
+  signal: AbortSignal,
+  progress: (done: number, note: string) => void,
+): Promise<DemoReport> {
+  const clientOf = clientsOf(files);
+  const shares = new Map<string, Share>();
+  const owner = (path: string): string => clientOf.get(areaOf(path)) ?? 'others';
+  for (const { path } of files) {
+    const share = shares.get(owner(path)) ?? { files: 0, completed: 0, failed: 0, lines: 0, words: 0, bytes: 0, categories: new Set() };
+    share.files++;
+    share.categories.add(categoryOf(path));
+    shares.set(owner(path), share);
+  }
+  const started = performance.now();
+  const first = await enqueueAll(queue, folder, files, owner);
+  const completed = await workAll(queue, shares, new Set(first.ids), signal, progress);
+  const seconds = (performance.now() - started) / 1000;
+  return {
+    clients: shares,
+    completed,
+    left: files.length - completed,
+    seconds,
+    isolation: await tryForeign(queue, first, [...shares.keys()]),
+    audit: await queue.auditSummary(),
+  };
+}
+
+interface Enqueued {
+  readonly ids: readonly string[];
+  readonly taskId: string;
+  readonly owner: string;
+}
+
+async function enqueueAll(queue: Queue, folder: string, files: readonly FoundFile[], ownerOf: (path: string) => string): Promise<Enqueued> {
+  const ids: string[] = [];
+  let sample: { readonly taskId: string; readonly owner: string } | undefined;
+  for (const [owner, own] of Map.groupBy(files, (file) => ownerOf(file.path))) {
+    const items = own.map(({ path }) => ({
+      type: categoryOf(path),
+      payload: { folder, path } satisfies FileTask,
+      createdBy: 'demo',
+      metadata: { folder: areaOf(path) },
+    }));
+    const answers = await queue.client(owner).enqueueMany(items, { atomic: true });
+    for (const answer of answers) if (answer.ok) ids.push(answer.taskId);
+    const [answer] = answers;
+    if (answer?.ok === true) sample ??= { taskId: answer.taskId, owner };
+  }
+  if (sample === undefined) throw new QueueError('invalid_input', 'there is nothing to work on', { fields: [{ field: 'dir', message: 'empty' }] });
+  return { ids, ...sample };
+}
+
+/** Works until everything of this run has ended, the time is over or the signal fires. Answers how many completed. */
+async function workAll(
+  queue: Queue,
+  shares: ReadonlyMap<string, Share>,
+  ids: ReadonlySet<string>,
+  signal: AbortSignal,
+  progress: (done: number, note: string) => void,
+): Promise<number> {
+  let ended = 0;
+  let completed = 0;
+  const over = Promise.withResolvers<void>();
+  const heard = (event: WorkerEvent): void => {
+    if (event.type !== 'ended' || !ids.has(event.taskId) || event.op === 'release' || event.status === 'failed') return;
+    const share = shares.get(event.clientId);
+    if (share !== undefined) share[event.op === 'complete' ? 'completed' : 'failed']++;
+    if (event.op === 'complete') completed++;
+    progress(++ended, `${event.clientId} ${event.taskType}`);
+    if (ended >= ids.size) over.resolve();
+  };
+  const worker = startWorker(
+    queue,
+    { 'Demo.Files.*': { run: counted(shares), version: '1' } },
+    { name: 'demo', concurrency: CONCURRENCY, logger: silent, onEvent: heard },
+  );
+  const timer = setTimeout(over.resolve, WORK_MS);
+  signal.addEventListener('abort', () => over.resolve());
+  await Promise.race([over.promise, worker.done]);
+  clearTimeout(timer);
+  await worker.stop({ graceMs: 1000 });
+  return completed;
+}
+
+const silent: WorkerLogger = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+function counted(shares: ReadonlyMap<string, Share>): typeof countFile {
+  return async (input, ctx) => {
+    const result = await countFile(input, ctx);
+    const share = shares.get(ctx.task.clientId);
+    if (share !== undefined && 'sha256' in result) addTo(share, result);
+    return result;
+  };
+}
+
+function addTo(share: Share, { lines, words, bytes }: FileCounts): void {
+  share.lines += lines;
+  share.words += words;
+  share.bytes += bytes;
+}
+
+/** One client asks for a task of another, for real. */
+async function tryForeign(queue: Queue, { taskId, owner }: Enqueued, clients: readonly string[]): Promise<Isolation> {
+  const asked = clients.find((client) => client !== owner) ?? 'stranger';
+  try {
+    await queue.client(asked).get(taskId);
+    return { asked, owner, taskId, answer: 'the task' };
+  } catch (error) {
+    return { asked, owner, taskId, answer: error instanceof QueueError ? error.code : String(error) };
+  }
+}

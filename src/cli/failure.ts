@@ -1,0 +1,50 @@
+// How a refusal reaches the user: one sentence with its stable code, what to do next, an exit code. Never a stack.
+import { ERRORS, QueueError } from '../domain/errors.ts';
+import type { ErrorCode } from '../domain/errors.ts';
+import type { Io } from './io.ts';
+import { oneLine } from './text.ts';
+
+/** What each exit code says. The codes of errors are those of the table of errors. */
+export const EXITS = {
+  0: 'done',
+  1: 'something went wrong, or a check found something',
+  2: 'the input was refused',
+  3: 'not found',
+  4: 'not allowed',
+  5: 'in conflict with the state',
+  6: 'over a limit',
+  7: 'the database can not be used now, or the wait ended',
+  130: 'interrupted',
+} as const satisfies Readonly<Record<number, string>>;
+export type Exit = keyof typeof EXITS;
+
+/** What to do next, where the message does not say it. */
+const ADVICE: Readonly<Partial<Record<ErrorCode, string>>> = {
+  not_found: 'check the id, and --db: each file is a queue of its own',
+  invalid_transition: '`PROGRAM task ID` shows where it is and what may happen to it',
+  store_corrupt: 'name a queue file with --db',
+  internal: 'this is a fault of ours: please report it with the command that you gave',
+};
+
+/** Prints the error and answers the exit code. */
+export function reportFailure(io: Io, error: unknown, isJson: boolean): number {
+  const failure = asFailure(error);
+  const { code, details } = failure;
+  const message = oneLine(failure.message);
+  if (isJson) io.out.write(`${JSON.stringify({ error: { code, message, details } })}\n`);
+  else {
+    io.err.write(`${io.paint(['red', 'bold'], `error [${code}]`)}: ${message}\n`);
+    const advice = ADVICE[code]?.replaceAll('PROGRAM', io.program);
+    if (advice !== undefined) io.err.write(`${io.paint('dim', advice)}\n`);
+  }
+  return ERRORS[code].exit;
+}
+
+function asFailure(error: unknown): QueueError {
+  if (error instanceof QueueError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new QueueError('internal', message === '' ? 'something went wrong' : (message.split('\n')[0] as string));
+}
+
+export const wrongInput = (field: string, message: string): QueueError =>
+  new QueueError('invalid_input', `${field}: ${message}`, { fields: [{ field, message }] });

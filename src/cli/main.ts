@@ -1,0 +1,6 @@
+#!/usr/bin/env node
+// `prismq`: the command line as a process.
+import { processIo } from './io.ts';
+import { run } from './program.ts';
+
+process.exitCode = await run(process.argv.slice(2), processIo());

@@ -1,0 +1,85 @@
+// The whole command line: every command, the options that all share, and how a run ends.
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { ERRORS, QueueError } from '../domain/errors.ts';
+import { CONFIG } from '../server/config.ts';
+import type { Cli } from './command.ts';
+import { categoriesCommand } from './commands/categories.ts';
+import { clientsCommand } from './commands/clients.ts';
+import { demoCommand } from './commands/demo.ts';
+import { enqueueCommand } from './commands/enqueue.ts';
+import { grantsCommand } from './commands/grants.ts';
+import { keysCommand } from './commands/keys.ts';
+import { migrateCommand } from './commands/migrate.ts';
+import { replayCommand } from './commands/replay.ts';
+import { securityEventsCommand } from './commands/security-events.ts';
+import { statsCommand } from './commands/stats.ts';
+import { cancelCommand, reprioritiseCommand, requeueCommand, taskCommand } from './commands/task.ts';
+import { tasksCommand } from './commands/tasks.ts';
+import { workerCommand } from './commands/worker.ts';
+import { workersCommand } from './commands/workers.ts';
+import { reportFailure } from './failure.ts';
+import type { Io } from './io.ts';
+
+const COMMANDS = [
+  demoCommand,
+  enqueueCommand,
+  workerCommand,
+  tasksCommand,
+  taskCommand,
+  cancelCommand,
+  requeueCommand,
+  reprioritiseCommand,
+  statsCommand,
+  workersCommand,
+  clientsCommand,
+  grantsCommand,
+  keysCommand,
+  categoriesCommand,
+  securityEventsCommand,
+  migrateCommand,
+  replayCommand,
+] as const;
+
+export function buildProgram(cli: Cli): Command {
+  const { io } = cli;
+  const program = new Command('prismq')
+    .description('A task queue for many clients, on an embedded SQLite file.')
+    .version(version(), '-V, --version')
+    .option('--db <file>', `the file of the queue (default ${CONFIG.db.default}, or ${CONFIG.db.env})`)
+    .option('--json', 'answer in JSON, errors too')
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ writeOut: (text) => void io.out.write(text), writeErr: (text) => void io.err.write(text), outputError: () => undefined })
+    .exitOverride();
+  for (const add of COMMANDS) add(cli, program);
+  return program.addHelpText('after', () => `\nNew here? \`${io.program} demo\` works the files of this folder and shows what came of it.`);
+}
+
+/** Runs one command line and answers its exit code. Never throws. */
+export async function run(argv: readonly string[], io: Io): Promise<number> {
+  const cli: Cli = { io, exit: 0 };
+  const program = buildProgram(cli);
+  try {
+    if (argv.length === 0) program.outputHelp();
+    else await program.parseAsync(argv, { from: 'user' });
+    return cli.exit;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    // Options without a command: the help was shown in place of an answer.
+    if (error instanceof CommanderError && error.code === 'commander.help') return ERRORS.invalid_input.exit;
+    return reportFailure(io, error instanceof CommanderError ? usageError(error, io) : error, argv.includes('--json'));
+  }
+}
+
+function usageError(error: CommanderError, io: Io): QueueError {
+  const message = error.message.replace(/^error: /, '').replaceAll(/\s*\n\s*/g, ' ');
+  return new QueueError(
+    'invalid_input',
+    message.endsWith('?)') ? message : `${message}; \`${io.program} --help\` and \`${io.program} COMMAND --help\` show what there is`,
+  );
+}
+
+function version(): string {
+  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { readonly version: string };
+  return manifest.version;
+}

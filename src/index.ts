@@ -1,0 +1,117 @@
+// `import { openQueue } from 'prismq'`: the library in one process. This is a composition root: it wires the engine, the
+// service, ids and the clock, and is the only place that knows them all.
+import { createHash, randomBytes, randomFillSync } from 'node:crypto';
+import { isAbsolute, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { QueueError, unwrap } from './domain/errors.ts';
+import { createIds } from './domain/ids.ts';
+import { LIMITS, checkInt } from './domain/limits.ts';
+import { DEFAULT_BACKOFF } from './domain/retry.ts';
+import type { BackoffPolicy } from './domain/retry.ts';
+import type { Strategy } from './domain/strategy.ts';
+import type { Queue } from './service/handles.ts';
+import { createQueue } from './service/queue.ts';
+import { migrateSqlite, openSqliteStore } from './store/sqlite/store.ts';
+import type { MigrationReport } from './store/sqlite/migrate.ts';
+
+export { QueueError, ERRORS } from './domain/errors.ts';
+export type { ErrorCode } from './domain/errors.ts';
+export { defineStrategy } from './domain/strategy.ts';
+export { defineTask } from './worker/define.ts';
+export { startWorker } from './worker/worker.ts';
+export { deadLetter, release, retryIn } from './worker/outcome.ts';
+export type * from './service/handles.ts';
+export type * from './domain/task.ts';
+export type * from './domain/principal.ts';
+
+export interface OpenOptions {
+  /** `FULL` (default): a commit survives a power cut. `NORMAL` may lose the last commits at one, never at a crash. */
+  readonly synchronous?: 'FULL' | 'NORMAL';
+  /** False refuses a client that was not created before; default true: `queue.client(id)` makes it on first use. */
+  readonly createClients?: boolean;
+  /** Strategies beside the five built in. */
+  readonly strategies?: readonly Strategy[];
+  /** Largest payload in bytes; default 256,000, at most 1,000,000. */
+  readonly payloadBytes?: number;
+  /** Back-off of categories that set none; default 1 s doubling to 300 s, ± 10 %. */
+  readonly backoff?: BackoffPolicy;
+  /** How long ended tasks are kept, ms; default 7 days. */
+  readonly retentionMs?: number;
+  /** How long a write waits for another process, ms; default 5,000. */
+  readonly busyTimeoutMs?: number;
+  readonly lanesPerClient?: number;
+  /** How often this process does the janitor's steps, ms; default 1,000; 0 never. */
+  readonly janitorMs?: number;
+  /** False refuses a file whose schema is old instead of bringing it up to date. */
+  readonly migrate?: boolean;
+  /** The database's clock, ms since the epoch. For tests. */
+  readonly now?: () => number;
+  /** Uniform in [0, 1), for jitter. For tests. */
+  readonly random?: () => number;
+  /** Told of what goes wrong in the background. */
+  readonly onError?: (error: unknown) => void;
+}
+
+const JANITOR_MS = 1000;
+
+/** The file of a store's URL: a path, `sqlite:path`, a file URL or `:memory:`. */
+export function fileOf(url: string): string {
+  if (/^postgres(ql)?:/.test(url)) throw new QueueError('store_unavailable', 'this version keeps its queue in SQLite: give the path of a file');
+  if (url.startsWith('file:')) return fileURLToPath(url);
+  const path = url.startsWith('sqlite:') ? url.slice('sqlite:'.length) : url;
+  if (path === ':memory:') return path;
+  if (path === '') throw new QueueError('invalid_input', 'the store is the path of a file, or `:memory:`', { fields: [{ field: 'url', message: 'empty' }] });
+  return isAbsolute(path) ? path : resolve(path);
+}
+
+/** Brings the schema of a store up to date; with `dryRun` only tells what would run. */
+export async function migrateStore(url: string, { dryRun = false, now = Date.now }: { readonly dryRun?: boolean; readonly now?: () => number } = {}): Promise<MigrationReport> {
+  return migrateSqlite(fileOf(url), now, dryRun);
+}
+
+/**
+ * Opens a queue. `url` is the path of a SQLite file (made when missing) or `:memory:`; default `prismq.db`.
+ * @throws QueueError `store_unavailable`, `store_corrupt`, `store_newer`, `store_refused`, `store_read_only`
+ */
+export async function openQueue(url = 'prismq.db', options: OpenOptions = {}): Promise<Queue> {
+  const file = fileOf(url);
+  const now = options.now ?? Date.now;
+  const randomHex = (bytes: number): string => randomBytes(bytes).toString('hex');
+  const { synchronous = 'FULL', strategies = [], backoff = DEFAULT_BACKOFF, busyTimeoutMs = 5000, lanesPerClient = LIMITS.lanesPerClient.default } = options;
+  const payloadBytes = options.payloadBytes === undefined ? LIMITS.payloadBytes.default : unwrap(checkInt('payloadBytes', options.payloadBytes, 'payloadBytes'));
+  const store = openSqliteStore({
+    file, synchronous, migrate: options.migrate ?? true, now, random: options.random ?? Math.random, randomHex, strategies, defaultBackoff: backoff, busyTimeoutMs, lanesPerClient,
+  });
+  const janitor = startJanitor(options, () => store.tick({ retentionMs: options.retentionMs ?? LIMITS.retentionMs.default }));
+  return createQueue(
+    {
+      store,
+      newId: createIds({ nowMs: now, random: (bytes) => void randomFillSync(bytes) }).next,
+      digest: (text) => createHash('sha256').update(text).digest('hex'),
+      randomHex,
+      limits: { payloadBytes, payloadDepth: LIMITS.payloadDepth.default },
+      retentionMs: options.retentionMs ?? LIMITS.retentionMs.default,
+      createClients: options.createClients ?? true,
+    },
+    {
+      url,
+      renewal: (workerId) => (file === ':memory:' ? null : { module: new URL(import.meta.url.endsWith('.ts') ? './renewal.ts' : './renewal.js', import.meta.url).href, data: { file, workerId, synchronous } }),
+      onClose: () => clearInterval(janitor),
+    },
+  );
+}
+
+/** The janitor's steps on a timer that keeps no process alive. A failure is told and tried again. */
+function startJanitor(options: OpenOptions, step: () => Promise<unknown>): NodeJS.Timeout | undefined {
+  const every = options.janitorMs ?? JANITOR_MS;
+  if (every === 0) return undefined;
+  let running = false;
+  const timer = setInterval(() => {
+    if (running) return;
+    running = true;
+    void step()
+      .catch((error: unknown) => options.onError?.(error))
+      .finally(() => (running = false));
+  }, every);
+  return timer.unref();
+}

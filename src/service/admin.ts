@@ -1,0 +1,129 @@
+// The handle of an admin: of one client (bound by its principal) or of the whole platform. What is foreign answers like what
+// is absent; what the role may never do is refused and recorded.
+import { QueueError, unwrap } from '../domain/errors.ts';
+import { checkGrant } from '../domain/capability.ts';
+import { LIMITS, checkInt } from '../domain/limits.ts';
+import { checkClientId, checkWorkerId } from '../domain/names.ts';
+import type { AdminPrincipal, Principal } from '../domain/principal.ts';
+import type { GrantSpec } from '../domain/task.ts';
+import type { StoreScope } from '../store/store.ts';
+import { categoryAdmin } from './category-admin.ts';
+import { clientHandle } from './client.ts';
+import { authorize } from './deps.ts';
+import type { Deps } from './deps.ts';
+import type { AdminHandle, ClientHandle, Page, SecurityEvent } from './handles.ts';
+import { keyAdmin } from './keys.ts';
+import { checkPage, raise, taskMoves, taskReads } from './tasks.ts';
+
+export function adminHandle(deps: Deps, principal: AdminPrincipal, scope: StoreScope): AdminHandle {
+  return {
+    ...taskReads(deps, principal, scope),
+    ...taskMoves(deps, principal, scope),
+    inside: (clientId, reason) => inside(deps, principal, clientId, reason),
+    async purge(taskId) {
+      await authorize(deps, principal, 'task.purge');
+      const refusal = await deps.store.purge(scope, taskId);
+      if (refusal !== null) throw QueueError.from(refusal);
+      await deps.store.recordSecurity({ actor: scope.actor, action: 'task.purge', clientId: principal.clientId ?? null, object: taskId, outcome: 'done' });
+    },
+    clients: clientAdmin(deps, principal, scope),
+    workers: workerAdmin(deps, principal, scope),
+    grants: grantAdmin(deps, principal, scope),
+    keys: keyAdmin(deps, principal, scope),
+    categories: categoryAdmin(deps, principal, scope),
+    securityEvents: (page) => securityEvents(deps, principal, scope, page),
+  };
+}
+
+/** A platform admin inside a client acts without seeing payloads, and each act is recorded with the reason before it is done. */
+function inside(deps: Deps, principal: AdminPrincipal, clientId: string, reason: string): ClientHandle {
+  unwrap(checkClientId(clientId));
+  if (principal.clientId !== undefined && principal.clientId !== clientId) throw new QueueError('not_found', 'there is no such client');
+  if (reason.trim() === '') throw new QueueError('invalid_input', 'say why: the reason is written to the audit', { fields: [{ field: 'reason', message: 'empty' }] });
+  const scope: StoreScope = { role: 'admin', actor: principal.clientId === undefined ? 'admin' : `admin:${clientId}`, clients: [clientId], ...(principal.clientId === undefined ? { blind: true as const } : {}) };
+  const handle = clientHandle(deps, { ...principal, reason }, clientId, scope, false);
+  if (principal.clientId !== undefined) return handle;
+  const recorded = async <T>(action: string, object: string | null, act: () => Promise<T>): Promise<T> => {
+    await deps.store.recordSecurity({ actor: scope.actor, action, clientId, object, outcome: 'done', details: JSON.stringify({ reason }) });
+    return act();
+  };
+  return {
+    ...handle,
+    enqueue: (type, payload, options) => recorded('task.enqueue', typeof type === 'string' ? type : type.type, () => handle.enqueue(type, payload, options)),
+    enqueueMany: (items, options) => recorded('task.enqueue', `${items.length} tasks`, () => handle.enqueueMany(items, options)),
+    reprioritise: (taskId, priority) => recorded('task.reprioritise', taskId, () => handle.reprioritise(taskId, priority)),
+  };
+}
+
+export async function securityEvents(deps: Deps, principal: Principal, scope: StoreScope, page: { readonly limit?: number; readonly cursor?: string } = {}): Promise<Page<SecurityEvent>> {
+  await authorize(deps, principal, 'audit.events');
+  const { items, nextCursor } = await deps.store.securityEvents(scope, checkPage(page));
+  return { items: items.map((row) => ({ ...row, details: row.details === null ? {} : (JSON.parse(row.details) as SecurityEvent['details']) })), nextCursor };
+}
+
+function clientAdmin(deps: Deps, principal: Principal, scope: StoreScope): AdminHandle['clients'] {
+  const { store } = deps;
+  const unknown = (clientId: string): never => raise(new QueueError('not_found', `there is no client ${clientId}`));
+  const update = async (operation: 'client.suspend' | 'client.weight', clientId: string, change: { status?: 'active' | 'suspended'; weight?: number }): Promise<Awaited<ReturnType<AdminHandle['clients']['create']>>> => {
+    await authorize(deps, principal, operation);
+    return (await store.updateClient(scope, unwrap(checkClientId(clientId)), change)) ?? unknown(clientId);
+  };
+  return {
+    async create(clientId, { weight = 1 } = {}) {
+      await authorize(deps, principal, 'client.create');
+      const made = await store.createClient(scope, unwrap(checkClientId(clientId)), unwrap(checkInt('weight', weight, 'weight')));
+      return made ?? raise(new QueueError('already_exists', `the client ${clientId} exists`));
+    },
+    async list() {
+      await authorize(deps, principal, 'client.list');
+      return store.clients(scope);
+    },
+    suspend: (clientId) => update('client.suspend', clientId, { status: 'suspended' }),
+    resume: (clientId) => update('client.suspend', clientId, { status: 'active' }),
+    weight: async (clientId, weight) => update('client.weight', clientId, { weight: unwrap(checkInt('weight', weight, 'weight')) }),
+  };
+}
+
+function workerAdmin(deps: Deps, principal: Principal, scope: StoreScope): AdminHandle['workers'] {
+  const { store } = deps;
+  return {
+    async list() {
+      await authorize(deps, principal, 'worker.list');
+      return store.workers(scope);
+    },
+    async remove(workerId) {
+      await authorize(deps, principal, 'worker.remove');
+      if (!(await store.removeWorker(scope, workerId))) throw new QueueError('not_found', `there is no worker ${workerId}`);
+    },
+    async prune(staleMs = LIMITS.staleMs.default) {
+      await authorize(deps, principal, 'worker.remove');
+      return store.pruneWorkers(scope, staleMs);
+    },
+  };
+}
+
+function grantAdmin(deps: Deps, principal: AdminPrincipal, scope: StoreScope): AdminHandle['grants'] {
+  const { store } = deps;
+  return {
+    async create(workerId, grant) {
+      await authorize(deps, principal, 'grant.create');
+      const checked = ownGrant(principal, unwrap(checkGrant(grant)));
+      return (await store.createGrant(scope, deps.randomHex(12), unwrap(checkWorkerId(workerId)), checked)) ?? raise(new QueueError('already_exists', 'the worker has this grant'));
+    },
+    async list(workerId) {
+      await authorize(deps, principal, 'grant.list');
+      const grants = await store.grants(scope, workerId);
+      return grants;
+    },
+    async delete(grantId) {
+      await authorize(deps, principal, 'grant.delete');
+      if (!(await store.deleteGrant(scope, grantId))) throw new QueueError('not_found', 'there is no such grant');
+    },
+  };
+}
+
+/** An admin of a client grants its own client only; another one, or all of them, is as good as absent. */
+export function ownGrant(principal: AdminPrincipal, grant: GrantSpec): GrantSpec {
+  if (principal.clientId !== undefined && grant.clientId !== principal.clientId) throw new QueueError('not_found', 'there is no such client');
+  return grant;
+}

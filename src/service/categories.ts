@@ -1,0 +1,17 @@
+// The defaults that the registry gives a task type: each value from the most specific category that names it.
+import { matches } from '../domain/category.ts';
+import type { CategoryRow } from '../store/store.ts';
+
+const specificity = (pattern: string): number => (pattern === '*' ? 0 : pattern.endsWith('.*') ? pattern.length : 1000 + pattern.length);
+
+export function mostSpecific(rows: readonly CategoryRow[], type: string): { priority?: number; maxAttempts?: number; maxRunMs?: number } {
+  const defaults: { priority?: number; maxAttempts?: number; maxRunMs?: number } = {};
+  if (rows.length === 0) return defaults;
+  const matching = rows.filter((row) => matches(row.pattern, type)).sort((a, b) => specificity(a.pattern) - specificity(b.pattern));
+  for (const row of matching)
+    for (const key of ['priority', 'maxAttempts', 'maxRunMs'] as const) {
+      const value = row[key];
+      if (value !== null) defaults[key] = value;
+    }
+  return defaults;
+}

@@ -1,0 +1,127 @@
+// The handle of a client: enqueue, look, wait, cancel, requeue, reprioritise, amend, all inside its own client.
+import { QueueError, unwrap } from '../domain/errors.ts';
+import type { Result } from '../domain/errors.ts';
+import { checkCategory, checkMode } from '../domain/category.ts';
+import { toJsonText } from '../domain/json-text.ts';
+import { ENDED } from '../domain/lifecycle.ts';
+import { checkInt, checkMetadata, newTask } from '../domain/limits.ts';
+import type { Principal } from '../domain/principal.ts';
+import type { EnqueueOptions, Json, NewTask, Task } from '../domain/task.ts';
+import type { CategoryRow, StoreScope } from '../store/store.ts';
+import { authorize } from './deps.ts';
+import type { Deps } from './deps.ts';
+import type { AmendInput, ClientHandle, EnqueueItem, EnqueueItemResult, EnqueueResult, TaskDefinition, TaskHandle, WaitOptions } from './handles.ts';
+import { moved, notFound, raise, taskMoves, taskReads } from './tasks.ts';
+import { mostSpecific } from './categories.ts';
+
+const WAIT_MS = 30_000;
+/** A wait looks again at least this often, whatever the hints say. */
+const LOOK_MS = 1000;
+
+export function clientHandle(deps: Deps, principal: Principal, clientId: string, scope: StoreScope, createClients: boolean): ClientHandle {
+  const reads = taskReads(deps, principal, scope);
+  const wait = (taskId: string, options: WaitOptions = {}): Promise<Task> => waitFor(deps, scope, taskId, options);
+  const enqueueOptions = (atomic: boolean): { atomic: boolean; createClients: boolean } => ({ atomic, createClients });
+  return {
+    clientId,
+    ...reads,
+    ...taskMoves(deps, principal, scope),
+    async enqueue<Output = Json>(type: string | TaskDefinition<never, Output>, payload?: unknown, options: EnqueueOptions & { signal?: AbortSignal; tx?: unknown } = {}) {
+      await authorize(deps, principal, 'task.enqueue');
+      const { signal, tx, ...rest } = options;
+      signal?.throwIfAborted();
+      const item = await fromDefinition(type, payload, rest);
+      const task = unwrap(await prepare(deps, clientId, item));
+      const answers = tx === undefined ? await deps.store.enqueue(scope, [task], enqueueOptions(false)) : deps.store.enqueueInside(scope, tx, [task], enqueueOptions(true));
+      return taskHandle<Output>(unwrap(answers[0] as Result<EnqueueResult>), wait);
+    },
+    async enqueueMany(items, { atomic = false } = {}) {
+      await authorize(deps, principal, 'task.enqueue');
+      return enqueueMany(deps, clientId, scope, items, enqueueOptions(atomic));
+    },
+    async reprioritise(taskId, priority) {
+      await authorize(deps, principal, 'task.reprioritise');
+      return moved(deps, scope, taskId, await deps.store.reprioritise(scope, taskId, unwrap(checkInt('priority', priority, 'priority'))));
+    },
+    async amend(taskId, change) {
+      await authorize(deps, principal, 'task.amend');
+      return moved(deps, scope, taskId, await deps.store.amend(scope, taskId, { ...checkAmend(deps, change), digest: deps.digest }));
+    },
+    async wait(taskId, options) {
+      await authorize(deps, principal, 'task.wait');
+      return wait(taskId, options);
+    },
+  };
+}
+
+function taskHandle<Output>(result: EnqueueResult, wait: (taskId: string, options?: WaitOptions) => Promise<Task>): TaskHandle<Output> {
+  return {
+    ...result,
+    async result(options) {
+      const task = await wait(result.taskId, options);
+      if (task.status === 'completed') return task.result as Output;
+      throw new QueueError('invalid_transition', `the task ended as ${task.status}${task.errorMessage === null ? '' : `: ${task.errorMessage}`}`, { status: task.status, error: task.errorMessage });
+    },
+  };
+}
+
+/** A typed task checks its payload by its own schema first. */
+async function fromDefinition(type: string | TaskDefinition<never, never> | TaskDefinition<never, unknown>, payload: unknown, options: EnqueueOptions): Promise<EnqueueItem> {
+  if (typeof type === 'string') return { ...options, type, payload };
+  const schema = type.input;
+  const checked = schema === undefined ? { value: payload } : await schema['~standard'].validate(payload);
+  if (checked.issues !== undefined) {
+    const fields = checked.issues.map((issue) => ({ field: ['payload', ...(issue.path ?? []).map((part) => String(typeof part === 'object' && part !== null && 'key' in part ? part.key : part))].join('.'), message: issue.message }));
+    throw new QueueError('invalid_payload', `the payload is not what ${type.type} takes: ${fields.map(({ field, message }) => `${field}: ${message}`).join('; ')}`, { fields });
+  }
+  return { ...type.defaults, ...options, type: type.type, payload: checked.value };
+}
+
+async function prepare(deps: Deps, clientId: string, item: EnqueueItem): Promise<Result<NewTask>> {
+  return prepareWith(deps, clientId, item, await deps.store.categories());
+}
+
+/** One item checked against the category registry and the limits; its defaults filled in. */
+export function prepareWith(deps: Deps, clientId: string, item: EnqueueItem, categories: { readonly mode: 'open' | 'hierarchical' | 'registered'; readonly rows: readonly CategoryRow[] }): Result<NewTask> {
+  const { type, payload, ...options } = item;
+  const form = checkCategory(type);
+  if (!form.ok) return form;
+  const known = categories.mode === 'open' ? form : checkMode(type, categories.mode, categories.rows.map((row) => row.pattern));
+  if (!known.ok) return known;
+  return newTask({ clientId, type, payload, options }, { taskId: deps.newId(), digest: deps.digest, defaults: mostSpecific(categories.rows, type), limits: deps.limits });
+}
+
+async function enqueueMany(deps: Deps, clientId: string, scope: StoreScope, items: readonly EnqueueItem[], options: { atomic: boolean; createClients: boolean }): Promise<EnqueueItemResult[]> {
+  const categories = await deps.store.categories();
+  const prepared = items.map((item) => prepareWith(deps, clientId, item, categories));
+  if (options.atomic) for (const item of prepared) unwrap(item);
+  const good = prepared.flatMap((item) => (item.ok ? [item.value] : []));
+  const stored = good.length === 0 ? [] : await deps.store.enqueue(scope, good, options);
+  let next = 0;
+  return prepared.map((item) => {
+    const answer = item.ok ? (stored[next++] as Result<EnqueueResult>) : item;
+    return answer.ok ? { ok: true, ...answer.value } : { ok: false, ...answer.refusal };
+  });
+}
+
+async function waitFor(deps: Deps, scope: StoreScope, taskId: string, { timeoutMs = WAIT_MS, signal }: WaitOptions): Promise<Task> {
+  const until = performance.now() + timeoutMs;
+  for (;;) {
+    const task = (await deps.store.task(scope, taskId)) ?? raise(notFound());
+    if (ENDED.includes(task.status)) return task;
+    if (signal?.aborted === true) throw new QueueError('aborted', 'the wait was given up by its signal');
+    const left = until - performance.now();
+    if (left <= 0) throw new QueueError('timeout', `the task is still ${task.status} after ${timeoutMs} ms: wait longer, or look at it later`, { status: task.status });
+    await deps.store.changed(Math.min(left, LOOK_MS), signal);
+  }
+}
+
+function checkAmend(deps: Deps, change: AmendInput): { payload?: { text: string; format: string | null }; maxAttempts?: number; maxRunMs?: number; metadata?: string | null } {
+  const { payloadBytes: maxBytes, payloadDepth: maxDepth } = deps.limits;
+  return {
+    ...('payload' in change ? { payload: unwrap(toJsonText(change.payload, { maxBytes, maxDepth })) } : {}),
+    ...(change.maxAttempts === undefined ? {} : { maxAttempts: unwrap(checkInt('maxAttempts', change.maxAttempts, 'maxAttempts')) }),
+    ...(change.maxRunMs === undefined ? {} : { maxRunMs: unwrap(checkInt('maxRunMs', change.maxRunMs, 'maxRunMs')) }),
+    ...(change.metadata === undefined ? {} : { metadata: unwrap(checkMetadata(change.metadata)) }),
+  };
+}

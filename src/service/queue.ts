@@ -1,0 +1,86 @@
+// `queue.as(principal)`: the one door. It answers the handle of the principal's role with its client or worker bound inside.
+import { QueueError, unwrap } from '../domain/errors.ts';
+import { checkGrant } from '../domain/capability.ts';
+import { checkClientId, checkWorkerId } from '../domain/names.ts';
+import type { Principal } from '../domain/principal.ts';
+import type { GrantSpec } from '../domain/task.ts';
+import { adminHandle, securityEvents } from './admin.ts';
+import { clientHandle } from './client.ts';
+import { authorize, scopeOf } from './deps.ts';
+import type { Deps } from './deps.ts';
+import type { AuditorHandle, HandleOf, Queue, SystemHandle } from './handles.ts';
+import { principalOfKey } from './keys.ts';
+import { statsOf, taskReads } from './tasks.ts';
+import { workerHandle } from './worker.ts';
+
+export interface QueueParts {
+  readonly url: string;
+  readonly renewal: Queue['renewal'];
+  readonly onClose: () => void;
+}
+
+/** What a program without grants of its own gives its workers. */
+const EVERYTHING: readonly GrantSpec[] = [{ clientId: '*', pattern: '*' }];
+
+export function createQueue(deps: Deps, parts: QueueParts): Queue {
+  let closing: Promise<void> | undefined;
+  const as = <P extends Principal>(principal: P): HandleOf<P> => handleOf(deps, Object.freeze({ ...principal })) as HandleOf<P>;
+  const close = (): Promise<void> => {
+    parts.onClose();
+    return (closing ??= deps.store.close());
+  };
+  return {
+    url: parts.url,
+    capabilities: deps.store.capabilities,
+    renewal: parts.renewal,
+    as,
+    client(clientId = 'default') {
+      const principal = { role: 'client', clientId: unwrap(checkClientId(clientId)) } as const;
+      return clientHandle(deps, principal, clientId, scopeOf(principal), deps.createClients);
+    },
+    worker(workerId, grants = EVERYTHING) {
+      const principal = { role: 'worker', workerId: unwrap(checkWorkerId(workerId)) } as const;
+      return workerHandle(deps, principal, scopeOf(principal), grants.map((grant) => unwrap(checkGrant(grant))));
+    },
+    admin: () => as({ role: 'admin' }),
+    system: () => as({ role: 'system' }),
+    authenticate: async (key) => as(await principalOfKey(deps, key)) as Awaited<ReturnType<Queue['authenticate']>>,
+    auditSummary: () => deps.store.auditSummary(),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function handleOf(deps: Deps, principal: Principal): HandleOf<Principal> {
+  const scope = scopeOf(principal);
+  switch (principal.role) {
+    case 'client':
+      return clientHandle(deps, principal, unwrap(checkClientId(principal.clientId)), scope, false);
+    case 'worker':
+      return workerHandle(deps, principal, scope, null);
+    case 'admin':
+      return adminHandle(deps, principal, scope);
+    case 'auditor':
+      return auditorHandle(deps, principal);
+    case 'system':
+      return systemHandle(deps, principal);
+    default:
+      throw new QueueError('unauthenticated', 'nothing is done without a principal');
+  }
+}
+
+function auditorHandle(deps: Deps, principal: Principal): AuditorHandle {
+  const scope = scopeOf(principal);
+  const { stats, logs } = taskReads(deps, principal, scope);
+  return { stats, logs, securityEvents: (page) => securityEvents(deps, principal, scope, page) };
+}
+
+function systemHandle(deps: Deps, principal: Principal): SystemHandle {
+  return {
+    async tick() {
+      await authorize(deps, principal, 'janitor.tick');
+      return deps.store.tick({ retentionMs: deps.retentionMs });
+    },
+    stats: async () => statsOf(await deps.store.counts(scopeOf(principal))),
+  };
+}

@@ -1,0 +1,94 @@
+// What may be read of tasks and done to one, the same for clients and admins: the scope decides whose.
+import { QueueError, unwrap } from '../domain/errors.ts';
+import type { Refusal } from '../domain/errors.ts';
+import type { Operation } from '../domain/access.ts';
+import { checkCategory, checkPattern } from '../domain/category.ts';
+import { STATES } from '../domain/lifecycle.ts';
+import { checkInt } from '../domain/limits.ts';
+import type { Principal } from '../domain/principal.ts';
+import type { Task } from '../domain/task.ts';
+import type { Counts, StoreScope } from '../store/store.ts';
+import { authorize } from './deps.ts';
+import type { Deps } from './deps.ts';
+import type { ListFilter, QueueStats, TaskMoves, TaskReads } from './handles.ts';
+
+export const notFound = (): QueueError => new QueueError('not_found', 'there is no such task');
+
+export function taskReads(deps: Deps, principal: Principal, scope: StoreScope): TaskReads {
+  const may = (operation: Operation): Promise<void> => authorize(deps, principal, operation);
+  return {
+    async get(taskId) {
+      await may('task.get');
+      return (await deps.store.task(scope, taskId)) ?? raise(notFound());
+    },
+    async list(filter = {}) {
+      await may('task.list');
+      return deps.store.tasks(scope, checkFilter(filter));
+    },
+    async logs(taskId, page = {}) {
+      await may('task.logs');
+      return (await deps.store.logs(scope, taskId, checkPage(page))) ?? raise(notFound());
+    },
+    async stats() {
+      await may('task.stats');
+      return statsOf(await deps.store.counts(scope));
+    },
+  };
+}
+
+export function taskMoves(deps: Deps, principal: Principal, scope: StoreScope): TaskMoves {
+  return {
+    async cancel(taskId, reason = 'cancelled') {
+      await authorize(deps, principal, 'task.cancel');
+      return moved(deps, scope, taskId, await deps.store.cancel(scope, taskId, reason));
+    },
+    async requeue(taskId) {
+      await authorize(deps, principal, 'task.requeue');
+      return moved(deps, scope, taskId, await deps.store.requeue(scope, taskId));
+    },
+  };
+}
+
+/** The task as it is after a move, or the refusal thrown. */
+export async function moved(deps: Deps, scope: StoreScope, taskId: string, refusal: Refusal | null): Promise<Task> {
+  if (refusal !== null) throw QueueError.from(refusal);
+  return (await deps.store.task(scope, taskId)) ?? raise(notFound());
+}
+
+export function raise(error: Error): never {
+  throw error;
+}
+
+export function checkPage(page: { readonly limit?: number; readonly cursor?: string }): { readonly limit: number; readonly cursor?: string } {
+  const limit = unwrap(checkInt('limit', page.limit ?? 100, 'listLimit'));
+  return page.cursor === undefined ? { limit } : { limit, cursor: page.cursor };
+}
+
+function checkFilter(filter: ListFilter): { status?: NonNullable<ListFilter['status']>; type?: string; limit: number; cursor?: string } {
+  const page = checkPage(filter);
+  if (filter.status !== undefined && !STATES.includes(filter.status))
+    throw new QueueError('invalid_input', `status is one of ${STATES.join(', ')}`, { fields: [{ field: 'status', message: 'unknown' }] });
+  if (filter.type !== undefined) unwrap(/[*]$/.test(filter.type) ? checkPattern(filter.type) : checkCategory(filter.type));
+  return { ...page, ...(filter.status === undefined ? {} : { status: filter.status }), ...(filter.type === undefined ? {} : { type: filter.type }) };
+}
+
+const share = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
+
+/** The original's metrics from the store's counts. */
+export function statsOf(counts: Counts): QueueStats {
+  const { ended } = counts;
+  const total = Object.values(counts.byStatus).reduce((sum, n) => sum + n, 0);
+  const done = ended.completed + ended.deadLetter;
+  return {
+    total,
+    byStatus: counts.byStatus,
+    byType: counts.byType,
+    oldestQueuedAgeSeconds: counts.oldestQueuedAtUtc === null ? null : Math.max(0, counts.nowUtc - counts.oldestQueuedAtUtc) / 1000,
+    successRate: share(ended.completed, done),
+    failureRate: share(ended.deadLetter, done),
+    throughput: { lastHour: ended.completedLastHour, perMinute: Math.round((ended.completedLastHour / 60) * 100) / 100 },
+    retries: { rate: share(ended.retried, done), averageAttempts: share(ended.attempts, done), deadLetters: ended.deadLetter },
+    runMs: counts.runMs,
+    workers: counts.workers,
+  };
+}

@@ -1,0 +1,152 @@
+// The handle of a worker: register, claim, renew, end. It takes only what was granted, and every write names its lease.
+import { QueueError, unwrap } from '../domain/errors.ts';
+import type { Refusal } from '../domain/errors.ts';
+import { checkCapabilities } from '../domain/capability.ts';
+import { checkPattern } from '../domain/category.ts';
+import { toJsonText } from '../domain/json-text.ts';
+import { LIMITS, checkInt, cleanErrorText } from '../domain/limits.ts';
+import type { Principal, WorkerPrincipal } from '../domain/principal.ts';
+import { DEFAULT_STRATEGY } from '../domain/strategy.ts';
+import type { GrantSpec, LeaseRef, SettleResult, TaskFailure, WorkerInfo } from '../domain/task.ts';
+import type { ClaimRequest, StoreScope } from '../store/store.ts';
+import { prepareWith } from './client.ts';
+import { authorize } from './deps.ts';
+import type { Deps } from './deps.ts';
+import type { ClaimOptions, RegisterInput, WorkerHandle } from './handles.ts';
+
+const LOOK_MS = 1000;
+const LEASE_LOST: Refusal = { code: 'lease_lost', message: 'the lease is not the current one: absent, lapsed, ended, or of another worker' };
+
+/** `grants` are given by the embedding program; a worker that came with a key has those that an admin stored. */
+export function workerHandle(deps: Deps, principal: WorkerPrincipal, scope: StoreScope, grants: readonly GrantSpec[] | null): WorkerHandle {
+  const { store } = deps;
+  const register = async (input: RegisterInput = {}): Promise<WorkerInfo> => {
+    await authorize(deps, principal, 'worker.register');
+    const capabilities = unwrap(checkCapabilities(input.capabilities ?? {}));
+    const { strategy = DEFAULT_STRATEGY, fairness = 'weighted', versions = {} } = input;
+    return store.register(scope, { capabilities, strategy, fairness, versions, ...(grants === null ? {} : { grants }) });
+  };
+  const settleOne = async (item: Parameters<WorkerHandle['settle']>[0][number]): Promise<SettleResult & { ok: true }> => {
+    const [answer] = await store.settle(scope, [item]);
+    if (answer?.ok !== true) throw new QueueError(answer?.code ?? 'lease_lost', answer?.message ?? LEASE_LOST.message);
+    return answer;
+  };
+  return {
+    workerId: principal.workerId,
+    register,
+    async beat(status) {
+      await authorize(deps, principal, 'worker.heartbeat');
+      if (!(await store.beat(scope, status))) throw new QueueError('worker_outdated', `the worker ${principal.workerId} is not registered: register it again`);
+    },
+    async deregister() {
+      await authorize(deps, principal, 'worker.deregister');
+      await store.deregister(scope);
+    },
+    async inbox(limit = 100) {
+      await authorize(deps, principal, 'inbox.list');
+      return store.inbox(scope, unwrap(checkInt('limit', limit, 'listLimit')));
+    },
+    async claim(options = {}) {
+      await authorize(deps, principal, 'lease.claim');
+      return claim(deps, scope, options, register);
+    },
+    async heartbeat(leases, leaseMs = LIMITS.leaseMs.default) {
+      await authorize(deps, principal, 'lease.heartbeat');
+      return store.heartbeat(scope, leases, unwrap(checkInt('leaseMs', leaseMs, 'leaseMs')));
+    },
+    async settle(items) {
+      await authorize(deps, principal, 'lease.complete');
+      return items.length === 0 ? [] : store.settle(scope, items);
+    },
+    async complete(lease, result, timing = {}) {
+      await authorize(deps, principal, 'lease.complete');
+      const text = result === undefined ? {} : { result: unwrap(toJsonText(result, { maxBytes: LIMITS.resultBytes.max, maxDepth: deps.limits.payloadDepth })).text };
+      await settleOne({ ...refOf(lease), op: 'complete', ...text, ...timing });
+    },
+    async fail(lease, error, options = {}) {
+      await authorize(deps, principal, 'lease.fail');
+      return (await settleOne({ ...refOf(lease), op: 'fail', error: failureOf(error), ...options })).status;
+    },
+    async release(lease, options = {}) {
+      await authorize(deps, principal, 'lease.release');
+      await settleOne({ ...refOf(lease), op: 'release', ...options });
+    },
+    ...insideLease(deps, principal, scope),
+    wake: async (timeoutMs, signal) => void (await store.changed(timeoutMs, signal)),
+  };
+}
+
+/** What a handler does while it holds its lease. */
+function insideLease(deps: Deps, principal: Principal, scope: StoreScope): Pick<WorkerHandle, 'progress' | 'log' | 'enqueueChild'> {
+  const { store } = deps;
+  const limits = { maxBytes: deps.limits.payloadBytes, maxDepth: deps.limits.payloadDepth };
+  const lost = (held: boolean): void => {
+    if (!held) throw QueueError.from(LEASE_LOST);
+  };
+  return {
+    async progress(lease, value) {
+      await authorize(deps, principal, 'lease.progress');
+      lost(await store.progress(scope, lease, unwrap(toJsonText(value, limits)).text));
+    },
+    async log(lease, message, details) {
+      await authorize(deps, principal, 'lease.log');
+      lost(await store.message(scope, lease, cleanErrorText(message, LIMITS.errorMessage.max), details === undefined ? null : unwrap(toJsonText(details, limits)).text));
+    },
+    /** The child belongs to the task's client and submitter, never to the worker. */
+    async enqueueChild(lease, type, payload, options = {}) {
+      await authorize(deps, principal, 'lease.progress');
+      const parent = await store.holder(scope, lease);
+      if (parent === null) throw QueueError.from(LEASE_LOST);
+      const inherited = { priority: parent.priority, ...(parent.createdBy === null ? {} : { createdBy: parent.createdBy }), ...(parent.traceparent === null ? {} : { traceparent: parent.traceparent }) };
+      const task = unwrap(prepareWith(deps, lease.clientId, { ...inherited, ...options, type, payload }, await store.categories()));
+      const [answer] = await store.enqueue({ role: 'worker', actor: scope.actor, clients: [lease.clientId] }, [task], { atomic: false, createClients: false });
+      if (answer === undefined) throw new QueueError('internal', 'the store answered nothing');
+      return unwrap(answer);
+    },
+  };
+}
+
+const refOf = ({ clientId, taskId, leaseId }: LeaseRef): LeaseRef => ({ clientId, taskId, leaseId });
+
+function failureOf(error: unknown): TaskFailure {
+  if (typeof error === 'object' && error !== null && 'message' in error && typeof error.message === 'string') {
+    const { message, kind, name, stack } = error as { message: string; kind?: string; name?: string; stack?: string };
+    const named = kind ?? name;
+    return { message, ...(named === undefined ? {} : { kind: named }), ...(stack === undefined ? {} : { stack }) };
+  }
+  return { message: String(error) };
+}
+
+async function claim(deps: Deps, scope: StoreScope, options: ClaimOptions, register: () => Promise<WorkerInfo>): ReturnType<WorkerHandle['claim']> {
+  const request = claimRequest(options);
+  const until = performance.now() + (options.waitMs ?? 0);
+  for (;;) {
+    options.signal?.throwIfAborted();
+    const tasks = await claimOrRegister(deps, scope, request, register);
+    const left = until - performance.now();
+    if (tasks.length > 0 || left <= 0) return tasks;
+    await deps.store.changed(Math.min(left, LOOK_MS), options.signal);
+  }
+}
+
+/** A worker that never registered is registered at its first claim, with all that it was granted. */
+async function claimOrRegister(deps: Deps, scope: StoreScope, request: ClaimRequest, register: () => Promise<WorkerInfo>): ReturnType<Deps['store']['claim']> {
+  try {
+    return await deps.store.claim(scope, request);
+  } catch (error) {
+    if (!(error instanceof QueueError) || error.code !== 'worker_outdated') throw error;
+    await register();
+    return deps.store.claim(scope, request);
+  }
+}
+
+function claimRequest(options: ClaimOptions): ClaimRequest {
+  for (const type of options.types ?? []) unwrap(checkPattern(type));
+  return {
+    max: unwrap(checkInt('max', options.max ?? 1, 'claimMax')),
+    leaseMs: unwrap(checkInt('leaseMs', options.leaseMs ?? LIMITS.leaseMs.default, 'leaseMs')),
+    ...(options.strategy === undefined ? {} : { strategy: options.strategy }),
+    ...(options.fairness === undefined ? {} : { fairness: options.fairness }),
+    ...(options.types === undefined ? {} : { types: options.types }),
+  };
+}

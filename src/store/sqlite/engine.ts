@@ -1,0 +1,80 @@
+// What every part of the SQLite engine works with: the writer connection, its statements, its wall and its clock.
+import type { DatabaseSync } from 'node:sqlite';
+import type { BackoffPolicy } from '../../domain/retry.ts';
+import { matches } from '../../domain/category.ts';
+import type { CategoryMode, CategoryRow, StoreOptions } from '../store.ts';
+import type { Statements } from './statements.ts';
+import type { Wall } from './wall.ts';
+import type { Writer } from './writer.ts';
+
+export interface Categories {
+  readonly mode: CategoryMode;
+  readonly rows: readonly CategoryRow[];
+}
+
+export interface Engine {
+  readonly db: DatabaseSync;
+  readonly wall: Wall;
+  readonly st: Statements;
+  readonly writer: Writer;
+  readonly options: StoreOptions;
+  now(): number;
+  /** Tells the fair share that a client may have become active. */
+  activated(clientId: string): void;
+}
+
+/** Runs DDL or a statement of the owner: migrations aside, only for the indexes of strategies. */
+export function asOwner<T>(engine: Engine, action: () => T): T {
+  const before = engine.wall.current;
+  engine.wall.current = 'owner';
+  try {
+    return action();
+  } finally {
+    engine.wall.current = before;
+  }
+}
+
+export const setting = (engine: Engine, key: string): string | null => (engine.st.row('meta_get', { key })?.[0] as string | undefined) ?? null;
+
+export function setSetting(engine: Engine, key: string, value: string): void {
+  if (engine.st.run('meta_update', { key, value }) === 0) engine.st.run('meta_insert', { key, value });
+}
+
+/** Counts a change that others remember by its number: lanes and sets, categories. Read again in the transaction that uses it. */
+export function bump(engine: Engine, key: 'lanes_version' | 'categories_version'): void {
+  setSetting(engine, key, String(Number(setting(engine, key) ?? 0) + 1));
+}
+
+/** Whether draws are kept: from the first WEIGHTED_RANDOM claim on. */
+export const draws = (engine: Engine): number => (setting(engine, 'draws') === '1' ? 1 : 0);
+
+/** The registry of categories, parsed once a version. */
+export function createCategories(engine: Engine): () => Categories {
+  let version: string | null | undefined;
+  let known: Categories = { mode: 'open', rows: [] };
+  return () => {
+    const current = setting(engine, 'categories_version');
+    if (current !== version) {
+      const rows = engine.st.rows('category_list').map(([pattern, priority, maxAttempts, maxRunMs, backoff, schema]) => ({
+        pattern: pattern as string,
+        priority: priority as number | null,
+        maxAttempts: maxAttempts as number | null,
+        maxRunMs: maxRunMs as number | null,
+        backoff: backoff === null ? null : (JSON.parse(backoff as string) as BackoffPolicy),
+        schema: schema as string | null,
+      }));
+      known = { mode: (setting(engine, 'category_mode') ?? 'open') as CategoryMode, rows };
+      version = current;
+    }
+    return known;
+  };
+}
+
+/** The value that the most specific matching category gives, or null. */
+export function categoryValue<K extends 'priority' | 'maxAttempts' | 'maxRunMs' | 'backoff'>(rows: readonly CategoryRow[], type: string, key: K): CategoryRow[K] | null {
+  let best: CategoryRow | null = null;
+  for (const row of rows) if (row[key] !== null && matches(row.pattern, type) && (best === null || specificity(row.pattern) > specificity(best.pattern))) best = row;
+  return best === null ? null : best[key];
+}
+
+const specificity = (pattern: string): number => (pattern === '*' ? 0 : pattern.endsWith('.*') ? pattern.length : 1000 + pattern.length);

@@ -1,0 +1,71 @@
+// The janitor's steps: bounded, set-based, idempotent; any process may run them at any time and none is needed for safety.
+// They cross clients because time passes for all of them alike.
+import type { TickReport } from '../../domain/task.ts';
+import { draws } from './engine.ts';
+import type { Engine } from './engine.ts';
+import { lapse } from './moves.ts';
+import { expireLeases } from './settle.ts';
+import type { BackoffOf } from './settle.ts';
+
+const EXPIRED_A_STEP = 500;
+const DUE_A_STEP = 1000;
+const LAPSED_A_STEP = 200;
+const PURGED_A_STEP = 500;
+const MESSAGES_A_STEP = 500;
+const MESSAGES_KEPT_MS = 30 * 86_400_000;
+
+/** Moves what is due from delayed to ready; `*` is bound. How many rows. */
+export function promoteDue(engine: Engine, now: number, most: number): number {
+  const { st } = engine;
+  const picked = st.run('due_pick', { now, most });
+  if (picked > 0) {
+    st.run('due_ready', { draws: draws(engine) });
+    st.run('due_undelay');
+    st.run('due_log', { now });
+    st.run('picked_clear');
+  }
+  return picked;
+}
+
+/** One step of everything that is due. */
+export function tick(engine: Engine, backoffOf: BackoffOf, retentionMs: number): TickReport {
+  const now = engine.now();
+  engine.wall.bind({ clients: '*' });
+  const { expired, buried } = expireLeases(engine, backoffOf, now, EXPIRED_A_STEP);
+  const lapsed = lapseDue(engine, now);
+  const promoted = promoteDue(engine, now, DUE_A_STEP);
+  const purged = purgeOld(engine, now - retentionMs, now);
+  dropMessages(engine, now - MESSAGES_KEPT_MS);
+  return { expired, promoted, buried, lapsed, purged };
+}
+
+function lapseDue(engine: Engine, now: number): number {
+  const found = engine.st.rows('lapse_find', { now, most: LAPSED_A_STEP });
+  for (const [clientId, taskId] of found) lapse(engine, clientId as string, taskId as string);
+  return found.length;
+}
+
+function purgeOld(engine: Engine, cut: number, now: number): number {
+  let purged = 0;
+  for (const [clientId] of engine.st.rows('clients_with_finished', { cut })) {
+    const taskNos = engine.st.rows('retention_find', { client_id: clientId as string, cut, most: PURGED_A_STEP - purged }).map(([taskNo]) => taskNo as number);
+    purgeTasks(engine, taskNos, now, 'system');
+    purged += taskNos.length;
+    if (purged >= PURGED_A_STEP) break;
+  }
+  return purged;
+}
+
+/** Empties ended tasks: payload, result, errors, messages and progress go; the row stays as a tombstone. */
+export function purgeTasks(engine: Engine, taskNos: readonly number[], now: number, actor: string): void {
+  if (taskNos.length === 0) return;
+  const task_nos = JSON.stringify(taskNos);
+  engine.st.run('purge_log', { task_nos, now, actor });
+  for (const step of ['purge_attempts', 'purge_messages', 'purge_progress', 'purge_metadata', 'purge_finished']) engine.st.run(step, { task_nos });
+  engine.st.run('purge_tasks', { task_nos, now });
+}
+
+function dropMessages(engine: Engine, cut: number): void {
+  const ids = engine.st.rows('messages_old', { cut, most: MESSAGES_A_STEP }).map(([id]) => id as number);
+  if (ids.length > 0) engine.st.run('messages_drop', { ids: JSON.stringify(ids) });
+}

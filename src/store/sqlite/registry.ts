@@ -1,0 +1,222 @@
+// The book: workers, grants, clients, keys, categories, security events. Every change of who may do what leaves its security
+// event in the same transaction.
+import { canonicalAttributes } from '../../domain/capability.ts';
+import type { GrantSpec, WorkerCapabilities, WorkerInfo, WorkerStatus } from '../../domain/task.ts';
+import { LIMITS } from '../../domain/limits.ts';
+import type { CategoryRow, ClientRow, GrantRow, KeyRow, NewSecurityEvent, Registration, StoreScope } from '../store.ts';
+import { ensureSet } from './capability-sets.ts';
+import { bump, setSetting } from './engine.ts';
+import type { Engine } from './engine.ts';
+import type { Row } from './statements.ts';
+
+export function security(engine: Engine, event: NewSecurityEvent): void {
+  engine.st.run('security_add', {
+    now: engine.now(), actor: event.actor, action: event.action, client_id: event.clientId ?? null, object: event.object ?? null, outcome: event.outcome, details: event.details ?? null,
+  });
+}
+
+// Workers
+
+export function register(engine: Engine, scope: StoreScope, registration: Registration): WorkerInfo {
+  const workerId = scope.workerId as string;
+  engine.wall.bind({ clients: '*' });
+  if (registration.grants !== undefined) replaceProgramGrants(engine, workerId, registration.grants);
+  const set_id = ensureSet(engine, registration.capabilities, grantsOf(engine, workerId));
+  const row = {
+    worker_id: workerId, set_id, capabilities: JSON.stringify(registration.capabilities), strategy: registration.strategy, fairness: registration.fairness,
+    versions: JSON.stringify(registration.versions), now: engine.now(),
+  };
+  if (engine.st.run('worker_update', row) === 0) engine.st.run('worker_insert', row);
+  security(engine, { actor: scope.actor, action: 'worker.register', object: workerId, outcome: 'done', details: JSON.stringify({ capabilities: registration.capabilities }) });
+  return workerInfo(engine, engine.st.row('worker_get', { worker_id: workerId }) as Row);
+}
+
+function replaceProgramGrants(engine: Engine, workerId: string, grants: readonly GrantSpec[]): void {
+  engine.st.run('grants_of_program_drop', { worker_id: workerId });
+  for (const grant of grants) insertGrant(engine, engine.options.randomHex(12), workerId, grant, 1);
+}
+
+const grantsOf = (engine: Engine, workerId: string): GrantSpec[] => engine.st.rows('grants_of', { worker_id: workerId }).map(grantRow);
+
+/** After a grant changed: the worker's set is that of its new grants, at once. Binds every client. */
+function resetWorker(engine: Engine, workerId: string): void {
+  engine.wall.bind({ clients: '*' });
+  const worker = engine.st.row('worker_get', { worker_id: workerId });
+  if (worker === undefined) return;
+  const set_id = ensureSet(engine, JSON.parse(worker[2] as string) as WorkerCapabilities, grantsOf(engine, workerId));
+  engine.st.run('worker_set', { worker_id: workerId, set_id });
+}
+
+export function beat(engine: Engine, scope: StoreScope, status: WorkerStatus): boolean {
+  engine.wall.bind({ clients: [] });
+  return engine.st.run('worker_beat', { worker_id: scope.workerId as string, status, now: engine.now() }) > 0;
+}
+
+export function dropWorker(engine: Engine, actor: string, workerId: string, action: 'worker.deregister' | 'worker.remove'): boolean {
+  engine.wall.bind({ clients: '*' });
+  const dropped = engine.st.run('worker_delete', { worker_id: workerId }) > 0;
+  engine.st.run('grants_of_program_drop', { worker_id: workerId });
+  for (const [setId] of engine.st.rows('sets_unused', { most: 16 })) {
+    engine.st.run('set_uncover', { set_id: setId as number });
+    engine.st.run('set_delete', { set_id: setId as number });
+    bump(engine, 'lanes_version');
+  }
+  if (dropped) security(engine, { actor, action, object: workerId, outcome: 'done' });
+  return dropped;
+}
+
+export function pruneWorkers(engine: Engine, scope: StoreScope, staleMs: number): number {
+  engine.wall.bind({ clients: '*' });
+  const stale = engine.st.rows('workers_stale', { cut: engine.now() - staleMs });
+  for (const [workerId] of stale) dropWorker(engine, scope.actor, workerId as string, 'worker.remove');
+  return stale.length;
+}
+
+export function listWorkers(engine: Engine, scope: StoreScope): WorkerInfo[] {
+  engine.wall.bind({ clients: scope.clients });
+  if (scope.workerId !== undefined) {
+    const own = engine.st.row('worker_get', { worker_id: scope.workerId });
+    return own === undefined ? [] : [workerInfo(engine, own)];
+  }
+  return engine.st.rows('workers_list', { all: scope.clients === '*' ? 1 : 0 }).map((row) => workerInfo(engine, row));
+}
+
+function workerInfo(engine: Engine, row: Row): WorkerInfo {
+  const heartbeatUtc = row[8] as number;
+  const stale = engine.now() - heartbeatUtc > LIMITS.staleMs.default;
+  return {
+    workerId: row[0] as string, capabilities: JSON.parse(row[2] as string) as WorkerCapabilities, strategy: row[3] as string, status: stale ? 'stale' : (row[5] as WorkerStatus),
+    versions: JSON.parse(row[6] as string) as Record<string, string>, registeredAtUtc: row[7] as number, heartbeatUtc, activeTasks: row[9] as number,
+  };
+}
+
+// Grants
+
+const grantRow = (row: Row): GrantRow => {
+  const attributes = JSON.parse(row[4] as string) as Record<string, (string | number | boolean)[]>;
+  const grant = { grantId: row[0] as string, workerId: row[1] as string, clientId: row[2] as string, pattern: row[3] as string, createdAtUtc: row[5] as number };
+  return Object.keys(attributes).length === 0 ? grant : { ...grant, attributes };
+};
+
+function insertGrant(engine: Engine, grantId: string, workerId: string, grant: GrantSpec, ofProgram: number): boolean {
+  const attributes = canonicalAttributes(grant.attributes);
+  const same = { worker_id: workerId, client_id: grant.clientId, pattern: grant.pattern, attributes };
+  if (engine.st.row('grant_same', same) !== undefined) return false;
+  engine.st.run('grant_insert', { ...same, grant_id: grantId, of_program: ofProgram, now: engine.now() });
+  return true;
+}
+
+export function createGrant(engine: Engine, scope: StoreScope, grantId: string, workerId: string, grant: GrantSpec): GrantRow | null {
+  engine.wall.bind({ clients: scope.clients });
+  if (!insertGrant(engine, grantId, workerId, grant, 0)) return null;
+  security(engine, { actor: scope.actor, action: 'grant.create', clientId: grant.clientId === '*' ? null : grant.clientId, object: workerId, outcome: 'done', details: JSON.stringify({ grant_id: grantId, ...grant }) });
+  const row = grantRow(engine.st.row('grant_get', { grant_id: grantId }) as Row);
+  resetWorker(engine, workerId);
+  return row;
+}
+
+export function listGrants(engine: Engine, scope: StoreScope, workerId?: string): GrantRow[] {
+  engine.wall.bind({ clients: scope.workerId === undefined ? scope.clients : '*' });
+  const of = scope.workerId ?? workerId;
+  return (of === undefined ? engine.st.rows('grants_list') : engine.st.rows('grants_of', { worker_id: of })).map(grantRow);
+}
+
+export function deleteGrant(engine: Engine, scope: StoreScope, grantId: string): boolean {
+  engine.wall.bind({ clients: scope.clients });
+  const found = engine.st.row('grant_get', { grant_id: grantId });
+  if (found === undefined) return false;
+  const grant = grantRow(found);
+  engine.st.run('grant_delete', { grant_id: grantId });
+  security(engine, { actor: scope.actor, action: 'grant.delete', clientId: grant.clientId === '*' ? null : grant.clientId, object: grant.workerId, outcome: 'done', details: JSON.stringify({ grant_id: grantId, pattern: grant.pattern }) });
+  resetWorker(engine, grant.workerId);
+  return true;
+}
+
+// Clients
+
+const clientRow = (row: Row): ClientRow => ({ clientId: row[0] as string, status: row[1] as ClientRow['status'], weight: row[2] as number, createdAtUtc: row[3] as number });
+
+export function createClient(engine: Engine, scope: StoreScope, clientId: string, weight: number): ClientRow | null {
+  engine.wall.bind({ clients: scope.clients });
+  if (engine.st.row('client_get', { client_id: clientId }) !== undefined) return null;
+  engine.st.run('client_add', { client_id: clientId, weight, now: engine.now() });
+  security(engine, { actor: scope.actor, action: 'client.create', clientId, object: clientId, outcome: 'done' });
+  return clientRow(engine.st.row('client_get', { client_id: clientId }) as Row);
+}
+
+export function listClients(engine: Engine, scope: StoreScope): ClientRow[] {
+  engine.wall.bind({ clients: scope.clients });
+  return engine.st.rows('client_list').map(clientRow);
+}
+
+export function updateClient(engine: Engine, scope: StoreScope, clientId: string, change: { readonly status?: ClientRow['status']; readonly weight?: number }): ClientRow | null {
+  engine.wall.bind({ clients: scope.clients });
+  if (engine.st.row('client_get', { client_id: clientId }) === undefined) return null;
+  if (change.status !== undefined) engine.st.run('client_status', { client_id: clientId, status: change.status });
+  if (change.weight !== undefined) engine.st.run('client_share', { client_id: clientId, weight: change.weight });
+  const action = change.weight !== undefined ? 'client.weight' : 'client.suspend';
+  security(engine, { actor: scope.actor, action, clientId, object: clientId, outcome: 'done', details: JSON.stringify(change) });
+  return clientRow(engine.st.row('client_get', { client_id: clientId }) as Row);
+}
+
+// Keys
+
+const keyRow = (row: Row): KeyRow => ({
+  keyId: row[0] as string, role: row[1] as KeyRow['role'], clientId: row[2] as string | null, workerId: row[3] as string | null, name: row[4] as string | null, createdAtUtc: row[5] as number, revokedAtUtc: row[6] as number | null,
+});
+
+export function createKey(engine: Engine, scope: StoreScope, key: KeyRow & { readonly digest: string }): KeyRow {
+  engine.wall.bind({ clients: scope.clients });
+  engine.st.run('key_insert', { key_id: key.keyId, digest: key.digest, role: key.role, client_id: key.clientId, worker_id: key.workerId, name: key.name, now: engine.now() });
+  security(engine, { actor: scope.actor, action: 'key.create', clientId: key.clientId, object: key.keyId, outcome: 'done', details: JSON.stringify({ role: key.role, worker_id: key.workerId }) });
+  return keyRow(engine.st.row('key_get', { key_id: key.keyId }) as Row);
+}
+
+export function listKeys(engine: Engine, scope: StoreScope): KeyRow[] {
+  engine.wall.bind({ clients: scope.clients });
+  return engine.st.rows('key_list').map(keyRow);
+}
+
+export function findKey(engine: Engine, digest: string): KeyRow | null {
+  engine.wall.bind({ clients: '*' });
+  const row = engine.st.row('key_find', { digest });
+  return row === undefined ? null : keyRow(row);
+}
+
+export function revokeKey(engine: Engine, scope: StoreScope, keyId: string): boolean {
+  engine.wall.bind({ clients: scope.clients });
+  const found = engine.st.row('key_get', { key_id: keyId });
+  if (found === undefined) return false;
+  const key = keyRow(found);
+  if (key.revokedAtUtc !== null) return true;
+  engine.st.run('key_revoke', { key_id: keyId, now: engine.now() });
+  security(engine, { actor: scope.actor, action: 'key.revoke', clientId: key.clientId, object: keyId, outcome: 'done' });
+  return true;
+}
+
+// Categories
+
+export function setCategory(engine: Engine, scope: StoreScope, category: CategoryRow): void {
+  engine.wall.bind({ clients: scope.clients });
+  engine.st.run('category_put', {
+    pattern: category.pattern, priority: category.priority, max_attempts: category.maxAttempts, max_run_ms: category.maxRunMs,
+    backoff: category.backoff === null ? null : JSON.stringify(category.backoff), schema: category.schema,
+  });
+  bump(engine, 'categories_version');
+  security(engine, { actor: scope.actor, action: 'category.set', object: category.pattern, outcome: 'done' });
+}
+
+export function deleteCategory(engine: Engine, scope: StoreScope, pattern: string): boolean {
+  engine.wall.bind({ clients: scope.clients });
+  if (engine.st.run('category_delete', { pattern }) === 0) return false;
+  bump(engine, 'categories_version');
+  security(engine, { actor: scope.actor, action: 'category.delete', object: pattern, outcome: 'done' });
+  return true;
+}
+
+export function setCategoryMode(engine: Engine, scope: StoreScope, mode: string): void {
+  engine.wall.bind({ clients: scope.clients });
+  setSetting(engine, 'category_mode', mode);
+  bump(engine, 'categories_version');
+  security(engine, { actor: scope.actor, action: 'category.set', object: `mode ${mode}`, outcome: 'done' });
+}

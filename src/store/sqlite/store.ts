@@ -1,0 +1,244 @@
+// The SQLite engine behind the port: opens the file, builds the wall and wires the parts. Writes go through the writer's
+// turns; reads of a file use a connection of their own that can not write.
+import { DatabaseSync } from 'node:sqlite';
+import { QueueError } from '../../domain/errors.ts';
+import type { Result } from '../../domain/errors.ts';
+import type { Settlement, SettleResult } from '../../domain/task.ts';
+import { loadStatements } from '../sql-files.ts';
+import type { EnqueueOutcome, Store, StoreOptions, StoreScope } from '../store.ts';
+import { createSets } from './capability-sets.ts';
+import { createClaimer } from './claim.ts';
+import { openConnection } from './connection.ts';
+import { categoryValue, createCategories } from './engine.ts';
+import type { Engine } from './engine.ts';
+import { enqueueBatch } from './enqueue.ts';
+import type { EnqueueItem } from './enqueue.ts';
+import { asQueueError } from './errors.ts';
+import { tick } from './janitor.ts';
+import { amend, cancel, purge, reprioritise, requeue } from './moves.ts';
+import { loadMigrations, migrate } from './migrate.ts';
+import type { MigrationReport } from './migrate.ts';
+import { readInbox, readLogs, readSecurity, readTask, readTasks } from './reads.ts';
+import type { Reader } from './reads.ts';
+import * as book from './registry.ts';
+import { heartbeatBatch, heartbeatHeld, settleBatch } from './settle.ts';
+import { readAuditSummary, readCounts } from './stats.ts';
+import { Statements } from './statements.ts';
+import { buildWall } from './wall.ts';
+import { createWatch } from './watch.ts';
+import type { Watch } from './watch.ts';
+import { Writer } from './writer.ts';
+
+const SQL = new URL('../../../sql/sqlite/', import.meta.url);
+const MIGRATIONS = new URL('../../../sql/sqlite/migrations/', import.meta.url);
+
+export interface SqliteOptions extends StoreOptions {
+  /** A path, or `:memory:`. */
+  readonly file: string;
+  readonly synchronous: 'FULL' | 'NORMAL';
+  /** Apply missing migrations when opening (default); false refuses an old schema. */
+  readonly migrate: boolean;
+}
+
+/** Brings a file's schema up to date, or with `dryRun` only tells what would run. */
+export function migrateSqlite(file: string, now: () => number, dryRun: boolean): MigrationReport {
+  const db = openConnection({ file, readOnly: false, synchronous: 'FULL', now });
+  try {
+    return migrate(db, loadMigrations(MIGRATIONS), now(), dryRun);
+  } catch (error) {
+    throw asQueueError(error);
+  } finally {
+    db.close();
+  }
+}
+
+export function openSqliteStore(options: SqliteOptions): Store {
+  const db = openConnection({ ...options, readOnly: false });
+  try {
+    const pending = migrate(db, loadMigrations(MIGRATIONS), options.now(), !options.migrate);
+    if (!options.migrate && pending.sql.length > 0) throw new QueueError('store_refused', `the schema is at ${pending.from} and needs ${pending.to}: run \`prismq migrate\``);
+    return wire(db, options);
+  } catch (error) {
+    db.close();
+    throw asQueueError(error);
+  }
+}
+
+function wire(db: DatabaseSync, options: SqliteOptions): Store {
+  const named = loadStatements(SQL);
+  const wall = buildWall(db, options.randomHex(8));
+  const st = new Statements(db, wall, named);
+  const watch = createWatch(st);
+  const writer = new Writer(db, wall, options.busyTimeoutMs, watch.committed);
+  const engine: Engine = { db, wall, st, writer, options, now: options.now, activated: (clientId) => claimer.activated(clientId) };
+  const sets = createSets(engine);
+  const claimer = createClaimer(engine, sets);
+  const own: Reader = { st, wall };
+  const readers = options.file === ':memory:' ? null : openReader(options, named);
+  const parts: Parts = { engine, sets, claimer, categories: createCategories(engine), reader: readers ?? own, own, watch };
+  return {
+    capabilities: { renewal: options.file === ':memory:' ? 'loop' : 'thread', file: options.file === ':memory:' ? null : options.file, engine: 'sqlite' },
+    now: options.now,
+    ...taskOperations(parts),
+    ...workerOperations(parts),
+    ...bookOperations(parts),
+    ...systemOperations(parts),
+    async close() {
+      watch.close();
+      await writer.close();
+      readers?.close();
+      if (db.isOpen) db.close();
+    },
+  };
+}
+
+interface Parts {
+  readonly engine: Engine;
+  readonly sets: ReturnType<typeof createSets>;
+  readonly claimer: ReturnType<typeof createClaimer>;
+  readonly categories: ReturnType<typeof createCategories>;
+  /** Heavy reads: its own connection where there is a file. */
+  readonly reader: Reader;
+  /** The writer's connection, for reads that must see the write lock's own state. */
+  readonly own: Reader;
+  readonly watch: Watch;
+}
+
+function openReader(options: SqliteOptions, named: ReturnType<typeof loadStatements>): Reader & { close(): void } {
+  const db = openConnection({ ...options, readOnly: true });
+  const wall = buildWall(db, options.randomHex(8));
+  return { st: new Statements(db, wall, named), wall, close: () => db.close() };
+}
+
+/** Reads are synchronous; what SQLite throws becomes a typed error. */
+function read<T>(action: () => T): Promise<T> {
+  try {
+    return Promise.resolve(action());
+  } catch (error) {
+    return Promise.reject(asQueueError(error));
+  }
+}
+
+const backoffIn = ({ engine, categories }: Parts): ((type: string) => StoreOptions['defaultBackoff']) => {
+  return (type) => categoryValue(categories().rows, type, 'backoff') ?? engine.options.defaultBackoff;
+};
+
+type TaskOperations = Pick<Store, 'enqueue' | 'task' | 'tasks' | 'logs' | 'counts' | 'cancel' | 'requeue' | 'reprioritise' | 'amend' | 'purge'>;
+
+function taskOperations(parts: Parts): TaskOperations {
+  const { engine, sets, reader } = parts;
+  const { writer } = engine;
+  return {
+    enqueue(scope, tasks, { atomic, createClients }) {
+      const items = tasks.map((task) => ({ task, createClient: createClients }));
+      // The rows of clients name their own actor, so that batches of many clients run as one.
+      const actor = scope.role === 'client' ? null : scope.actor;
+      const kind = atomic ? '' : `enqueue ${actor ?? ''}`;
+      return writer.submit<EnqueueItem, Result<EnqueueOutcome>>({ kind, items, owner: scope.actor, run: (all) => enqueueBatch(engine, sets, all, actor, atomic) });
+    },
+    task: (scope, taskId) => read(() => readTask(parts.own, scope, taskId)),
+    tasks: (scope, filter) => read(() => readTasks(reader, scope, filter)),
+    logs: (scope, taskId, page) => read(() => readLogs(reader, scope, taskId, page)),
+    counts: (scope) => read(() => readCounts(reader, scope, engine.now())),
+    cancel: (scope, taskId, reason) => writer.one(scope.actor, () => cancel(engine, scope, taskId, reason)),
+    requeue: (scope, taskId) => writer.one(scope.actor, () => requeue(engine, scope, taskId)),
+    reprioritise: (scope, taskId, priority) => writer.one(scope.actor, () => reprioritise(engine, scope, taskId, priority)),
+    amend: (scope, taskId, change) => writer.one(scope.actor, () => amend(engine, scope, taskId, change)),
+    purge: (scope, taskId) => writer.one(scope.actor, () => purge(engine, scope, taskId)),
+  };
+}
+
+type WorkerOperations = Pick<Store, 'register' | 'beat' | 'deregister' | 'workers' | 'removeWorker' | 'pruneWorkers' | 'inbox' | 'claim' | 'heartbeat' | 'settle' | 'progress' | 'message' | 'holder'>;
+
+function workerOperations(parts: Parts): WorkerOperations {
+  const { engine } = parts;
+  const { writer, st } = engine;
+  const backoffOf = backoffIn(parts);
+  const held = (scope: StoreScope, lease: { readonly clientId: string; readonly taskId: string; readonly leaseId: string }): readonly unknown[] | undefined => {
+    engine.wall.bind({ clients: [lease.clientId], workerId: scope.workerId as string });
+    return st.row('lease_find', { client_id: lease.clientId, task_id: lease.taskId, lease_id: lease.leaseId, worker_id: scope.workerId as string, now: engine.now() });
+  };
+  return {
+    register: (scope, registration) => writer.one(scope.actor, () => book.register(engine, scope, registration)),
+    beat: (scope, status) => writer.one(scope.actor, () => book.beat(engine, scope, status)),
+    deregister: (scope) => writer.one(scope.actor, () => void book.dropWorker(engine, scope.actor, scope.workerId as string, 'worker.deregister')),
+    workers: (scope) => read(() => book.listWorkers(engine, scope)),
+    removeWorker: (scope, workerId) => writer.one(scope.actor, () => book.dropWorker(engine, scope.actor, workerId, 'worker.remove')),
+    pruneWorkers: (scope, staleMs) => writer.one(scope.actor, () => book.pruneWorkers(engine, scope, staleMs)),
+    inbox: (scope, limit) =>
+      read(() => {
+        const worker = st.row('worker_of', { worker_id: scope.workerId as string });
+        return worker === undefined ? [] : readInbox(parts.own, scope, worker[0] as number, limit);
+      }),
+    claim: (scope, request) => writer.one(scope.actor, () => parts.claimer.claim(scope, request)),
+    heartbeat: (scope, leases, leaseMs) => writer.one(scope.actor, () => (leases === 'all' ? heartbeatHeld(engine, scope, leaseMs) : heartbeatBatch(engine, scope, leases, leaseMs))),
+    settle: (scope, items) => writer.submit<Settlement, SettleResult>({ kind: `settle ${scope.actor}`, items, owner: scope.actor, run: (all) => settleBatch(engine, scope, all, backoffOf) }),
+    progress: (scope, lease, value) =>
+      writer.one(scope.actor, () => {
+        const found = held(scope, lease);
+        if (found !== undefined) st.run('progress_set', { task_no: found[0] as number, client_id: lease.clientId, now: engine.now(), value });
+        return found !== undefined;
+      }),
+    message: (scope, lease, message, details) =>
+      writer.one(scope.actor, () => {
+        const found = held(scope, lease);
+        if (found !== undefined) st.run('message_add', { task_no: found[0] as number, client_id: lease.clientId, now: engine.now(), attempt: found[2] as number, message, details });
+        return found !== undefined;
+      }),
+    holder: (scope, lease) =>
+      read(() => {
+        const found = held(scope, lease);
+        return found === undefined ? null : { createdBy: found[3] as string | null, traceparent: found[4] as string | null, priority: found[5] as number, dueAtUtc: found[6] as number | null };
+      }),
+  };
+}
+
+type BookOperations = Pick<
+  Store,
+  'createClient' | 'clients' | 'updateClient' | 'createGrant' | 'grants' | 'deleteGrant' | 'createKey' | 'keys' | 'findKey' | 'revokeKey' | 'setCategory' | 'categories' | 'deleteCategory' | 'setCategoryMode' | 'securityEvents' | 'recordSecurity'
+>;
+
+function bookOperations(parts: Parts): BookOperations {
+  const { engine } = parts;
+  const { writer } = engine;
+  return {
+    createClient: (scope, clientId, weight) => writer.one(scope.actor, () => book.createClient(engine, scope, clientId, weight)),
+    clients: (scope) => read(() => book.listClients(engine, scope)),
+    updateClient: (scope, clientId, change) => writer.one(scope.actor, () => book.updateClient(engine, scope, clientId, change)),
+    createGrant: (scope, grantId, workerId, grant) => writer.one(scope.actor, () => book.createGrant(engine, scope, grantId, workerId, grant)),
+    grants: (scope, workerId) => read(() => book.listGrants(engine, scope, workerId)),
+    deleteGrant: (scope, grantId) => writer.one(scope.actor, () => book.deleteGrant(engine, scope, grantId)),
+    createKey: (scope, key) => writer.one(scope.actor, () => book.createKey(engine, scope, key)),
+    keys: (scope) => read(() => book.listKeys(engine, scope)),
+    findKey: (digest) => read(() => book.findKey(engine, digest)),
+    revokeKey: (scope, keyId) => writer.one(scope.actor, () => book.revokeKey(engine, scope, keyId)),
+    setCategory: (scope, category) => writer.one(scope.actor, () => book.setCategory(engine, scope, category)),
+    categories: () => read(() => parts.categories()),
+    deleteCategory: (scope, pattern) => writer.one(scope.actor, () => book.deleteCategory(engine, scope, pattern)),
+    setCategoryMode: (scope, mode) => writer.one(scope.actor, () => book.setCategoryMode(engine, scope, mode)),
+    securityEvents: (scope, page) => read(() => readSecurity(parts.reader, scope, page)),
+    recordSecurity: (event) =>
+      writer.one('security', () => {
+        engine.wall.bind({ clients: '*' });
+        book.security(engine, event);
+      }),
+  };
+}
+
+type SystemOperations = Pick<Store, 'tick' | 'auditSummary' | 'changed'>;
+
+function systemOperations(parts: Parts): SystemOperations {
+  const backoffOf = backoffIn(parts);
+  return {
+    tick: ({ retentionMs }) => parts.engine.writer.one('system', () => tick(parts.engine, backoffOf, retentionMs)),
+    auditSummary: () => read(() => readAuditSummary(parts.reader)),
+    changed: (timeoutMs, signal) => parts.watch.changed(timeoutMs, () => nextDueIn(parts), signal),
+  };
+}
+
+/** ms until something delayed is due, or null. */
+function nextDueIn({ engine }: Parts): number | null {
+  engine.wall.bind({ clients: '*' });
+  const due = engine.st.row('next_due')?.[0];
+  return due === null || due === undefined ? null : Math.max(0, (due as number) - engine.now());
+}
