@@ -10,7 +10,7 @@ import type { EnqueueOptions, Json, NewTask, Task } from '../domain/task.ts';
 import type { CategoryRow, StoreScope } from '../store/store.ts';
 import { authorize } from './deps.ts';
 import type { Deps } from './deps.ts';
-import type { AmendInput, ClientHandle, EnqueueItem, EnqueueItemResult, EnqueueResult, TaskDefinition, TaskHandle, WaitOptions } from './handles.ts';
+import type { AmendInput, ClientHandle, EnqueueItem, EnqueueItemResult, EnqueueResult, StandardResult, TaskDefinition, TaskHandle, WaitOptions } from './handles.ts';
 import { moved, notFound, raise, taskMoves, taskReads } from './tasks.ts';
 import { mostSpecific } from './categories.ts';
 
@@ -26,13 +26,13 @@ export function clientHandle(deps: Deps, principal: Principal, clientId: string,
     clientId,
     ...reads,
     ...taskMoves(deps, principal, scope),
-    async enqueue<Output = Json>(type: string | TaskDefinition<never, Output>, payload?: unknown, options: EnqueueOptions & { signal?: AbortSignal; tx?: unknown } = {}) {
+    async enqueue<Output = Json>(type: string | TaskDefinition<never, Output>, payload?: unknown, options: EnqueueOptions & { signal?: AbortSignal } = {}) {
       await authorize(deps, principal, 'task.enqueue');
-      const { signal, tx, ...rest } = options;
+      const { signal, ...rest } = options;
       signal?.throwIfAborted();
       const item = await fromDefinition(type, payload, rest);
       const task = unwrap(await prepare(deps, clientId, item));
-      const answers = tx === undefined ? await deps.store.enqueue(scope, [task], enqueueOptions(false)) : deps.store.enqueueInside(scope, tx, [task], enqueueOptions(true));
+      const answers = await deps.store.enqueue(scope, [task], enqueueOptions(false));
       return taskHandle<Output>(unwrap(answers[0] as Result<EnqueueResult>), wait);
     },
     async enqueueMany(items, { atomic = false } = {}) {
@@ -66,10 +66,9 @@ function taskHandle<Output>(result: EnqueueResult, wait: (taskId: string, option
 }
 
 /** A typed task checks its payload by its own schema first. */
-async function fromDefinition(type: string | TaskDefinition<never, never> | TaskDefinition<never, unknown>, payload: unknown, options: EnqueueOptions): Promise<EnqueueItem> {
+async function fromDefinition<Output>(type: string | TaskDefinition<never, Output>, payload: unknown, options: EnqueueOptions): Promise<EnqueueItem> {
   if (typeof type === 'string') return { ...options, type, payload };
-  const schema = type.input;
-  const checked = schema === undefined ? { value: payload } : await schema['~standard'].validate(payload);
+  const checked: StandardResult<unknown> = type.input === undefined ? { value: payload } : await type.input['~standard'].validate(payload);
   if (checked.issues !== undefined) {
     const fields = checked.issues.map((issue) => ({ field: ['payload', ...(issue.path ?? []).map((part) => String(typeof part === 'object' && part !== null && 'key' in part ? part.key : part))].join('.'), message: issue.message }));
     throw new QueueError('invalid_payload', `the payload is not what ${type.type} takes: ${fields.map(({ field, message }) => `${field}: ${message}`).join('; ')}`, { fields });

@@ -87,7 +87,7 @@ export interface TaskMoves {
 
 export interface ClientHandle extends TaskReads, TaskMoves {
   readonly clientId: string;
-  enqueue<Output = Json>(type: string | TaskDefinition<unknown, Output>, payload?: unknown, options?: EnqueueOptions & { readonly signal?: AbortSignal; readonly tx?: unknown }): Promise<TaskHandle<Output>>;
+  enqueue<Output = Json>(type: string | TaskDefinition<unknown, Output>, payload?: unknown, options?: EnqueueOptions & { readonly signal?: AbortSignal }): Promise<TaskHandle<Output>>;
   /** One transaction for all; `atomic: true` stores none unless all are good (then it throws the first refusal). */
   enqueueMany(items: readonly EnqueueItem[], options?: { readonly atomic?: boolean }): Promise<readonly EnqueueItemResult[]>;
   reprioritise(taskId: string, priority: number): Promise<Task>;

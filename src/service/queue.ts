@@ -24,7 +24,10 @@ const EVERYTHING: readonly GrantSpec[] = [{ clientId: '*', pattern: '*' }];
 
 export function createQueue(deps: Deps, parts: QueueParts): Queue {
   let closing: Promise<void> | undefined;
-  const as = <P extends Principal>(principal: P): HandleOf<P> => handleOf(deps, Object.freeze({ ...principal })) as HandleOf<P>;
+  const as = <P extends Principal>(principal: P): HandleOf<P> => {
+    const frozen: Principal = Object.freeze(Object.assign({}, principal as Principal));
+    return handleOf(deps, frozen) as HandleOf<P>;
+  };
   const close = (): Promise<void> => {
     parts.onClose();
     return (closing ??= deps.store.close());

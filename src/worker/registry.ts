@@ -46,7 +46,7 @@ function emptyRegistry(): Registry {
     add(task, handler, options) {
       const spec = specOf(task, handler);
       const pattern = typeof task === 'string' ? task : task.type;
-      checkPattern(pattern, entries.has(pattern) && !(options?.override ?? spec.override ?? false));
+      checkFree(pattern, entries.has(pattern) && !(options?.override ?? spec.override ?? false));
       entries.set(pattern, { pattern, run: withSchemas(spec), version: spec.version });
       found.clear();
       return registry;
@@ -84,7 +84,7 @@ function specOf(task: string | TaskDefinition<unknown, unknown>, handler: Handle
   return { ...(version === undefined ? {} : { version }), ...(input === undefined ? {} : { input }), ...(output === undefined ? {} : { output }), ...given };
 }
 
-function checkPattern(pattern: string, taken: boolean): void {
+function checkFree(pattern: string, taken: boolean): void {
   unwrap(checkPattern(pattern));
   if (taken) throw new QueueError('already_exists', `\`${pattern}\` has a handler already. Remove one of the two, or pass override: true to replace the first.`);
 }

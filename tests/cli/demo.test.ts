@@ -40,7 +40,7 @@ it('the demo works every file, shows a table per client, and leaves the queue to
   const base = folder();
   const { code, out, err } = await outside(['demo'], { base });
   assert.equal(code, 0, err);
-  assert.match(out, /CLIENT +FILES +COMPLETED[^]*root +1 +1 +0[^]*src +3 +3 +0/);
+  assert.match(out, /CLIENT +FILES +COMPLETED[^]*src +3 +3 +0[^]*root +1 +1 +0/);
   assert.match(out, /5 completed in [^\n]*tasks per second/);
   assert.match(out, /Isolation +\w+ asked for a task of \w+ and got not_found/);
   assert.match(out, /Audit +every change of 5 tasks[^\n]*0 lost, 0 started twice/);

@@ -50,7 +50,7 @@ async function demo(context: Context, folder: string): Promise<number> {
   note(context, `${io.paint('bold', 'PrismQ demo')}: ${plural(files.length, 'file')} of ${basename(folder)} to hash and count, each a task, in ${db}`);
   await using queue = await openQueue(db);
   const progress = createProgress(io, 'working', files.length);
-  return untilSignal(async (signal) => {
+  return await untilSignal(async (signal) => {
     const report = await runDemo(queue, folder, files, signal, (done, what) => progress.update(done, what));
     progress.end();
     answer(context, jsonOf(report, db), () => textOf(context, report, dbHint(context, db)));

@@ -144,6 +144,8 @@ async function play(
       signal,
       fed: (n) => look(((enqueued = n), crew.ended())),
     });
+    // When the crew breaks, what the feed still says is of no interest.
+    fed.catch(() => undefined);
     await Promise.race([fed, crew.broken]);
     await untilDone(queue, crew, await fed, signal, look);
   } catch (error) {

@@ -57,8 +57,8 @@ export async function runDemo(
   }
   const started = performance.now();
   const first = await enqueueAll(queue, folder, files, owner);
-  const completed = await workAll(queue, shares, new Set(first.ids), signal, progress);
-  const seconds = (performance.now() - started) / 1000;
+  const { completed, lastAt } = await workAll(queue, shares, new Set(first.ids), signal, progress);
+  const seconds = (lastAt - started) / 1000;
   return {
     clients: shares,
     completed,
@@ -94,22 +94,24 @@ async function enqueueAll(queue: Queue, folder: string, files: readonly FoundFil
   return { ids, ...sample };
 }
 
-/** Works until everything of this run has ended, the time is over or the signal fires. Answers how many completed. */
+/** Works until everything of this run has ended, the time is over or the signal fires. Answers how many completed, and when the last ended. */
 async function workAll(
   queue: Queue,
   shares: ReadonlyMap<string, Share>,
   ids: ReadonlySet<string>,
   signal: AbortSignal,
   progress: (done: number, note: string) => void,
-): Promise<number> {
+): Promise<{ readonly completed: number; readonly lastAt: number }> {
   let ended = 0;
   let completed = 0;
+  let lastAt = performance.now();
   const over = Promise.withResolvers<void>();
   const heard = (event: WorkerEvent): void => {
     if (event.type !== 'ended' || !ids.has(event.taskId) || event.op === 'release' || event.status === 'failed') return;
     const share = shares.get(event.clientId);
     if (share !== undefined) share[event.op === 'complete' ? 'completed' : 'failed']++;
     if (event.op === 'complete') completed++;
+    lastAt = performance.now();
     progress(++ended, `${event.clientId} ${event.taskType}`);
     if (ended >= ids.size) over.resolve();
   };
@@ -123,7 +125,7 @@ async function workAll(
   await Promise.race([over.promise, worker.done]);
   clearTimeout(timer);
   await worker.stop({ graceMs: 1000 });
-  return completed;
+  return { completed, lastAt };
 }
 
 const silent: WorkerLogger = { info: () => undefined, warn: () => undefined, error: () => undefined };

@@ -10,6 +10,10 @@ const tell = (told: Told): void => {
   if (process.connected) process.send?.(told);
 };
 
+process.on('uncaughtException', (error) => {
+  tell({ warning: error.message });
+  process.exit(1);
+});
 /** Ctrl+C reaches every process of the terminal: the first one decides what it means. */
 process.on('SIGINT', () => undefined);
 

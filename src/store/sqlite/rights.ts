@@ -19,7 +19,7 @@ export interface WriteRight {
   readonly delete?: true;
   /** The columns that may be updated. */
   readonly update?: readonly string[];
-  /** Key columns that a WHERE of an UPDATE or DELETE may name on the table itself. */
+  /** Key columns that a WHERE of an UPDATE or DELETE, or the check of a foreign key, may read on the table itself. */
   readonly keys?: readonly string[];
 }
 
@@ -40,15 +40,17 @@ const MOVES: Readonly<Record<string, WriteRight>> = {
   task_progress: { insert: true, delete: true, keys: ['task_no'] },
   task_metadata: { insert: true, delete: true, keys: ['task_no'] },
   clients: { update: ['draw_floor'], keys: ['client_id'] },
-  task_events: { insert: true },
+  task_events: { insert: true, keys: ['task_no'] },
+  capability_sets: { keys: ['set_id'] },
   security_events: { insert: true },
 };
 
 const REGISTRY: Readonly<Record<string, WriteRight>> = {
+  lanes: { keys: ['lane_id'] },
   clients: { insert: true, update: ['status', 'weight'], keys: ['client_id'] },
   capability_sets: { insert: true, delete: true, keys: ['set_id'] },
   capability_lanes: { insert: true, delete: true, keys: ['set_id', 'client_id', 'lane_id'] },
-  workers: { insert: true, delete: true, update: ['set_id', 'capabilities', 'strategy', 'fairness', 'status', 'versions', 'heartbeat_utc'], keys: ['worker_id'] },
+  workers: { insert: true, delete: true, update: ['set_id', 'capabilities', 'strategy', 'fairness', 'status', 'versions', 'heartbeat_utc'], keys: ['worker_id', 'set_id'] },
   worker_grants: { insert: true, delete: true, keys: ['grant_id', 'worker_id', 'of_program'] },
   api_keys: { insert: true, update: ['revoked_at_utc'], keys: ['key_id'] },
   categories: { insert: true, delete: true, keys: ['pattern'] },

@@ -120,7 +120,7 @@ export function heartbeatBatch(engine: Engine, scope: StoreScope, leases: readon
   for (const [i, lease] of leases.entries()) st.insert('ends_add', [i, lease.clientId, lease.taskId, lease.leaseId, 'heartbeat', null, null, null, null, 0, null, null, null]);
   const held = st.rows('heartbeat_ends', { worker_id: workerId, now });
   const cancelled = new Set(held.length === leases.length ? [] : st.rows('heartbeat_cancelled', { worker_id: workerId }).map(([i]) => i as number));
-  const runs = extend(engine, held.map(([i, taskNo, runUntil]) => [taskNo, runUntil, i]), now, leaseMs);
+  const runs = extend(engine, held.map(([i, taskNo, runUntil]) => [taskNo, runUntil, i] as Row), now, leaseMs);
   st.run('ends_clear');
   const known = new Set(held.map(([i]) => i as number));
   const ids = (wanted: (i: number) => boolean): string[] => leases.flatMap((lease, i) => (wanted(i) ? [lease.taskId] : []));

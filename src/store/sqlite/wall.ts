@@ -166,6 +166,7 @@ function decide(names: Names, cls: StatementClass, action: number, a: string | n
 function mayRead(names: Names, cls: StatementClass, table: string, column: string, schema: string | null, accessor: string | null): boolean {
   if (accessor !== null && names.policies.has(accessor)) return true;
   if (table === 'json_each') return true;
+  if (schema === 'main' && accessor !== null) return (cls === 'engine' || cls === 'registry') && (APPEND_ONLY[accessor]?.includes(`${table}.${column}`) ?? false);
   if (schema === 'temp') {
     const prefix = `_${names.suffix}_`;
     if (table.startsWith(`s${prefix}`)) return cls === 'engine' || (cls === 'worker' && table === `s${prefix}picked`);
@@ -176,6 +177,16 @@ function mayRead(names: Names, cls: StatementClass, table: string, column: strin
   }
   return schema === 'main' && (WRITES[cls]?.[table]?.keys ?? []).includes(column) && accessor === null;
 }
+
+/** What the append-only triggers of the main schema read. Their names are known, so only the classes that write get this. */
+const APPEND_ONLY: Readonly<Record<string, readonly string[]>> = {
+  task_events_no_replace: ['task_events.', 'task_events.log_id'],
+  task_events_no_update: [],
+  task_events_no_delete: ['task_events.log_id', 'meta.', 'meta.key', 'meta.value'],
+  security_events_no_replace: ['security_events.', 'security_events.event_id'],
+  security_events_no_update: [],
+  security_events_no_delete: ['security_events.event_id', 'meta.', 'meta.key', 'meta.value'],
+};
 
 function mayReadColumn(right: ReadRight | undefined, column: string): boolean {
   if (right === undefined) return false;
