@@ -12,21 +12,27 @@ export interface Progress {
 
 const LINE_MS = 3000;
 const BAR_MS = 80;
+const RATE_MS = 1000;
 const CELLS = 28;
 const PARTS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'] as const;
 
 /** `clock` is monotonic milliseconds. */
 export function createProgress(io: Io, label: string, total: number, clock: () => number = () => performance.now()): Progress {
   const isBar = io.err.isTTY === true;
-  const began = clock();
-  let last = isBar ? Number.NEGATIVE_INFINITY : began;
+  let seen = { at: clock(), done: 0 };
+  let last = isBar ? Number.NEGATIVE_INFINITY : seen.at;
+  let rate = 0;
   let ended = false;
   return {
     update(done, note = '') {
       const now = clock();
       if (ended || now - last < (isBar ? BAR_MS : LINE_MS)) return;
       last = now;
-      const text = `${label} ${count(done)}/${count(total)} ${restOf(done, total, now - began)}${note === '' ? '' : `  ${note}`}`;
+      if (now - seen.at >= RATE_MS) {
+        rate = (done - seen.done) / ((now - seen.at) / 1000);
+        seen = { at: now, done };
+      }
+      const text = `${label} ${count(done)}/${count(total)} ${restOf(done, total, rate)}${note === '' ? '' : `  ${note}`}`;
       if (isBar) io.err.write(`\r\x1b[2K${truncate(`${bar(done, total)} ${text}`, (io.err.columns ?? 80) - 1)}`);
       else io.err.write(`${text}\n`);
     },
@@ -44,8 +50,7 @@ export function bar(done: number, total: number): string {
   return `▕${'█'.repeat(whole)}${part}${' '.repeat(CELLS - whole - part.length)}▏`;
 }
 
-function restOf(done: number, total: number, elapsedMs: number): string {
-  if (elapsedMs < 500 || done === 0) return '';
-  const rate = done / (elapsedMs / 1000);
-  return `${count(Math.round(rate))}/s, ${duration(((total - done) / rate) * 1000)} left`;
+/** By the rate of the last second: what stands still promises nothing. */
+function restOf(done: number, total: number, rate: number): string {
+  return rate > 0 ? `${count(Math.round(rate))}/s, ${duration(((total - done) / rate) * 1000)} left` : '';
 }

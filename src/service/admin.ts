@@ -5,11 +5,10 @@ import { checkGrant } from '../domain/capability.ts';
 import { LIMITS, checkInt } from '../domain/limits.ts';
 import { checkClientId, checkWorkerId } from '../domain/names.ts';
 import type { AdminPrincipal, Principal } from '../domain/principal.ts';
-import type { GrantSpec } from '../domain/task.ts';
 import type { StoreScope } from '../store/store.ts';
 import { categoryAdmin } from './category-admin.ts';
 import { clientHandle } from './client.ts';
-import { authorize } from './deps.ts';
+import { authorize, ownGrant } from './deps.ts';
 import type { Deps } from './deps.ts';
 import type { AdminHandle, ClientHandle, Page, SecurityEvent } from './handles.ts';
 import { keyAdmin } from './keys.ts';
@@ -120,10 +119,4 @@ function grantAdmin(deps: Deps, principal: AdminPrincipal, scope: StoreScope): A
       if (!(await store.deleteGrant(scope, grantId))) throw new QueueError('not_found', 'there is no such grant');
     },
   };
-}
-
-/** An admin of a client grants its own client only; another one, or all of them, is as good as absent. */
-export function ownGrant(principal: AdminPrincipal, grant: GrantSpec): GrantSpec {
-  if (principal.clientId !== undefined && grant.clientId !== principal.clientId) throw new QueueError('not_found', 'there is no such client');
-  return grant;
 }

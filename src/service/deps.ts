@@ -3,7 +3,8 @@ import { ACCESS, reachOf } from '../domain/access.ts';
 import type { Operation } from '../domain/access.ts';
 import { QueueError } from '../domain/errors.ts';
 import { actorOf } from '../domain/principal.ts';
-import type { Principal } from '../domain/principal.ts';
+import type { AdminPrincipal, Principal } from '../domain/principal.ts';
+import type { GrantSpec } from '../domain/task.ts';
 import type { Store, StoreScope } from '../store/store.ts';
 
 export interface Deps {
@@ -39,4 +40,10 @@ export async function authorize(deps: Deps, principal: Principal, operation: Ope
   const clientId = 'clientId' in principal ? (principal.clientId ?? null) : null;
   await deps.store.recordSecurity({ actor: actorOf(principal), action: operation, clientId, outcome: 'denied', details: JSON.stringify({ rule: ACCESS[operation].reach }) });
   throw new QueueError('forbidden', `${operation} is not for ${actorOf(principal)}`);
+}
+
+/** An admin of a client grants its own client only; another one, or all of them, is as good as absent. */
+export function ownGrant(principal: AdminPrincipal, grant: GrantSpec): GrantSpec {
+  if (principal.clientId !== undefined && grant.clientId !== principal.clientId) throw new QueueError('not_found', 'there is no such client');
+  return grant;
 }

@@ -3,6 +3,8 @@
 import type { ErrorCode } from '../domain/errors.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { Principal } from '../domain/principal.ts';
+import type { TaskDefinition } from './definition.ts';
+export type { StandardResult, StandardSchema, TaskDefinition } from './definition.ts';
 import type { StrategyName } from '../domain/strategy.ts';
 import type {
   ClaimedTask, EnqueueOptions, GrantSpec, HeartbeatResult, Json, LeaseRef, LogEntry, Settlement, SettleResult, Task, WorkerCapabilities, TickReport, WorkerInfo, WorkerStatus,
@@ -242,25 +244,6 @@ export interface SystemHandle {
   tick(): Promise<TickReport>;
   stats(): Promise<QueueStats>;
 }
-
-/** A typed task: `defineTask('Mail.Send', { input: schema })` with any Standard Schema. */
-export interface TaskDefinition<Input = unknown, Output = Json> {
-  readonly type: string;
-  readonly input?: StandardSchema<Input>;
-  readonly defaults?: EnqueueOptions;
-  readonly version?: string;
-  /** Checked by the worker before the result is stored. */
-  readonly output?: StandardSchema<Output>;
-}
-/** The part of the Standard Schema interface (v1) that is used here. */
-export interface StandardSchema<T> {
-  readonly '~standard': {
-    readonly version: 1;
-    readonly vendor: string;
-    readonly validate: (value: unknown) => StandardResult<T> | Promise<StandardResult<T>>;
-  };
-}
-export type StandardResult<T> = { readonly value: T; readonly issues?: undefined } | { readonly issues: readonly { readonly message: string; readonly path?: readonly unknown[] | undefined }[] };
 
 /** Reads and verifies what happened; sees no payload and changes nothing. */
 export interface AuditorHandle {

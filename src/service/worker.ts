@@ -26,11 +26,6 @@ export function workerHandle(deps: Deps, principal: WorkerPrincipal, scope: Stor
     const { strategy = DEFAULT_STRATEGY, fairness = 'weighted', versions = {} } = input;
     return store.register(scope, { capabilities, strategy, fairness, versions, ...(grants === null ? {} : { grants }) });
   };
-  const settleOne = async (item: Parameters<WorkerHandle['settle']>[0][number]): Promise<SettleResult & { ok: true }> => {
-    const [answer] = await store.settle(scope, [item]);
-    if (answer?.ok !== true) throw new QueueError(answer?.code ?? 'lease_lost', answer?.message ?? LEASE_LOST.message);
-    return answer;
-  };
   return {
     workerId: principal.workerId,
     register,
@@ -54,6 +49,21 @@ export function workerHandle(deps: Deps, principal: WorkerPrincipal, scope: Stor
       await authorize(deps, principal, 'lease.heartbeat');
       return store.heartbeat(scope, leases, unwrap(checkInt('leaseMs', leaseMs, 'leaseMs')));
     },
+    ...endings(deps, principal, scope),
+    ...insideLease(deps, principal, scope),
+    wake: async (timeoutMs, signal) => void (await store.changed(timeoutMs, signal)),
+  };
+}
+
+/** How an attempt ends: in batches, or one by one with `lease_lost` thrown. */
+function endings(deps: Deps, principal: Principal, scope: StoreScope): Pick<WorkerHandle, 'settle' | 'complete' | 'fail' | 'release'> {
+  const { store } = deps;
+  const settleOne = async (item: Parameters<WorkerHandle['settle']>[0][number]): Promise<SettleResult & { ok: true }> => {
+    const [answer] = await store.settle(scope, [item]);
+    if (answer?.ok !== true) throw new QueueError(answer?.code ?? 'lease_lost', answer?.message ?? LEASE_LOST.message);
+    return answer;
+  };
+  return {
     async settle(items) {
       await authorize(deps, principal, 'lease.complete');
       return items.length === 0 ? [] : store.settle(scope, items);
@@ -71,8 +81,6 @@ export function workerHandle(deps: Deps, principal: WorkerPrincipal, scope: Stor
       await authorize(deps, principal, 'lease.release');
       await settleOne({ ...refOf(lease), op: 'release', ...options });
     },
-    ...insideLease(deps, principal, scope),
-    wake: async (timeoutMs, signal) => void (await store.changed(timeoutMs, signal)),
   };
 }
 

@@ -30,7 +30,7 @@ export const release = (delayMs = 0): Outcome => ({ [TAG]: 'release', delayMs: d
 export const refuseTask = (kind: string, reason: string): Outcome => ({ [TAG]: 'refuse', kind, reason });
 
 function duration(name: string, ms: number): number {
-  if (ms >= 0 && ms <= LIMITS.delayMs.max) return Math.round(ms);
+  if (typeof ms === 'number' && ms >= 0 && ms <= LIMITS.delayMs.max) return Math.round(ms);
   throw new QueueError('invalid_input', `${name}() takes milliseconds from 0 to ${LIMITS.delayMs.max} (a year), not ${String(ms)}.`);
 }
 

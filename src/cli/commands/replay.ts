@@ -134,7 +134,8 @@ async function play(
   const crew = startCrew(queue, db, settings, regions, warn);
   const progress = createProgress(io, 'replaying', total);
   let enqueued = 0;
-  const look = (ended: number): void => progress.update(ended, enqueued < total ? `${count(enqueued)} enqueued` : '');
+  let ended = 0;
+  const look = (done: number): void => progress.update(done, enqueued < total ? `${count(enqueued)} enqueued` : '');
   try {
     const fed = feed(queue, {
       file,
@@ -147,7 +148,7 @@ async function play(
     // When the crew breaks, what the feed still says is of no interest.
     fed.catch(() => undefined);
     await Promise.race([fed, crew.broken]);
-    await untilDone(queue, crew, await fed, signal, look);
+    ended = await untilDone(queue, crew, await fed, signal, look);
   } catch (error) {
     await crew.stop();
     throw error;
@@ -155,7 +156,6 @@ async function play(
     progress.end();
   }
   const seconds = (performance.now() - started) / 1000;
-  const ended = crew.ended();
   return { seconds, ended, peak: await crew.stop() };
 }
 

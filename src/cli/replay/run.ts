@@ -72,8 +72,8 @@ async function enqueueBatch(queue: Queue, batch: readonly SwfJob[], item: FeedOp
   );
 }
 
-/** Waits until as many ended as were enqueued, or nothing is left, or the signal fires. */
-export async function untilDone(queue: Queue, crew: Crew, enqueued: number, signal: AbortSignal, look: (ended: number) => void): Promise<void> {
+/** Waits until as many ended as were enqueued, or nothing is left, or the signal fires. Answers how many ended. */
+export async function untilDone(queue: Queue, crew: Crew, enqueued: number, signal: AbortSignal, look: (ended: number) => void): Promise<number> {
   let last = -1;
   let since = performance.now();
   while (!signal.aborted && crew.ended() < enqueued) {
@@ -84,10 +84,12 @@ export async function untilDone(queue: Queue, crew: Crew, enqueued: number, sign
       last = ended;
       since = performance.now();
     } else if (performance.now() - since > STILL_MS) {
-      if (!(await hasUnfinished(queue, 'Grid.*'))) return;
+      // A process that was killed did not tell its last ones.
+      if (!(await hasUnfinished(queue, 'Grid.*'))) return enqueued;
       since = performance.now();
     }
   }
+  return crew.ended();
 }
 
 /** Whether a task has not ended, of these types or of all. */

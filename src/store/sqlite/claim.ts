@@ -58,7 +58,7 @@ export function createClaimer(engine: Engine, sets: ReturnType<typeof createSets
       const request = prepare(engine, sets, scope, asked, now);
       engine.wall.bind({ clients: request.clients, workerId: request.workerId, setId: request.setId });
       const lanes = covered(request.setId);
-      const pick = (clientId: string, most: number): number => pickOf(engine, request, lanes?.get(clientId), clientId, most);
+      const pick = createPicker(engine, request, lanes);
       const fairness = asked.fairness ?? (request as Request & { fairness: string }).fairness;
       let picked: number;
       if (fairness === 'none') picked = pickAcross(engine, request, lanes);
@@ -93,6 +93,18 @@ function candidatesOf(engine: Engine, request: Request, lanes: CoveredLanes | nu
     const weight = engine.st.row('client_weight', { client_id: clientId })?.[0];
     return weight === undefined ? [] : [{ clientId, weight: weight as number }];
   });
+}
+
+/** The fair share may ask a client again: then it is picked anew, for what it got before and what is asked now. */
+function createPicker(engine: Engine, request: Request, lanes: CoveredLanes | null): (clientId: string, most: number) => number {
+  const got = new Map<string, number>();
+  return (clientId, most) => {
+    const before = got.get(clientId) ?? 0;
+    if (before > 0) engine.st.run('picked_drop', { client_id: clientId });
+    const now = pickOf(engine, request, lanes?.get(clientId), clientId, before + most);
+    got.set(clientId, now);
+    return now - before;
+  };
 }
 
 /** Picks up to `most` of one client; how many it got. */

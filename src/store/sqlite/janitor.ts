@@ -4,6 +4,7 @@ import type { TickReport } from '../../domain/task.ts';
 import { draws } from './engine.ts';
 import type { Engine } from './engine.ts';
 import { lapse } from './moves.ts';
+import { purgeTasks } from './purge.ts';
 import { expireLeases } from './settle.ts';
 import type { BackoffOf } from './settle.ts';
 
@@ -54,15 +55,6 @@ function purgeOld(engine: Engine, cut: number, now: number): number {
     if (purged >= PURGED_A_STEP) break;
   }
   return purged;
-}
-
-/** Empties ended tasks: payload, result, errors, messages and progress go; the row stays as a tombstone. */
-export function purgeTasks(engine: Engine, taskNos: readonly number[], now: number, actor: string): void {
-  if (taskNos.length === 0) return;
-  const task_nos = JSON.stringify(taskNos);
-  engine.st.run('purge_log', { task_nos, now, actor });
-  for (const step of ['purge_attempts', 'purge_messages', 'purge_progress', 'purge_metadata', 'purge_finished']) engine.st.run(step, { task_nos });
-  engine.st.run('purge_tasks', { task_nos, now });
 }
 
 function dropMessages(engine: Engine, cut: number): void {

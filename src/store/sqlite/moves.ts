@@ -7,7 +7,7 @@ import type { Refusal } from '../../domain/errors.ts';
 import type { StoreScope, TaskChange } from '../store.ts';
 import { draws } from './engine.ts';
 import type { Engine } from './engine.ts';
-import { purgeTasks } from './janitor.ts';
+import { purgeTasks } from './purge.ts';
 import type { Params } from './statements.ts';
 
 interface Place {

@@ -48,7 +48,8 @@ const MOVES: Readonly<Record<string, WriteRight>> = {
 const REGISTRY: Readonly<Record<string, WriteRight>> = {
   lanes: { keys: ['lane_id'] },
   clients: { insert: true, update: ['status', 'weight'], keys: ['client_id'] },
-  capability_sets: { insert: true, delete: true, keys: ['set_id'] },
+  // The empty name is the row itself: what deleting a parent of a foreign key reads.
+  capability_sets: { insert: true, delete: true, keys: ['', 'set_id'] },
   capability_lanes: { insert: true, delete: true, keys: ['set_id', 'client_id', 'lane_id'] },
   workers: { insert: true, delete: true, update: ['set_id', 'capabilities', 'strategy', 'fairness', 'status', 'versions', 'heartbeat_utc'], keys: ['worker_id', 'set_id'] },
   worker_grants: { insert: true, delete: true, keys: ['grant_id', 'worker_id', 'of_program'] },

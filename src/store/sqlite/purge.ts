@@ -1,0 +1,11 @@
+// What is left of an ended task after its time: a tombstone for the audit, and nothing of what was in it.
+import type { Engine } from './engine.ts';
+
+/** Empties ended tasks: payload, result, errors, messages and progress go; the row stays as a tombstone. */
+export function purgeTasks(engine: Engine, taskNos: readonly number[], now: number, actor: string): void {
+  if (taskNos.length === 0) return;
+  const task_nos = JSON.stringify(taskNos);
+  engine.st.run('purge_log', { task_nos, now, actor });
+  for (const step of ['purge_attempts', 'purge_messages', 'purge_progress', 'purge_metadata', 'purge_finished']) engine.st.run(step, { task_nos });
+  engine.st.run('purge_tasks', { task_nos, now });
+}
