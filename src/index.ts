@@ -65,7 +65,10 @@ export function fileOf(url: string): string {
 }
 
 /** Brings the schema of a store up to date; with `dryRun` only tells what would run. */
-export async function migrateStore(url: string, { dryRun = false, now = Date.now }: { readonly dryRun?: boolean; readonly now?: () => number } = {}): Promise<MigrationReport> {
+export async function migrateStore(
+  url: string,
+  { dryRun = false, now = Date.now }: { readonly dryRun?: boolean; readonly now?: () => number } = {},
+): Promise<MigrationReport> {
   return migrateSqlite(fileOf(url), now, dryRun);
 }
 
@@ -78,9 +81,19 @@ export async function openQueue(url = 'prismq.db', options: OpenOptions = {}): P
   const now = options.now ?? Date.now;
   const randomHex = (bytes: number): string => randomBytes(bytes).toString('hex');
   const { synchronous = 'FULL', strategies = [], backoff = DEFAULT_BACKOFF, busyTimeoutMs = 5000, lanesPerClient = LIMITS.lanesPerClient.default } = options;
-  const payloadBytes = options.payloadBytes === undefined ? LIMITS.payloadBytes.default : unwrap(checkInt('payloadBytes', options.payloadBytes, 'payloadBytes'));
+  const payloadBytes =
+    options.payloadBytes === undefined ? LIMITS.payloadBytes.default : unwrap(checkInt('payloadBytes', options.payloadBytes, 'payloadBytes'));
   const store = openSqliteStore({
-    file, synchronous, migrate: options.migrate ?? true, now, random: options.random ?? Math.random, randomHex, strategies, defaultBackoff: backoff, busyTimeoutMs, lanesPerClient,
+    file,
+    synchronous,
+    migrate: options.migrate ?? true,
+    now,
+    random: options.random ?? Math.random,
+    randomHex,
+    strategies,
+    defaultBackoff: backoff,
+    busyTimeoutMs,
+    lanesPerClient,
   });
   const janitor = startJanitor(options, () => store.tick({ retentionMs: options.retentionMs ?? LIMITS.retentionMs.default }));
   return createQueue(
@@ -95,7 +108,10 @@ export async function openQueue(url = 'prismq.db', options: OpenOptions = {}): P
     },
     {
       url,
-      renewal: (workerId) => (file === ':memory:' ? null : { module: new URL(import.meta.url.endsWith('.ts') ? './renewal.ts' : './renewal.js', import.meta.url).href, data: { file, workerId, synchronous } }),
+      renewal: (workerId) =>
+        file === ':memory:'
+          ? null
+          : { module: new URL(import.meta.url.endsWith('.ts') ? './renewal.ts' : './renewal.js', import.meta.url).href, data: { file, workerId, synchronous } },
       onClose: () => clearInterval(janitor),
     },
   );

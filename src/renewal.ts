@@ -13,8 +13,16 @@ export interface RenewalData {
 
 export async function openRenewal(data: RenewalData): Promise<{ renewAll(leaseMs: number): Promise<HeartbeatResult>; close(): Promise<void> }> {
   const store = openSqliteStore({
-    file: data.file, synchronous: data.synchronous, migrate: false, now: Date.now, random: Math.random, randomHex: (bytes) => randomBytes(bytes).toString('hex'),
-    strategies: [], defaultBackoff: DEFAULT_BACKOFF, busyTimeoutMs: 5000, lanesPerClient: LIMITS.lanesPerClient.default,
+    file: data.file,
+    synchronous: data.synchronous,
+    migrate: false,
+    now: Date.now,
+    random: Math.random,
+    randomHex: (bytes) => randomBytes(bytes).toString('hex'),
+    strategies: [],
+    defaultBackoff: DEFAULT_BACKOFF,
+    busyTimeoutMs: 5000,
+    lanesPerClient: LIMITS.lanesPerClient.default,
   });
   const scope = { role: 'worker', actor: `worker:${data.workerId}`, clients: [], workerId: data.workerId } as const;
   return { renewAll: (leaseMs) => store.heartbeat(scope, 'all', leaseMs), close: () => store.close() };

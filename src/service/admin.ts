@@ -38,8 +38,14 @@ export function adminHandle(deps: Deps, principal: AdminPrincipal, scope: StoreS
 function inside(deps: Deps, principal: AdminPrincipal, clientId: string, reason: string): ClientHandle {
   unwrap(checkClientId(clientId));
   if (principal.clientId !== undefined && principal.clientId !== clientId) throw new QueueError('not_found', 'there is no such client');
-  if (reason.trim() === '') throw new QueueError('invalid_input', 'say why: the reason is written to the audit', { fields: [{ field: 'reason', message: 'empty' }] });
-  const scope: StoreScope = { role: 'admin', actor: principal.clientId === undefined ? 'admin' : `admin:${clientId}`, clients: [clientId], ...(principal.clientId === undefined ? { blind: true as const } : {}) };
+  if (reason.trim() === '')
+    throw new QueueError('invalid_input', 'say why: the reason is written to the audit', { fields: [{ field: 'reason', message: 'empty' }] });
+  const scope: StoreScope = {
+    role: 'admin',
+    actor: principal.clientId === undefined ? 'admin' : `admin:${clientId}`,
+    clients: [clientId],
+    ...(principal.clientId === undefined ? { blind: true as const } : {}),
+  };
   const handle = clientHandle(deps, { ...principal, reason }, clientId, scope, false);
   if (principal.clientId !== undefined) return handle;
   const recorded = async <T>(action: string, object: string | null, act: () => Promise<T>): Promise<T> => {
@@ -54,7 +60,12 @@ function inside(deps: Deps, principal: AdminPrincipal, clientId: string, reason:
   };
 }
 
-export async function securityEvents(deps: Deps, principal: Principal, scope: StoreScope, page: { readonly limit?: number; readonly cursor?: string } = {}): Promise<Page<SecurityEvent>> {
+export async function securityEvents(
+  deps: Deps,
+  principal: Principal,
+  scope: StoreScope,
+  page: { readonly limit?: number; readonly cursor?: string } = {},
+): Promise<Page<SecurityEvent>> {
   await authorize(deps, principal, 'audit.events');
   const { items, nextCursor } = await deps.store.securityEvents(scope, checkPage(page));
   return { items: items.map((row) => ({ ...row, details: row.details === null ? {} : (JSON.parse(row.details) as SecurityEvent['details']) })), nextCursor };
@@ -63,7 +74,11 @@ export async function securityEvents(deps: Deps, principal: Principal, scope: St
 function clientAdmin(deps: Deps, principal: Principal, scope: StoreScope): AdminHandle['clients'] {
   const { store } = deps;
   const unknown = (clientId: string): never => raise(new QueueError('not_found', `there is no client ${clientId}`));
-  const update = async (operation: 'client.suspend' | 'client.weight', clientId: string, change: { status?: 'active' | 'suspended'; weight?: number }): Promise<Awaited<ReturnType<AdminHandle['clients']['create']>>> => {
+  const update = async (
+    operation: 'client.suspend' | 'client.weight',
+    clientId: string,
+    change: { status?: 'active' | 'suspended'; weight?: number },
+  ): Promise<Awaited<ReturnType<AdminHandle['clients']['create']>>> => {
     await authorize(deps, principal, operation);
     return (await store.updateClient(scope, unwrap(checkClientId(clientId)), change)) ?? unknown(clientId);
   };
@@ -107,7 +122,10 @@ function grantAdmin(deps: Deps, principal: AdminPrincipal, scope: StoreScope): A
     async create(workerId, grant) {
       await authorize(deps, principal, 'grant.create');
       const checked = ownGrant(principal, unwrap(checkGrant(grant)));
-      return (await store.createGrant(scope, deps.randomHex(12), unwrap(checkWorkerId(workerId)), checked)) ?? raise(new QueueError('already_exists', 'the worker has this grant'));
+      return (
+        (await store.createGrant(scope, deps.randomHex(12), unwrap(checkWorkerId(workerId)), checked)) ??
+        raise(new QueueError('already_exists', 'the worker has this grant'))
+      );
     },
     async list(workerId) {
       await authorize(deps, principal, 'grant.list');

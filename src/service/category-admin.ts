@@ -38,7 +38,8 @@ export function categoryAdmin(deps: Deps, principal: Principal, scope: StoreScop
         return (await store.categories()).mode;
       }
       await authorize(deps, principal, 'category.set');
-      if (!MODES.includes(mode)) throw new QueueError('invalid_input', `the mode is one of ${MODES.join(', ')}`, { fields: [{ field: 'mode', message: 'unknown' }] });
+      if (!MODES.includes(mode))
+        throw new QueueError('invalid_input', `the mode is one of ${MODES.join(', ')}`, { fields: [{ field: 'mode', message: 'unknown' }] });
       await store.setCategoryMode(scope, mode);
       return mode;
     },

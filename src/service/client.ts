@@ -10,7 +10,17 @@ import type { EnqueueOptions, Json, NewTask, Task } from '../domain/task.ts';
 import type { CategoryRow, StoreScope } from '../store/store.ts';
 import { authorize } from './deps.ts';
 import type { Deps } from './deps.ts';
-import type { AmendInput, ClientHandle, EnqueueItem, EnqueueItemResult, EnqueueResult, StandardResult, TaskDefinition, TaskHandle, WaitOptions } from './handles.ts';
+import type {
+  AmendInput,
+  ClientHandle,
+  EnqueueItem,
+  EnqueueItemResult,
+  EnqueueResult,
+  StandardResult,
+  TaskDefinition,
+  TaskHandle,
+  WaitOptions,
+} from './handles.ts';
 import { moved, notFound, raise, taskMoves, taskReads } from './tasks.ts';
 import { mostSpecific } from './categories.ts';
 
@@ -60,7 +70,10 @@ function taskHandle<Output>(result: EnqueueResult, wait: (taskId: string, option
     async result(options) {
       const task = await wait(result.taskId, options);
       if (task.status === 'completed') return task.result as Output;
-      throw new QueueError('invalid_transition', `the task ended as ${task.status}${task.errorMessage === null ? '' : `: ${task.errorMessage}`}`, { status: task.status, error: task.errorMessage });
+      throw new QueueError('invalid_transition', `the task ended as ${task.status}${task.errorMessage === null ? '' : `: ${task.errorMessage}`}`, {
+        status: task.status,
+        error: task.errorMessage,
+      });
     },
   };
 }
@@ -70,8 +83,15 @@ async function fromDefinition<Output>(type: string | TaskDefinition<never, Outpu
   if (typeof type === 'string') return { ...options, type, payload };
   const checked: StandardResult<unknown> = type.input === undefined ? { value: payload } : await type.input['~standard'].validate(payload);
   if (checked.issues !== undefined) {
-    const fields = checked.issues.map((issue) => ({ field: ['payload', ...(issue.path ?? []).map((part) => String(typeof part === 'object' && part !== null && 'key' in part ? part.key : part))].join('.'), message: issue.message }));
-    throw new QueueError('invalid_payload', `the payload is not what ${type.type} takes: ${fields.map(({ field, message }) => `${field}: ${message}`).join('; ')}`, { fields });
+    const fields = checked.issues.map((issue) => ({
+      field: ['payload', ...(issue.path ?? []).map((part) => String(typeof part === 'object' && part !== null && 'key' in part ? part.key : part))].join('.'),
+      message: issue.message,
+    }));
+    throw new QueueError(
+      'invalid_payload',
+      `the payload is not what ${type.type} takes: ${fields.map(({ field, message }) => `${field}: ${message}`).join('; ')}`,
+      { fields },
+    );
   }
   return { ...type.defaults, ...options, type: type.type, payload: checked.value };
 }
@@ -81,16 +101,37 @@ async function prepare(deps: Deps, clientId: string, item: EnqueueItem): Promise
 }
 
 /** One item checked against the category registry and the limits; its defaults filled in. */
-export function prepareWith(deps: Deps, clientId: string, item: EnqueueItem, categories: { readonly mode: 'open' | 'hierarchical' | 'registered'; readonly rows: readonly CategoryRow[] }): Result<NewTask> {
+export function prepareWith(
+  deps: Deps,
+  clientId: string,
+  item: EnqueueItem,
+  categories: { readonly mode: 'open' | 'hierarchical' | 'registered'; readonly rows: readonly CategoryRow[] },
+): Result<NewTask> {
   const { type, payload, ...options } = item;
   const form = checkCategory(type);
   if (!form.ok) return form;
-  const known = categories.mode === 'open' ? form : checkMode(type, categories.mode, categories.rows.map((row) => row.pattern));
+  const known =
+    categories.mode === 'open'
+      ? form
+      : checkMode(
+          type,
+          categories.mode,
+          categories.rows.map((row) => row.pattern),
+        );
   if (!known.ok) return known;
-  return newTask({ clientId, type, payload, options }, { taskId: deps.newId(), digest: deps.digest, defaults: mostSpecific(categories.rows, type), limits: deps.limits });
+  return newTask(
+    { clientId, type, payload, options },
+    { taskId: deps.newId(), digest: deps.digest, defaults: mostSpecific(categories.rows, type), limits: deps.limits },
+  );
 }
 
-async function enqueueMany(deps: Deps, clientId: string, scope: StoreScope, items: readonly EnqueueItem[], options: { atomic: boolean; createClients: boolean }): Promise<EnqueueItemResult[]> {
+async function enqueueMany(
+  deps: Deps,
+  clientId: string,
+  scope: StoreScope,
+  items: readonly EnqueueItem[],
+  options: { atomic: boolean; createClients: boolean },
+): Promise<EnqueueItemResult[]> {
   const categories = await deps.store.categories();
   const prepared = items.map((item) => prepareWith(deps, clientId, item, categories));
   if (options.atomic) for (const item of prepared) unwrap(item);
@@ -110,12 +151,16 @@ async function waitFor(deps: Deps, scope: StoreScope, taskId: string, { timeoutM
     if (ENDED.includes(task.status)) return task;
     if (signal?.aborted === true) throw new QueueError('aborted', 'the wait was given up by its signal');
     const left = until - performance.now();
-    if (left <= 0) throw new QueueError('timeout', `the task is still ${task.status} after ${timeoutMs} ms: wait longer, or look at it later`, { status: task.status });
+    if (left <= 0)
+      throw new QueueError('timeout', `the task is still ${task.status} after ${timeoutMs} ms: wait longer, or look at it later`, { status: task.status });
     await deps.store.changed(Math.min(left, LOOK_MS), signal);
   }
 }
 
-function checkAmend(deps: Deps, change: AmendInput): { payload?: { text: string; format: string | null }; maxAttempts?: number; maxRunMs?: number; metadata?: string | null } {
+function checkAmend(
+  deps: Deps,
+  change: AmendInput,
+): { payload?: { text: string; format: string | null }; maxAttempts?: number; maxRunMs?: number; metadata?: string | null } {
   const { payloadBytes: maxBytes, payloadDepth: maxDepth } = deps.limits;
   return {
     ...('payload' in change ? { payload: unwrap(toJsonText(change.payload, { maxBytes, maxDepth })) } : {}),

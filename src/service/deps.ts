@@ -38,7 +38,13 @@ export function scopeOf(principal: Principal): StoreScope {
 export async function authorize(deps: Deps, principal: Principal, operation: Operation): Promise<void> {
   if (reachOf(principal, operation) !== 'no') return;
   const clientId = 'clientId' in principal ? (principal.clientId ?? null) : null;
-  await deps.store.recordSecurity({ actor: actorOf(principal), action: operation, clientId, outcome: 'denied', details: JSON.stringify({ rule: ACCESS[operation].reach }) });
+  await deps.store.recordSecurity({
+    actor: actorOf(principal),
+    action: operation,
+    clientId,
+    outcome: 'denied',
+    details: JSON.stringify({ rule: ACCESS[operation].reach }),
+  });
   throw new QueueError('forbidden', `${operation} is not for ${actorOf(principal)}`);
 }
 

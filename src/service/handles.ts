@@ -4,10 +4,25 @@ import type { ErrorCode } from '../domain/errors.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { Principal } from '../domain/principal.ts';
 import type { TaskDefinition } from './definition.ts';
+import type { AdminHandle, SecurityEvent } from './admin-handle.ts';
+export type { ClientInfo, GrantInfo, KeyInfo, NewKey, CategoryInfo, SecurityEvent, AdminHandle } from './admin-handle.ts';
 export type { StandardResult, StandardSchema, TaskDefinition } from './definition.ts';
 import type { StrategyName } from '../domain/strategy.ts';
 import type {
-  ClaimedTask, EnqueueOptions, GrantSpec, HeartbeatResult, Json, LeaseRef, LogEntry, Settlement, SettleResult, Task, WorkerCapabilities, TickReport, WorkerInfo, WorkerStatus,
+  ClaimedTask,
+  EnqueueOptions,
+  GrantSpec,
+  HeartbeatResult,
+  Json,
+  LeaseRef,
+  LogEntry,
+  Settlement,
+  SettleResult,
+  Task,
+  WorkerCapabilities,
+  TickReport,
+  WorkerInfo,
+  WorkerStatus,
 } from '../domain/task.ts';
 
 export interface EnqueueResult {
@@ -34,7 +49,9 @@ export interface EnqueueItem extends EnqueueOptions {
   readonly type: string;
   readonly payload?: unknown;
 }
-export type EnqueueItemResult = ({ readonly ok: true } & EnqueueResult) | { readonly ok: false; readonly code: ErrorCode; readonly message: string; readonly details?: Readonly<Record<string, unknown>> };
+export type EnqueueItemResult =
+  | ({ readonly ok: true } & EnqueueResult)
+  | { readonly ok: false; readonly code: ErrorCode; readonly message: string; readonly details?: Readonly<Record<string, unknown>> };
 
 export interface ListFilter {
   readonly status?: TaskState;
@@ -89,7 +106,11 @@ export interface TaskMoves {
 
 export interface ClientHandle extends TaskReads, TaskMoves {
   readonly clientId: string;
-  enqueue<Output = Json>(type: string | TaskDefinition<unknown, Output>, payload?: unknown, options?: EnqueueOptions & { readonly signal?: AbortSignal }): Promise<TaskHandle<Output>>;
+  enqueue<Output = Json>(
+    type: string | TaskDefinition<unknown, Output>,
+    payload?: unknown,
+    options?: EnqueueOptions & { readonly signal?: AbortSignal },
+  ): Promise<TaskHandle<Output>>;
   /** One transaction for all; `atomic: true` stores none unless all are good (then it throws the first refusal). */
   enqueueMany(items: readonly EnqueueItem[], options?: { readonly atomic?: boolean }): Promise<readonly EnqueueItemResult[]>;
   reprioritise(taskId: string, priority: number): Promise<Task>;
@@ -153,92 +174,6 @@ export interface WorkerHandle {
   wake(timeoutMs: number, signal?: AbortSignal): Promise<void>;
 }
 
-export interface ClientInfo {
-  readonly clientId: string;
-  readonly status: 'active' | 'suspended';
-  /** Share of the claims under contention; default 1. */
-  readonly weight: number;
-  readonly createdAtUtc: number;
-}
-export interface GrantInfo extends GrantSpec {
-  readonly grantId: string;
-  readonly workerId: string;
-  readonly createdAtUtc: number;
-}
-export interface KeyInfo {
-  readonly keyId: string;
-  readonly role: 'client' | 'worker' | 'admin' | 'auditor';
-  readonly clientId: string | null;
-  readonly workerId: string | null;
-  readonly name: string | null;
-  readonly createdAtUtc: number;
-  readonly revokedAtUtc: number | null;
-}
-export interface NewKey {
-  readonly role: KeyInfo['role'];
-  readonly clientId?: string;
-  /** For a worker key: the worker's id. */
-  readonly name?: string;
-  readonly grants?: readonly GrantSpec[];
-}
-export interface CategoryInfo {
-  readonly pattern: string;
-  readonly priority: number | null;
-  readonly maxAttempts: number | null;
-  readonly maxRunMs: number | null;
-  readonly backoff: { readonly initialMs: number; readonly maxMs: number; readonly multiplier: number; readonly jitter: number } | null;
-  readonly schema: Json;
-}
-export interface SecurityEvent {
-  readonly eventId: number;
-  readonly atUtc: number;
-  readonly actor: string;
-  readonly action: string;
-  readonly clientId: string | null;
-  readonly object: string | null;
-  readonly outcome: 'done' | 'denied';
-  readonly details: Readonly<Record<string, Json>>;
-}
-
-export interface AdminHandle extends TaskReads, TaskMoves {
-  /** What a client can do, in its name, audited as this admin. */
-  inside(clientId: string, reason: string): ClientHandle;
-  /** `enqueue` and `reprioritise` need `inside`. */
-  purge(taskId: string): Promise<void>;
-  readonly clients: {
-    create(clientId: string, options?: { readonly weight?: number }): Promise<ClientInfo>;
-    list(): Promise<readonly ClientInfo[]>;
-    suspend(clientId: string): Promise<ClientInfo>;
-    resume(clientId: string): Promise<ClientInfo>;
-    weight(clientId: string, weight: number): Promise<ClientInfo>;
-  };
-  readonly workers: {
-    list(): Promise<readonly WorkerInfo[]>;
-    /** Drops the worker; its leases expire by themselves. */
-    remove(workerId: string): Promise<void>;
-    /** Removes workers without a sign of life for `staleMs` (default 300,000) that hold nothing. */
-    prune(staleMs?: number): Promise<number>;
-  };
-  readonly grants: {
-    create(workerId: string, grant: GrantSpec): Promise<GrantInfo>;
-    list(workerId?: string): Promise<readonly GrantInfo[]>;
-    delete(grantId: string): Promise<void>;
-  };
-  readonly keys: {
-    /** `key` is shown once and stored only as a digest. */
-    create(key: NewKey): Promise<KeyInfo & { readonly key: string }>;
-    list(): Promise<readonly KeyInfo[]>;
-    revoke(keyId: string): Promise<void>;
-  };
-  readonly categories: {
-    set(category: { readonly pattern: string } & Partial<CategoryInfo>): Promise<CategoryInfo>;
-    list(): Promise<readonly CategoryInfo[]>;
-    delete(pattern: string): Promise<void>;
-    mode(mode?: 'open' | 'hierarchical' | 'registered'): Promise<'open' | 'hierarchical' | 'registered'>;
-  };
-  securityEvents(page?: { readonly limit?: number; readonly cursor?: string }): Promise<Page<SecurityEvent>>;
-}
-
 export interface SystemHandle {
   /** One bounded step of everything that is due. Any process may run it; none is needed for safety. */
   tick(): Promise<TickReport>;
@@ -253,7 +188,15 @@ export interface AuditorHandle {
 }
 
 /** The handle of each role. */
-export type HandleOf<P extends Principal> = P extends { role: 'client' } ? ClientHandle : P extends { role: 'worker' } ? WorkerHandle : P extends { role: 'admin' } ? AdminHandle : P extends { role: 'auditor' } ? AuditorHandle : SystemHandle;
+export type HandleOf<P extends Principal> = P extends { role: 'client' }
+  ? ClientHandle
+  : P extends { role: 'worker' }
+    ? WorkerHandle
+    : P extends { role: 'admin' }
+      ? AdminHandle
+      : P extends { role: 'auditor' }
+        ? AuditorHandle
+        : SystemHandle;
 
 export interface AuditReport {
   readonly enqueued: number;

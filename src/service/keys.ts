@@ -20,7 +20,8 @@ export function keyAdmin(deps: Deps, principal: AdminPrincipal, scope: StoreScop
       const row = checkKey(deps, principal, asked);
       const key = `pq_${row.role}_${row.keyId}_${deps.randomHex(32)}`;
       const grants = (asked.grants ?? []).map((grant) => ownGrant(principal, unwrap(checkGrant(grant))));
-      if (grants.length > 0 && row.workerId === null) throw new QueueError('invalid_input', 'grants are for keys of workers', { fields: [{ field: 'grants', message: 'not for this role' }] });
+      if (grants.length > 0 && row.workerId === null)
+        throw new QueueError('invalid_input', 'grants are for keys of workers', { fields: [{ field: 'grants', message: 'not for this role' }] });
       const made = await store.createKey(scope, { ...row, digest: deps.digest(key) });
       for (const grant of grants) await store.createGrant(scope, deps.randomHex(12), row.workerId as string, grant);
       return { ...made, key };

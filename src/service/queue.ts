@@ -43,7 +43,12 @@ export function createQueue(deps: Deps, parts: QueueParts): Queue {
     },
     worker(workerId, grants = EVERYTHING) {
       const principal = { role: 'worker', workerId: unwrap(checkWorkerId(workerId)) } as const;
-      return workerHandle(deps, principal, scopeOf(principal), grants.map((grant) => unwrap(checkGrant(grant))));
+      return workerHandle(
+        deps,
+        principal,
+        scopeOf(principal),
+        grants.map((grant) => unwrap(checkGrant(grant))),
+      );
     },
     admin: () => as({ role: 'admin' }),
     system: () => as({ role: 'system' }),

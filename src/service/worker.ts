@@ -70,7 +70,8 @@ function endings(deps: Deps, principal: Principal, scope: StoreScope): Pick<Work
     },
     async complete(lease, result, timing = {}) {
       await authorize(deps, principal, 'lease.complete');
-      const text = result === undefined ? {} : { result: unwrap(toJsonText(result, { maxBytes: LIMITS.resultBytes.max, maxDepth: deps.limits.payloadDepth })).text };
+      const text =
+        result === undefined ? {} : { result: unwrap(toJsonText(result, { maxBytes: LIMITS.resultBytes.max, maxDepth: deps.limits.payloadDepth })).text };
       await settleOne({ ...refOf(lease), op: 'complete', ...text, ...timing });
     },
     async fail(lease, error, options = {}) {
@@ -98,14 +99,25 @@ function insideLease(deps: Deps, principal: Principal, scope: StoreScope): Pick<
     },
     async log(lease, message, details) {
       await authorize(deps, principal, 'lease.log');
-      lost(await store.message(scope, lease, cleanErrorText(message, LIMITS.errorMessage.max), details === undefined ? null : unwrap(toJsonText(details, limits)).text));
+      lost(
+        await store.message(
+          scope,
+          lease,
+          cleanErrorText(message, LIMITS.errorMessage.max),
+          details === undefined ? null : unwrap(toJsonText(details, limits)).text,
+        ),
+      );
     },
     /** The child belongs to the task's client and submitter, never to the worker. */
     async enqueueChild(lease, type, payload, options = {}) {
       await authorize(deps, principal, 'lease.progress');
       const parent = await store.holder(scope, lease);
       if (parent === null) throw QueueError.from(LEASE_LOST);
-      const inherited = { priority: parent.priority, ...(parent.createdBy === null ? {} : { createdBy: parent.createdBy }), ...(parent.traceparent === null ? {} : { traceparent: parent.traceparent }) };
+      const inherited = {
+        priority: parent.priority,
+        ...(parent.createdBy === null ? {} : { createdBy: parent.createdBy }),
+        ...(parent.traceparent === null ? {} : { traceparent: parent.traceparent }),
+      };
       const task = unwrap(prepareWith(deps, lease.clientId, { ...inherited, ...options, type, payload }, await store.categories()));
       const [answer] = await store.enqueue({ role: 'worker', actor: scope.actor, clients: [lease.clientId] }, [task], { atomic: false, createClients: false });
       if (answer === undefined) throw new QueueError('internal', 'the store answered nothing');

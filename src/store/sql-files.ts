@@ -15,7 +15,9 @@ const HEADER = /^-- name: (\w+) \((\w+)\)$/;
 
 export function loadStatements(folder: URL): ReadonlyMap<string, NamedStatement> {
   const found = new Map<string, NamedStatement>();
-  for (const file of readdirSync(folder).filter((name) => name.endsWith('.sql')).sort()) {
+  for (const file of readdirSync(folder)
+    .filter((name) => name.endsWith('.sql'))
+    .sort()) {
     for (const statement of parseStatements(readFileSync(new URL(file, folder), 'utf8'), file)) {
       if (found.has(statement.name)) throw new Error(`two statements are named ${statement.name}`);
       found.set(statement.name, statement);
@@ -29,7 +31,8 @@ export function parseStatements(text: string, file: string): NamedStatement[] {
   let header: RegExpExecArray | null = null;
   let lines: string[] = [];
   const flush = (): void => {
-    if (header !== null) statements.push({ name: header[1] as string, cls: header[2] as string, file, ...compileParams(lines.join('\n').trim().replace(/;$/, '')) });
+    if (header !== null)
+      statements.push({ name: header[1] as string, cls: header[2] as string, file, ...compileParams(lines.join('\n').trim().replace(/;$/, '')) });
   };
   for (const line of text.split('\n')) {
     const next = HEADER.exec(line);

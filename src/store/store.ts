@@ -5,7 +5,22 @@ import type { Refusal, Result } from '../domain/errors.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { Role } from '../domain/principal.ts';
 import type { Strategy } from '../domain/strategy.ts';
-import type { ClaimedTask, GrantSpec, HeartbeatResult, LeaseRef, LogEntry, NewTask, SettleResult, Settlement, Task, TaskFailure, TickReport, WorkerCapabilities, WorkerInfo, WorkerStatus } from '../domain/task.ts';
+import type {
+  ClaimedTask,
+  GrantSpec,
+  HeartbeatResult,
+  LeaseRef,
+  LogEntry,
+  NewTask,
+  SettleResult,
+  Settlement,
+  Task,
+  TaskFailure,
+  TickReport,
+  WorkerCapabilities,
+  WorkerInfo,
+  WorkerStatus,
+} from '../domain/task.ts';
 
 /** Who acts, for which clients: bound into the database before each statement. */
 export interface StoreScope {
@@ -69,27 +84,64 @@ export interface Counts {
   readonly byType: readonly { readonly type: string; readonly status: TaskState; readonly count: number }[];
   readonly oldestQueuedAtUtc: number | null;
   /** What ended in the last 24 h, and the completed of the last hour. */
-  readonly ended: { readonly completed: number; readonly deadLetter: number; readonly retried: number; readonly attempts: number; readonly completedLastHour: number };
+  readonly ended: {
+    readonly completed: number;
+    readonly deadLetter: number;
+    readonly retried: number;
+    readonly attempts: number;
+    readonly completedLastHour: number;
+  };
   readonly runMs: { readonly p50: number; readonly p95: number; readonly p99: number; readonly count: number };
   readonly workers: { readonly total: number; readonly active: number; readonly stale: number };
   readonly nowUtc: number;
 }
 
-export interface ClientRow { readonly clientId: string; readonly status: 'active' | 'suspended'; readonly weight: number; readonly createdAtUtc: number }
-export interface GrantRow extends GrantSpec { readonly grantId: string; readonly workerId: string; readonly createdAtUtc: number }
+export interface ClientRow {
+  readonly clientId: string;
+  readonly status: 'active' | 'suspended';
+  readonly weight: number;
+  readonly createdAtUtc: number;
+}
+export interface GrantRow extends GrantSpec {
+  readonly grantId: string;
+  readonly workerId: string;
+  readonly createdAtUtc: number;
+}
 export interface KeyRow {
-  readonly keyId: string; readonly role: 'client' | 'worker' | 'admin' | 'auditor'; readonly clientId: string | null; readonly workerId: string | null;
-  readonly name: string | null; readonly createdAtUtc: number; readonly revokedAtUtc: number | null;
+  readonly keyId: string;
+  readonly role: 'client' | 'worker' | 'admin' | 'auditor';
+  readonly clientId: string | null;
+  readonly workerId: string | null;
+  readonly name: string | null;
+  readonly createdAtUtc: number;
+  readonly revokedAtUtc: number | null;
 }
 export interface CategoryRow {
-  readonly pattern: string; readonly priority: number | null; readonly maxAttempts: number | null; readonly maxRunMs: number | null;
-  readonly backoff: BackoffPolicy | null; readonly schema: string | null;
+  readonly pattern: string;
+  readonly priority: number | null;
+  readonly maxAttempts: number | null;
+  readonly maxRunMs: number | null;
+  readonly backoff: BackoffPolicy | null;
+  readonly schema: string | null;
 }
 export interface SecurityRow {
-  readonly eventId: number; readonly atUtc: number; readonly actor: string; readonly action: string; readonly clientId: string | null;
-  readonly object: string | null; readonly outcome: 'done' | 'denied'; readonly details: string | null;
+  readonly eventId: number;
+  readonly atUtc: number;
+  readonly actor: string;
+  readonly action: string;
+  readonly clientId: string | null;
+  readonly object: string | null;
+  readonly outcome: 'done' | 'denied';
+  readonly details: string | null;
 }
-export interface NewSecurityEvent { readonly actor: string; readonly action: string; readonly clientId?: string | null; readonly object?: string | null; readonly outcome: 'done' | 'denied'; readonly details?: string }
+export interface NewSecurityEvent {
+  readonly actor: string;
+  readonly action: string;
+  readonly clientId?: string | null;
+  readonly object?: string | null;
+  readonly outcome: 'done' | 'denied';
+  readonly details?: string;
+}
 export type CategoryMode = 'open' | 'hierarchical' | 'registered';
 
 /** What the audit says of everything that was ever enqueued: computed from its rows, never from counters. */
@@ -115,7 +167,11 @@ export interface Store {
   now(): number;
 
   // tasks of a client
-  enqueue(scope: StoreScope, tasks: readonly NewTask[], options: { readonly atomic: boolean; readonly createClients: boolean }): Promise<readonly Result<EnqueueOutcome>[]>;
+  enqueue(
+    scope: StoreScope,
+    tasks: readonly NewTask[],
+    options: { readonly atomic: boolean; readonly createClients: boolean },
+  ): Promise<readonly Result<EnqueueOutcome>[]>;
   task(scope: StoreScope, taskId: string): Promise<Task | null>;
   tasks(scope: StoreScope, filter: TaskFilter): Promise<StorePage<Task>>;
   logs(scope: StoreScope, taskId: string, page: { readonly limit: number; readonly cursor?: string }): Promise<StorePage<LogEntry> | null>;
@@ -140,7 +196,10 @@ export interface Store {
   progress(scope: StoreScope, lease: LeaseRef, value: string): Promise<boolean>;
   message(scope: StoreScope, lease: LeaseRef, message: string, details: string | null): Promise<boolean>;
   /** The client and submitter of a held task, or null when the lease is lost. */
-  holder(scope: StoreScope, lease: LeaseRef): Promise<{ readonly createdBy: string | null; readonly traceparent: string | null; readonly priority: number; readonly dueAtUtc: number | null } | null>;
+  holder(
+    scope: StoreScope,
+    lease: LeaseRef,
+  ): Promise<{ readonly createdBy: string | null; readonly traceparent: string | null; readonly priority: number; readonly dueAtUtc: number | null } | null>;
 
   // the book
   createClient(scope: StoreScope, clientId: string, weight: number): Promise<ClientRow | null>;
@@ -169,8 +228,13 @@ export interface Store {
 }
 
 export interface InboxRow {
-  readonly taskId: string; readonly clientId: string; readonly type: string; readonly priority: number; readonly attempts: number;
-  readonly runAfterUtc: number; readonly compatibility: string;
+  readonly taskId: string;
+  readonly clientId: string;
+  readonly type: string;
+  readonly priority: number;
+  readonly attempts: number;
+  readonly runAfterUtc: number;
+  readonly compatibility: string;
 }
 
 export interface StoreOptions {

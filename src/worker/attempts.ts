@@ -151,7 +151,10 @@ export class Attempts {
     if (held.state !== 'running') return;
     const { taskId, clientId, type: taskType, attempt, maxRunMs } = held.task;
     this.#host.report({ type: 'timed_out', taskId, clientId, taskType, attempt, maxRunMs });
-    this.finish(held, { op: 'fail', error: { message: `timed_out: the attempt ran longer than the ${maxRunMs} ms that its task allows (max_run_ms)`, kind: 'timed_out' } });
+    this.finish(held, {
+      op: 'fail',
+      error: { message: `timed_out: the attempt ran longer than the ${maxRunMs} ms that its task allows (max_run_ms)`, kind: 'timed_out' },
+    });
     this.#abort(held, 'timed_out');
   }
 
@@ -215,7 +218,14 @@ export class Attempts {
     const until = held.abortedAt + this.#host.leaseMs;
     if (until > now) return until;
     const { taskId, clientId, type: taskType, attempt } = held.task;
-    this.#host.report({ type: 'abandoned', taskId, clientId, taskType, attempt, message: `its handler did not end within ${this.#host.leaseMs} ms of its signal (${held.cause}) and runs on beside others` });
+    this.#host.report({
+      type: 'abandoned',
+      taskId,
+      clientId,
+      taskType,
+      attempt,
+      message: `its handler did not end within ${this.#host.leaseMs} ms of its signal (${held.cause}) and runs on beside others`,
+    });
     this.#free(held);
     return Number.POSITIVE_INFINITY;
   }

@@ -43,7 +43,10 @@ export class TaskContext implements HandlerContext {
 
   /** A handler need not await these: a refusal that nobody looks at must not end the process. */
   #call<T>(write: (lease: LeaseRef) => Promise<T>): Promise<T> {
-    const call = this.#held.state === 'running' ? promised(() => write(refOf(this.#held.task))) : Promise.reject<T>(new QueueError('lease_lost', 'This attempt has ended: nothing more is accepted from it.'));
+    const call =
+      this.#held.state === 'running'
+        ? promised(() => write(refOf(this.#held.task)))
+        : Promise.reject<T>(new QueueError('lease_lost', 'This attempt has ended: nothing more is accepted from it.'));
     call.catch(() => undefined);
     return call;
   }

@@ -16,7 +16,8 @@ export interface TaskDefinitionOptions<Input, Output> {
 }
 
 /** `const SendMail = defineTask('Mail.Send', { input: schema })`: enqueue with it, and handle it by `on(SendMail, …)`. */
-export const defineTask = <Input = unknown, Output = Json>(type: string, options: TaskDefinitionOptions<Input, Output> = {}): TaskDefinition<Input, Output> => Object.freeze({ type, ...options });
+export const defineTask = <Input = unknown, Output = Json>(type: string, options: TaskDefinitionOptions<Input, Output> = {}): TaskDefinition<Input, Output> =>
+  Object.freeze({ type, ...options });
 
 /** A handler of this definition, its input and result typed by it: `startWorker(queue, [on(SendMail, async (mail) => …)])`. */
 export const on = <Input, Output>(

@@ -17,7 +17,8 @@ export interface Enlisted {
 
 export function enlist(target: Queue | WorkerHandle, registry: Registry, options: WorkerOptions): Enlisted {
   const patterns = registry.list().map((entry) => entry.pattern);
-  if (patterns.length === 0) throw new QueueError('invalid_input', 'A worker needs at least one handler: startWorker(queue, { "Mail.Send": async (input, ctx) => … }).');
+  if (patterns.length === 0)
+    throw new QueueError('invalid_input', 'A worker needs at least one handler: startWorker(queue, { "Mail.Send": async (input, ctx) => … }).');
   const registration = registrationOf(registry, patterns, options);
   if (!isQueue(target)) return { handle: target, registration, patterns, renewal: options.renewal ?? loopRenewal };
   const workerId = options.workerId ?? `${options.name ?? 'worker'}-${randomBytes(4).toString('hex')}`;

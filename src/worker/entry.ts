@@ -13,6 +13,18 @@ export type { Outcome } from './outcome.ts';
 export type { RegisteredHandler, Registry } from './registry.ts';
 export type { Renewal } from './renewal.ts';
 export type { RenewalModule, RenewalSource } from './renewal-shared.ts';
-export type { AbortCause, Handler, HandlerContext, HandlerEntry, Handlers, HandlerSpec, Worker, WorkerEvent, WorkerLogger, WorkerOptions, WorkerSummary } from './types.ts';
+export type {
+  AbortCause,
+  Handler,
+  HandlerContext,
+  HandlerEntry,
+  Handlers,
+  HandlerSpec,
+  Worker,
+  WorkerEvent,
+  WorkerLogger,
+  WorkerOptions,
+  WorkerSummary,
+} from './types.ts';
 export type * from '../domain/task.ts';
 export type { EnqueueResult, Queue, StandardSchema, TaskDefinition, WorkerHandle } from '../service/handles.ts';

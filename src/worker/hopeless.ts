@@ -1,7 +1,17 @@
 // Which refusals end a worker. Everything else is tried again for as long as it takes.
 import { type ErrorCode, QueueError } from '../domain/errors.ts';
 
-const HOPELESS: readonly ErrorCode[] = ['closed', 'store_corrupt', 'store_newer', 'store_refused', 'unauthenticated', 'forbidden', 'unknown_strategy', 'invalid_input', 'invalid_category'];
+const HOPELESS: readonly ErrorCode[] = [
+  'closed',
+  'store_corrupt',
+  'store_newer',
+  'store_refused',
+  'unauthenticated',
+  'forbidden',
+  'unknown_strategy',
+  'invalid_input',
+  'invalid_category',
+];
 
 export const isHopeless = (error: unknown): boolean => error instanceof QueueError && HOPELESS.includes(error.code);
 

@@ -18,7 +18,11 @@ export type Verdict =
   | { readonly op: 'release'; readonly delayMs?: number };
 
 /** Fails this attempt and runs the next one after `ms`, whatever the back-off says. Attempts still run out. */
-export const retryIn = (ms: number, reason = 'the handler asked for another attempt'): Outcome => ({ [TAG]: 'retry', retryInMs: duration('retryIn', ms), reason });
+export const retryIn = (ms: number, reason = 'the handler asked for another attempt'): Outcome => ({
+  [TAG]: 'retry',
+  retryInMs: duration('retryIn', ms),
+  reason,
+});
 
 /** Fails for good: the task goes to the dead letters, whatever attempts are left. */
 export const deadLetter = (reason = 'the handler gave the task up'): Outcome => ({ [TAG]: 'refuse', kind: 'dead_letter', reason });
@@ -65,7 +69,11 @@ function fromResult(text: string | undefined, type: string, maxBytes: number): V
   // A UTF-16 unit is at most three bytes: most results need no count.
   if (text.length * 3 > maxBytes) {
     const bytes = Buffer.byteLength(text);
-    if (bytes > maxBytes) return refused('payload_too_large', `The result has ${bytes} bytes of JSON, more than the ${maxBytes} that are stored. Keep large results elsewhere and return where they are.`);
+    if (bytes > maxBytes)
+      return refused(
+        'payload_too_large',
+        `The result has ${bytes} bytes of JSON, more than the ${maxBytes} that are stored. Keep large results elsewhere and return where they are.`,
+      );
   }
   return { op: 'complete', result: text };
 }

@@ -78,7 +78,8 @@ function mostSpecific(entries: ReadonlyMap<string, RegisteredHandler>, type: str
 
 function specOf(task: string | TaskDefinition<unknown, unknown>, handler: Handler | HandlerSpec): HandlerSpec {
   const given: HandlerSpec = typeof handler === 'function' ? { run: handler } : handler;
-  if (typeof given?.run !== 'function') throw new QueueError('invalid_input', 'A handler is a function (input, ctx) => result, or an object with one as `run`.');
+  if (typeof given?.run !== 'function')
+    throw new QueueError('invalid_input', 'A handler is a function (input, ctx) => result, or an object with one as `run`.');
   if (typeof task === 'string') return given;
   const { version, input, output } = task;
   return { ...(version === undefined ? {} : { version }), ...(input === undefined ? {} : { input }), ...(output === undefined ? {} : { output }), ...given };
@@ -86,5 +87,6 @@ function specOf(task: string | TaskDefinition<unknown, unknown>, handler: Handle
 
 function checkFree(pattern: string, taken: boolean): void {
   unwrap(checkPattern(pattern));
-  if (taken) throw new QueueError('already_exists', `\`${pattern}\` has a handler already. Remove one of the two, or pass override: true to replace the first.`);
+  if (taken)
+    throw new QueueError('already_exists', `\`${pattern}\` has a handler already. Remove one of the two, or pass override: true to replace the first.`);
 }

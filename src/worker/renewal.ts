@@ -75,7 +75,12 @@ export async function renew(host: RenewalHost, held: readonly Held[]): Promise<v
 
 async function renewBatch({ handle, clock, leaseMs, attempts, broken }: RenewalHost, held: readonly Held[]): Promise<void> {
   const askedAt = clock.now();
-  const result = await promised(() => handle.heartbeat(held.map((one) => refOf(one.task)), leaseMs));
+  const result = await promised(() =>
+    handle.heartbeat(
+      held.map((one) => refOf(one.task)),
+      leaseMs,
+    ),
+  );
   try {
     apply(attempts, held, result, askedAt);
   } catch (error) {

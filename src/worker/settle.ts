@@ -106,7 +106,8 @@ export class Settler {
   #send(batch: Batch): void {
     this.#inFlight.add(batch);
     promised(() => this.#host.handle.settle(batch.map((end) => end.item))).then(
-      (answers) => this.#answered(batch, () => (answers.length === batch.length ? this.#accept(batch, answers) : this.#refuse(batch, countMismatch(batch, answers)))),
+      (answers) =>
+        this.#answered(batch, () => (answers.length === batch.length ? this.#accept(batch, answers) : this.#refuse(batch, countMismatch(batch, answers)))),
       (error: unknown) => this.#answered(batch, () => this.#refuse(batch, error)),
     );
   }
@@ -131,7 +132,8 @@ export class Settler {
       const { held, item } = batch[i] as End;
       const answer = answers[i] as SettleResult;
       if (answer.ok) accepted(held, item, answer);
-      else if (answer.code === 'invalid_transition' && item.op === 'release') this.#failInstead(held, item, { message: answer.message, kind: 'released_too_often' }, true);
+      else if (answer.code === 'invalid_transition' && item.op === 'release')
+        this.#failInstead(held, item, { message: answer.message, kind: 'released_too_often' }, true);
       else lost(held, answer.message);
     }
   }

@@ -109,7 +109,11 @@ class ThreadRenewal implements RunningRenewal {
 
   #exited(code: number): void {
     if (this.#stopping) return;
-    this.#trouble(new Error(`The renewal thread ended with code ${code}. Leases are renewed on the event loop from here on: a handler that blocks it for longer than a lease loses its leases.`));
+    this.#trouble(
+      new Error(
+        `The renewal thread ended with code ${code}. Leases are renewed on the event loop from here on: a handler that blocks it for longer than a lease loses its leases.`,
+      ),
+    );
     this.#goOver();
   }
 

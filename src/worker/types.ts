@@ -120,13 +120,25 @@ interface TaskNamed {
 export type WorkerEvent =
   | { readonly type: 'ready'; readonly workerId: string; readonly patterns: readonly string[] }
   /** The outcome of one attempt is durable. */
-  | ({ readonly type: 'ended'; readonly op: 'complete' | 'fail' | 'release'; readonly status: TaskState; readonly runMs: number; readonly error?: TaskFailure } & TaskNamed)
+  | ({
+      readonly type: 'ended';
+      readonly op: 'complete' | 'fail' | 'release';
+      readonly status: TaskState;
+      readonly runMs: number;
+      readonly error?: TaskFailure;
+    } & TaskNamed)
   | ({ readonly type: 'lost'; readonly cause: 'lease_lost' | 'cancelled'; readonly message: string } & TaskNamed)
   | ({ readonly type: 'timed_out'; readonly maxRunMs: number } & TaskNamed)
   /** A handler went on although its signal had fired; its slot was given to others. */
   | ({ readonly type: 'abandoned'; readonly message: string } & TaskNamed)
   /** Something was refused or out of reach; it is tried again unless `fatal`. */
-  | { readonly type: 'trouble'; readonly where: 'register' | 'claim' | 'settle' | 'renew' | 'beat' | 'wake' | 'deregister' | 'loop'; readonly error: unknown; readonly failures: number; readonly fatal: boolean }
+  | {
+      readonly type: 'trouble';
+      readonly where: 'register' | 'claim' | 'settle' | 'renew' | 'beat' | 'wake' | 'deregister' | 'loop';
+      readonly error: unknown;
+      readonly failures: number;
+      readonly fatal: boolean;
+    }
   | { readonly type: 'stopped'; readonly workerId: string; readonly summary: WorkerSummary };
 
 export interface Worker extends AsyncDisposable {

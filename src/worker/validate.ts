@@ -19,7 +19,9 @@ const whenReady = <T>(value: T | Promise<T>, next: (value: T) => unknown): unkno
 
 function checkResult(schema: StandardSchema<unknown>, result: unknown): unknown {
   if (isTagged(result)) return result;
-  return whenReady(schema['~standard'].validate(result), (answer: StandardResult<unknown>) => (answer.issues === undefined ? answer.value : refuse('result', answer.issues)));
+  return whenReady(schema['~standard'].validate(result), (answer: StandardResult<unknown>) =>
+    answer.issues === undefined ? answer.value : refuse('result', answer.issues),
+  );
 }
 
 const isTagged = (value: unknown): boolean => typeof value === 'object' && value !== null && Symbol.for('prismq.outcome') in value;

@@ -7,18 +7,35 @@ import { TaskContext } from '../../src/worker/context.ts';
 import { Held, type HeldState, TaskAborted } from '../../src/worker/held.ts';
 
 const task: ClaimedTask = {
-  clientId: 'acme', taskId: 'task-1', leaseId: 'lease-1', type: 'Mail.Send', payload: '{}', compatibility: '{}', priority: 100, attempt: 3, maxAttempts: 5,
-  leaseUntilUtc: 30_000, leaseMs: 30_000, fence: 7, maxRunMs: 3_600_000, createdAtUtc: 0, createdBy: null, metadata: null, traceparent: null,
+  clientId: 'acme',
+  taskId: 'task-1',
+  leaseId: 'lease-1',
+  type: 'Mail.Send',
+  payload: '{}',
+  compatibility: '{}',
+  priority: 100,
+  attempt: 3,
+  maxAttempts: 5,
+  leaseUntilUtc: 30_000,
+  leaseMs: 30_000,
+  fence: 7,
+  maxRunMs: 3_600_000,
+  createdAtUtc: 0,
+  createdBy: null,
+  metadata: null,
+  traceparent: null,
 };
 const ref = { clientId: 'acme', taskId: 'task-1', leaseId: 'lease-1' };
 
 /** The three calls that a handler can make, written down. */
 function recorder(answer: (call: string) => Promise<never> | Promise<unknown> = async () => undefined) {
   const calls: unknown[][] = [];
-  const record = (name: string) => (...args: unknown[]) => {
-    calls.push([name, ...args]);
-    return answer(name);
-  };
+  const record =
+    (name: string) =>
+    (...args: unknown[]) => {
+      calls.push([name, ...args]);
+      return answer(name);
+    };
   return { calls, handle: { progress: record('progress'), log: record('log'), enqueueChild: record('enqueueChild') } as unknown as WorkerHandle };
 }
 
@@ -87,7 +104,11 @@ describe('the context of a handler', () => {
     await ctx.progress(0.5);
     await ctx.log('half', { done: 1 });
     await ctx.enqueueChild('Mail.Bounce', { to: 'x' }, { priority: 1 });
-    assert.deepEqual(calls, [['progress', ref, 0.5], ['log', ref, 'half', { done: 1 }], ['enqueueChild', ref, 'Mail.Bounce', { to: 'x' }, { priority: 1 }]]);
+    assert.deepEqual(calls, [
+      ['progress', ref, 0.5],
+      ['log', ref, 'half', { done: 1 }],
+      ['enqueueChild', ref, 'Mail.Bounce', { to: 'x' }, { priority: 1 }],
+    ]);
   });
 
   it('can be taken apart', async () => {
@@ -134,7 +155,11 @@ describe('the context of a handler', () => {
   });
 
   it('a handle that throws at once refuses like one that rejects', async () => {
-    const { ctx } = contextOf(recorder(() => { throw new Error('at once'); }).handle);
+    const { ctx } = contextOf(
+      recorder(() => {
+        throw new Error('at once');
+      }).handle,
+    );
     await assert.rejects(ctx.progress(1), /at once/);
   });
 });

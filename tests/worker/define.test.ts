@@ -11,7 +11,14 @@ interface Mail {
   readonly to: string;
 }
 const mailSchema: StandardSchema<Mail> = {
-  '~standard': { version: 1, vendor: 'test', validate: (value) => (typeof value === 'object' && value !== null && 'to' in value && typeof value.to === 'string' ? { value: { to: value.to } } : { issues: [{ message: 'needs `to`' }] }) },
+  '~standard': {
+    version: 1,
+    vendor: 'test',
+    validate: (value) =>
+      typeof value === 'object' && value !== null && 'to' in value && typeof value.to === 'string'
+        ? { value: { to: value.to } }
+        : { issues: [{ message: 'needs `to`' }] },
+  },
 };
 const ctx = {} as HandlerContext;
 
@@ -43,7 +50,10 @@ describe('defineTask', () => {
   });
 
   it('a handler that names its input needs no cast in a record', () => {
-    const registry = createRegistry({ 'Mail.Send': ({ to }: Mail) => to, 'Mail.*': { run: async (input: Mail, { attempt }) => `${input.to} ${attempt}`, version: '1' } });
+    const registry = createRegistry({
+      'Mail.Send': ({ to }: Mail) => to,
+      'Mail.*': { run: async (input: Mail, { attempt }) => `${input.to} ${attempt}`, version: '1' },
+    });
     assert.equal(registry.find('Mail.Send')?.run({ to: 'x' }, ctx), 'x');
   });
 

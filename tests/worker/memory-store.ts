@@ -60,8 +60,22 @@ export class MemoryStore {
   add(type: string, options: { readonly payload?: string; readonly maxAttempts?: number; readonly maxRunMs?: number } = {}): Row {
     this.#ids += 1;
     const row: Row = {
-      taskId: `t${this.#ids}`, clientId: 'acme', type, payload: options.payload ?? '{}', maxAttempts: options.maxAttempts ?? 5, maxRunMs: options.maxRunMs ?? 3_600_000,
-      state: 'queued', attempt: 0, claims: 0, releases: 0, runAfter: 0, lease: undefined, result: undefined, error: undefined, progress: null, ends: [],
+      taskId: `t${this.#ids}`,
+      clientId: 'acme',
+      type,
+      payload: options.payload ?? '{}',
+      maxAttempts: options.maxAttempts ?? 5,
+      maxRunMs: options.maxRunMs ?? 3_600_000,
+      state: 'queued',
+      attempt: 0,
+      claims: 0,
+      releases: 0,
+      runAfter: 0,
+      lease: undefined,
+      result: undefined,
+      error: undefined,
+      progress: null,
+      ends: [],
     };
     this.rows.set(row.taskId, row);
     this.hint();
@@ -118,7 +132,16 @@ export class MemoryStore {
       register: async (input: RegisterInput = {}) => {
         await asked('register', input);
         this.registered = true;
-        return { workerId, capabilities: {}, status: 'ready', strategy: input.strategy ?? 'PRIORITY', registeredAtUtc: 0, heartbeatUtc: 0, activeTasks: 0, versions: {} } satisfies WorkerInfo;
+        return {
+          workerId,
+          capabilities: {},
+          status: 'ready',
+          strategy: input.strategy ?? 'PRIORITY',
+          registeredAtUtc: 0,
+          heartbeatUtc: 0,
+          activeTasks: 0,
+          versions: {},
+        } satisfies WorkerInfo;
       },
       beat: async (status) => {
         await asked('beat', status);
@@ -177,8 +200,23 @@ export class MemoryStore {
       row.claims += 1;
       row.lease = { workerId, leaseId, until: now + leaseMs, runUntil: now + row.maxRunMs };
       return {
-        taskId: row.taskId, clientId: row.clientId, leaseId, type: row.type, payload: row.payload, compatibility: '{}', priority: 100, attempt: row.attempt, maxAttempts: row.maxAttempts,
-        leaseUntilUtc: now + leaseMs, leaseMs, fence: row.claims, maxRunMs: row.maxRunMs, createdAtUtc: 0, createdBy: null, metadata: null, traceparent: null,
+        taskId: row.taskId,
+        clientId: row.clientId,
+        leaseId,
+        type: row.type,
+        payload: row.payload,
+        compatibility: '{}',
+        priority: 100,
+        attempt: row.attempt,
+        maxAttempts: row.maxAttempts,
+        leaseUntilUtc: now + leaseMs,
+        leaseMs,
+        fence: row.claims,
+        maxRunMs: row.maxRunMs,
+        createdAtUtc: 0,
+        createdBy: null,
+        metadata: null,
+        traceparent: null,
       };
     });
   }

@@ -30,8 +30,25 @@ describe('a returned value', () => {
     const circle: { self?: unknown } = {};
     circle.self = circle;
     unstorable(circle, /can not be stored as JSON: .*circular/i);
-    unstorable({ toJSON: () => { throw new RangeError('no'); } }, /RangeError: no/);
-    unstorable(new Proxy({}, { has: () => { throw new Error('trap'); } }), /trap/);
+    unstorable(
+      {
+        toJSON: () => {
+          throw new RangeError('no');
+        },
+      },
+      /RangeError: no/,
+    );
+    unstorable(
+      new Proxy(
+        {},
+        {
+          has: () => {
+            throw new Error('trap');
+          },
+        },
+      ),
+      /trap/,
+    );
   });
 
   it('is measured in bytes, not in characters, and may be as large as the limit', () => {
@@ -44,8 +61,10 @@ describe('a returned value', () => {
 });
 
 describe('an outcome', () => {
-  it('retryIn fails with its own delay', () => assert.deepEqual(verdict(retryIn(1_500, 'rate limit')), { op: 'fail', error: { message: 'rate limit', kind: 'retry' }, retry: true, retryInMs: 1_500 }));
-  it('deadLetter fails for good', () => assert.deepEqual(verdict(deadLetter('no such user')), { op: 'fail', error: { message: 'no such user', kind: 'dead_letter' }, retry: false }));
+  it('retryIn fails with its own delay', () =>
+    assert.deepEqual(verdict(retryIn(1_500, 'rate limit')), { op: 'fail', error: { message: 'rate limit', kind: 'retry' }, retry: true, retryInMs: 1_500 }));
+  it('deadLetter fails for good', () =>
+    assert.deepEqual(verdict(deadLetter('no such user')), { op: 'fail', error: { message: 'no such user', kind: 'dead_letter' }, retry: false }));
   it('release hands back, at once or later', () => {
     assert.deepEqual(verdict(release()), { op: 'release' });
     assert.deepEqual(verdict(release(250)), { op: 'release', delayMs: 250 });
@@ -59,15 +78,22 @@ describe('an outcome', () => {
   it('takes whole milliseconds from 0 up and refuses everything else', () => {
     assert.deepEqual(verdict(retryIn(0.4)), verdict(retryIn(0)));
     for (const bad of [-1, Number.NaN, Number.POSITIVE_INFINITY, '5' as unknown as number]) {
-      assert.throws(() => retryIn(bad), (error: unknown) => error instanceof QueueError && error.code === 'invalid_input');
-      assert.throws(() => release(bad), (error: unknown) => error instanceof QueueError && error.code === 'invalid_input');
+      assert.throws(
+        () => retryIn(bad),
+        (error: unknown) => error instanceof QueueError && error.code === 'invalid_input',
+      );
+      assert.throws(
+        () => release(bad),
+        (error: unknown) => error instanceof QueueError && error.code === 'invalid_input',
+      );
     }
   });
   it('is not confused with a result that looks like it', () => {
     const lookalike = { op: 'release', delayMs: 5, retryInMs: 1, reason: 'x', kind: 'y' };
     assert.deepEqual(verdict(lookalike), { op: 'complete', result: JSON.stringify(lookalike) });
   });
-  it('of another copy of the package is understood', () => assert.deepEqual(verdict({ [Symbol.for('prismq.outcome')]: 'release', delayMs: 0 }), { op: 'release' }));
+  it('of another copy of the package is understood', () =>
+    assert.deepEqual(verdict({ [Symbol.for('prismq.outcome')]: 'release', delayMs: 0 }), { op: 'release' }));
 });
 
 describe('a thrown value', () => {
@@ -92,8 +118,48 @@ describe('a thrown value', () => {
     assert.match(stack, /outer[^]*Caused by: [^]*inner/);
   });
 
-  const throwing = Object.defineProperties({}, { name: { get: () => { throw new Error('name'); } }, message: { get: () => { throw new Error('message'); } }, stack: { get: () => { throw new Error('stack'); } }, toJSON: { value: () => { throw new Error('json'); } } });
-  const trapped = new Proxy({}, { get: () => { throw new Error('get'); }, has: () => { throw new Error('has'); }, ownKeys: () => { throw new Error('keys'); }, getPrototypeOf: () => { throw new Error('proto'); } });
+  const throwing = Object.defineProperties(
+    {},
+    {
+      name: {
+        get: () => {
+          throw new Error('name');
+        },
+      },
+      message: {
+        get: () => {
+          throw new Error('message');
+        },
+      },
+      stack: {
+        get: () => {
+          throw new Error('stack');
+        },
+      },
+      toJSON: {
+        value: () => {
+          throw new Error('json');
+        },
+      },
+    },
+  );
+  const trapped = new Proxy(
+    {},
+    {
+      get: () => {
+        throw new Error('get');
+      },
+      has: () => {
+        throw new Error('has');
+      },
+      ownKeys: () => {
+        throw new Error('keys');
+      },
+      getPrototypeOf: () => {
+        throw new Error('proto');
+      },
+    },
+  );
   const { proxy: revoked, revoke } = Proxy.revocable({}, {});
   revoke();
   const circle: Record<string, unknown> = {};
@@ -137,11 +203,14 @@ describe('a thrown value', () => {
 
   it('whatever it is, has a message that can be stored', () => {
     fc.assert(
-      fc.property(fc.anything({ withBigInt: true, withNullPrototype: true, withObjectString: true, withSparseArray: true, withDate: true, withMap: true }), (thrown) => {
-        const { message, kind } = failureOf(thrown);
-        assert.ok(message.length > 0 && message.length <= 8_000 && message.isWellFormed() && !message.includes('\0'));
-        assert.equal(typeof kind, 'string');
-      }),
+      fc.property(
+        fc.anything({ withBigInt: true, withNullPrototype: true, withObjectString: true, withSparseArray: true, withDate: true, withMap: true }),
+        (thrown) => {
+          const { message, kind } = failureOf(thrown);
+          assert.ok(message.length > 0 && message.length <= 8_000 && message.isWellFormed() && !message.includes('\0'));
+          assert.equal(typeof kind, 'string');
+        },
+      ),
     );
   });
   it('whatever is returned, there is a verdict', () => {

@@ -41,7 +41,11 @@ describe('the most specific pattern wins', () => {
   it('agrees with a search through all patterns, for any set of them', () => {
     const segment = fc.constantFrom('A', 'B', 'Ab');
     const category = fc.array(segment, { minLength: 1, maxLength: 4 }).map((parts) => parts.join('.'));
-    const pattern = fc.oneof(category, category.map((prefix) => `${prefix}.*`), fc.constant('*'));
+    const pattern = fc.oneof(
+      category,
+      category.map((prefix) => `${prefix}.*`),
+      fc.constant('*'),
+    );
     const matches = (one: string, type: string): boolean => one === '*' || one === type || (one.endsWith('.*') && type.startsWith(one.slice(0, -1)));
     const weight = (one: string, type: string): number => (one === type ? 1_000 : one.length);
     fc.assert(
@@ -73,7 +77,14 @@ describe('putting handlers together', () => {
   });
 
   it('a list refuses two handlers of one pattern, told by a name or by a definition', () => {
-    assert.throws(() => createRegistry([['Mail.Send', nothing], [defineTask('Mail.Send'), nothing]]), refusal('already_exists', /Mail\.Send/));
+    assert.throws(
+      () =>
+        createRegistry([
+          ['Mail.Send', nothing],
+          [defineTask('Mail.Send'), nothing],
+        ]),
+      refusal('already_exists', /Mail\.Send/),
+    );
   });
 
   it('get answers for the pattern itself, not for what it matches', () => {
@@ -89,7 +100,15 @@ describe('putting handlers together', () => {
       [defineTask('C', { version: '3' }), { run: nothing, version: '4' }],
       ['D', nothing],
     ]);
-    assert.deepEqual(registry.list().map(({ pattern, version }) => [pattern, version]), [['A', '1'], ['B', '2'], ['C', '4'], ['D', undefined]]);
+    assert.deepEqual(
+      registry.list().map(({ pattern, version }) => [pattern, version]),
+      [
+        ['A', '1'],
+        ['B', '2'],
+        ['C', '4'],
+        ['D', undefined],
+      ],
+    );
   });
 
   it('what was added is listed and a given registry is used as it is', () => {
@@ -99,10 +118,31 @@ describe('putting handlers together', () => {
 
   it('a record whose patterns are called like the methods of a registry is still a record', () => {
     const registry = registryOf({ add: nothing, get: nothing, find: nothing, list: nothing });
-    assert.deepEqual(registry.list().map(({ pattern }) => pattern), ['add', 'get', 'find', 'list']);
+    assert.deepEqual(
+      registry.list().map(({ pattern }) => pattern),
+      ['add', 'get', 'find', 'list'],
+    );
   });
 
-  for (const bad of ['', '.', '.*', 'Mail.', '.Send', 'Mail..Send', 'Mail.**', 'Mail*', '*.Send', 'Mail.*.Send', '1Mail', 'Mail-Send', 'Mail.Sénd', ' Mail', 'Mail\n', 'A.B.C.D.E.F.G.H.I', 'A'.repeat(300)]) {
+  for (const bad of [
+    '',
+    '.',
+    '.*',
+    'Mail.',
+    '.Send',
+    'Mail..Send',
+    'Mail.**',
+    'Mail*',
+    '*.Send',
+    'Mail.*.Send',
+    '1Mail',
+    'Mail-Send',
+    'Mail.Sénd',
+    ' Mail',
+    'Mail\n',
+    'A.B.C.D.E.F.G.H.I',
+    'A'.repeat(300),
+  ]) {
     it(`${JSON.stringify(bad.slice(0, 20))} is no pattern`, () => assert.throws(() => createRegistry().add(bad, nothing), refusal('invalid_category', /./)));
   }
   for (const good of ['A', 'A_1.b2', 'A.*', '*', 'A.B.C.D.E.F.G.H']) {
@@ -110,6 +150,7 @@ describe('putting handlers together', () => {
   }
 
   for (const bad of [null, undefined, 7, {}, { run: 'x' }, 'handler']) {
-    it(`${JSON.stringify(bad) ?? 'undefined'} is no handler`, () => assert.throws(() => createRegistry().add('A', bad as never), refusal('invalid_input', /A handler is a function/)));
+    it(`${JSON.stringify(bad) ?? 'undefined'} is no handler`, () =>
+      assert.throws(() => createRegistry().add('A', bad as never), refusal('invalid_input', /A handler is a function/)));
   }
 });

@@ -37,8 +37,8 @@ function makeRig(t: TestContext, data: Omit<ModuleData, 'counts'>, held: readonl
   const troubles: WorkerEvent[] = [];
   const asked = Promise.withResolvers<readonly string[]>();
   let tell: (event: WorkerEvent) => void = () => undefined;
-  let renewal: RunningRenewal | undefined;
-  const leases = new Leases(() => renewal?.renewedAt() ?? Number.NEGATIVE_INFINITY);
+  const running: { renewal?: RunningRenewal } = {};
+  const leases = new Leases(() => running.renewal?.renewedAt() ?? Number.NEGATIVE_INFINITY);
   for (const one of held) leases.add(one);
   const handle = {
     heartbeat: async (refs) => {
@@ -49,14 +49,21 @@ function makeRig(t: TestContext, data: Omit<ModuleData, 'counts'>, held: readonl
   } satisfies Partial<WorkerHandle> as unknown as WorkerHandle;
   const attempts = { drop: (one, cause) => void dropped.push([one.task.taskId, cause]) } satisfies Partial<Attempts> as unknown as Attempts;
   const host: RenewalHost = {
-    handle, leases, attempts, leaseMs: LEASE_MS, maxBlockMs: 60_000, clock: systemClock, random: Math.random,
+    handle,
+    leases,
+    attempts,
+    leaseMs: LEASE_MS,
+    maxBlockMs: 60_000,
+    clock: systemClock,
+    random: Math.random,
     report: (event) => {
       troubles.push(event);
       tell(event);
     },
     broken: (error) => assert.fail(String(error)),
   };
-  renewal = threadRenewal({ module: MODULE, data: { ...data, counts: counts.buffer } satisfies ModuleData })(host);
+  const renewal = threadRenewal({ module: MODULE, data: { ...data, counts: counts.buffer } satisfies ModuleData })(host);
+  running.renewal = renewal;
   // The thread keeps no process alive, and so no test.
   const alive = setInterval(() => undefined, 1_000);
   t.after(async () => {
@@ -123,7 +130,10 @@ test('stop closes the connection of the thread and ends it', async (t) => {
   assert.equal(Atomics.load(counts, 0), after);
 });
 
-for (const [name, data] of [['dies', { extended: [], exitAt: 1 }], ['can not open its connection', { extended: [], refuseToOpen: true }]] as const) {
+for (const [name, data] of [
+  ['dies', { extended: [], exitAt: 1 }],
+  ['can not open its connection', { extended: [], refuseToOpen: true }],
+] as const) {
   test(`when the thread ${name} that is reported and the event loop renews`, async (t) => {
     const { trouble, asked, leases } = makeRig(t, data);
     await trouble();
@@ -133,7 +143,10 @@ for (const [name, data] of [['dies', { extended: [], exitAt: 1 }], ['can not ope
 }
 
 /** The thread alone, and the messages that it sends. */
-function spawn(t: TestContext, maxBlockMs: number): { readonly counts: Int32Array; readonly tick: BigInt64Array; next(type: ThreadMessage['type']): Promise<void> } {
+function spawn(
+  t: TestContext,
+  maxBlockMs: number,
+): { readonly counts: Int32Array; readonly tick: BigInt64Array; next(type: ThreadMessage['type']): Promise<void> } {
   const counts = new Int32Array(new SharedArrayBuffer(8));
   const tick = new SharedArrayBuffer(SHARED_BYTES);
   const data: ModuleData = { counts: counts.buffer, extended: [] };

@@ -7,7 +7,8 @@ import type { HandlerContext } from '../../src/worker/types.ts';
 import { turns, until } from './fake-clock.ts';
 import { gate, makeRig } from './rig.ts';
 
-const untilAborted = (ctx: HandlerContext): Promise<unknown> => new Promise((resolve) => ctx.signal.addEventListener('abort', () => resolve(ctx.signal.reason.code)));
+const untilAborted = (ctx: HandlerContext): Promise<unknown> =>
+  new Promise((resolve) => ctx.signal.addEventListener('abort', () => resolve(ctx.signal.reason.code)));
 
 test('running and prefetched tasks keep their leases for as long as it takes', async (t) => {
   const { store, start, clock } = makeRig(t);
@@ -20,7 +21,10 @@ test('running and prefetched tasks keep their leases for as long as it takes', a
     store.expire();
   }
   assert.equal(store.inState('leased'), 5);
-  assert.deepEqual([...store.rows.values()].flatMap((row) => row.ends), []);
+  assert.deepEqual(
+    [...store.rows.values()].flatMap((row) => row.ends),
+    [],
+  );
   open.open();
   await until(() => store.inState('completed') === 5, 'all completed');
 });
@@ -178,12 +182,16 @@ test('a signal that is asked for after it fired has fired, and none is made wher
   const { store, start, clock } = makeRig(t);
   const made: unknown[] = [];
   const Original = globalThis.AbortController;
-  t.mock.property(globalThis, 'AbortController', class extends Original {
-    constructor() {
-      super();
-      made.push(this);
-    }
-  });
+  t.mock.property(
+    globalThis,
+    'AbortController',
+    class extends Original {
+      constructor() {
+        super();
+        made.push(this);
+      }
+    },
+  );
   store.addMany('A.Plain', 5);
   const open = gate();
   let late: unknown;

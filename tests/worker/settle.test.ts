@@ -19,7 +19,15 @@ test('a settle that fails is tried again until the store takes it, and the task 
   await until(() => store.count('settle') === 1, 'it was tried');
   await clock.advance(5_000);
   assert.deepEqual([row.state, ran, store.count('settle')], ['completed', 1, 5]);
-  assert.deepEqual(eventsOf('trouble').map((event) => [event.where, event.failures]), [['settle', 1], ['settle', 2], ['settle', 3], ['settle', 4]]);
+  assert.deepEqual(
+    eventsOf('trouble').map((event) => [event.where, event.failures]),
+    [
+      ['settle', 1],
+      ['settle', 2],
+      ['settle', 3],
+      ['settle', 4],
+    ],
+  );
 });
 
 test('while the store does not take what is finished nothing more is claimed', async (t) => {

@@ -14,7 +14,10 @@ test('stop hands back what was claimed and not begun, with its attempt, and lets
   await until(() => store.inState('leased') === 6, 'all are held');
   const stopped = worker.stop();
   await until(() => store.inState('queued') === 4, 'four went back');
-  assert.deepEqual([...store.rows.values()].map((row) => row.attempt), [1, 1, 0, 0, 0, 0]);
+  assert.deepEqual(
+    [...store.rows.values()].map((row) => row.attempt),
+    [1, 1, 0, 0, 0, 0],
+  );
   open.open();
   assert.deepEqual(await stopped, { claimed: 6, completed: 2, failed: 0, released: 4, lost: 0, cancelled: 0 });
 });

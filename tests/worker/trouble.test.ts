@@ -16,12 +16,21 @@ test('claims that fail are tried again with growing pauses up to five seconds, r
   await clock.advance(60_000);
   assert.equal(row.state, 'completed');
   const troubles = eventsOf('trouble').filter((event) => event.where === 'claim');
-  assert.deepEqual(troubles.map((event) => event.failures), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+  assert.deepEqual(
+    troubles.map((event) => event.failures),
+    [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12],
+  );
 });
 
 test('pauses are capped and jittered over their whole length', () => {
-  assert.deepEqual([1, 2, 3, 6, 7, 50, 2_000].map((failures) => backoffMs(failures, () => 0.9999999)), [100, 200, 400, 3_200, 5_000, 5_000, 5_000]);
-  assert.equal(backoffMs(50, () => 0), 1);
+  assert.deepEqual(
+    [1, 2, 3, 6, 7, 50, 2_000].map((failures) => backoffMs(failures, () => 0.9999999)),
+    [100, 200, 400, 3_200, 5_000, 5_000, 5_000],
+  );
+  assert.equal(
+    backoffMs(50, () => 0),
+    1,
+  );
 });
 
 test('a handle that throws at once is one that refused', async (t) => {
@@ -65,7 +74,10 @@ for (const code of ['unauthenticated', 'forbidden', 'store_corrupt', 'unknown_st
     open.open();
     await assert.rejects(worker.done, { code });
     assert.equal(row.state, 'completed');
-    assert.deepEqual(eventsOf('trouble').map((event) => event.fatal), [true]);
+    assert.deepEqual(
+      eventsOf('trouble').map((event) => event.fatal),
+      [true],
+    );
     await assert.rejects(worker.stop(), { code });
   });
 }
@@ -101,7 +113,11 @@ test('a bug rejects done instead of ending the loop without a word', async (t) =
   // An answer of a shape that no store gives.
   clockless.claim = async () => [null] as never;
   const { startWorker } = await import('../../src/worker/worker.ts');
-  const worker = startWorker(clockless, { 'A.B': () => undefined }, { graceMs: 0, logger: { info: () => undefined, warn: () => undefined, error: () => undefined } });
+  const worker = startWorker(
+    clockless,
+    { 'A.B': () => undefined },
+    { graceMs: 0, logger: { info: () => undefined, warn: () => undefined, error: () => undefined } },
+  );
   await assert.rejects(worker.done, TypeError);
   void start;
 });
@@ -114,5 +130,8 @@ test('beats that fail are reported and tried again', async (t) => {
   start({ 'A.B': () => undefined });
   await clock.advance(5_000);
   assert.deepEqual(store.statuses, ['ready']);
-  assert.deepEqual(eventsOf('trouble').map((event) => event.where), ['beat', 'beat']);
+  assert.deepEqual(
+    eventsOf('trouble').map((event) => event.where),
+    ['beat', 'beat'],
+  );
 });

@@ -135,8 +135,31 @@ const STRANGE: readonly (readonly [name: string, thrown: unknown])[] = [
   ['a symbol', Symbol('odd')],
   ['a function', () => 1],
   ['a circular object', circular],
-  ['an object whose getters throw', { get message() { throw new Error('trap'); }, get name() { throw new Error('trap'); } }],
-  ['a proxy that throws', new Proxy({}, { get() { throw new Error('trap'); }, has() { throw new Error('trap'); } })],
+  [
+    'an object whose getters throw',
+    {
+      get message() {
+        throw new Error('trap');
+      },
+      get name() {
+        throw new Error('trap');
+      },
+    },
+  ],
+  [
+    'a proxy that throws',
+    new Proxy(
+      {},
+      {
+        get() {
+          throw new Error('trap');
+        },
+        has() {
+          throw new Error('trap');
+        },
+      },
+    ),
+  ],
   ['an object without a prototype', Object.create(null)],
   ['text with NUL and half a pair', new Error('a\0b\uD800')],
 ];
@@ -227,7 +250,7 @@ test('a strategy that the store does not know is refused and the worker goes on 
   await assert.rejects(worker.strategy('NONSENSE'), { code: 'unknown_strategy' });
   store.add('A.B');
   await until(() => store.inState('completed') === 1, 'it completed');
-  assert.equal((store.calls.findLast((call) => call.op === 'claim')?.args[0] as { strategy?: string }).strategy, 'FIFO');
+  assert.equal((store.calls.findLast((call) => call.op === 'claim')?.args[0] as { strategy?: string } | undefined)?.strategy, 'FIFO');
 });
 
 test('a paused worker claims nothing, lets what runs end, and goes on when resumed', async (t) => {
@@ -254,7 +277,9 @@ test('it registers what it can do, says how it is, and deregisters', async (t) =
   await turns();
   assert.equal(worker.status, 'ready');
   assert.deepEqual(store.calls.find((call) => call.op === 'register')?.args[0], {
-    capabilities: { categories: ['Mail.*'], clients: ['acme'], attributes: { region: 'eu' } }, strategy: 'DEADLINE', versions: { 'Mail.*': '7' },
+    capabilities: { categories: ['Mail.*'], clients: ['acme'], attributes: { region: 'eu' } },
+    strategy: 'DEADLINE',
+    versions: { 'Mail.*': '7' },
   });
   store.add('Mail.Send');
   await until(() => worker.status === 'busy', 'it is busy');
@@ -303,7 +328,16 @@ test('a worker without handlers, or with an option out of bounds, is refused at 
   const { store } = makeRig(t);
   const handler = { 'A.B': () => undefined };
   assert.throws(() => startWorker(store.handle(), {}), { code: 'invalid_input' });
-  for (const options of [{ concurrency: 0 }, { concurrency: 1.5 }, { prefetch: 501 }, { leaseMs: 999 }, { graceMs: -1 }, { pollMs: 0 }, { maxTasks: 0 }, { maxBlockMs: 0 }])
+  for (const options of [
+    { concurrency: 0 },
+    { concurrency: 1.5 },
+    { prefetch: 501 },
+    { leaseMs: 999 },
+    { graceMs: -1 },
+    { pollMs: 0 },
+    { maxTasks: 0 },
+    { maxBlockMs: 0 },
+  ])
     assert.throws(() => startWorker(store.handle(), handler, options), { code: 'invalid_input' }, JSON.stringify(options));
 });
 

@@ -32,7 +32,10 @@ export function createSets(engine: Engine): { content(setId: number, key: string
     known.set(setId, { key, content: made });
     return made;
   };
-  return { content, all: () => engine.st.rows('set_list').map(([setId, key]) => ({ setId: setId as number, content: content(setId as number, key as string) })) };
+  return {
+    content,
+    all: () => engine.st.rows('set_list').map(([setId, key]) => ({ setId: setId as number, content: content(setId as number, key as string) })),
+  };
 }
 
 /** The set of this content; born and matched when it is new. Binds every client: a set looks at all lanes. */

@@ -69,7 +69,13 @@ export function createClaimer(engine: Engine, sets: ReturnType<typeof createSets
   };
 }
 
-function prepare(engine: Engine, sets: ReturnType<typeof createSets>, scope: StoreScope, asked: ClaimRequest, now: number): Request & { readonly fairness: string } {
+function prepare(
+  engine: Engine,
+  sets: ReturnType<typeof createSets>,
+  scope: StoreScope,
+  asked: ClaimRequest,
+  now: number,
+): Request & { readonly fairness: string } {
   const workerId = scope.workerId as string;
   const worker = engine.st.row('worker_of', { worker_id: workerId });
   if (worker === undefined) throw new QueueError('worker_outdated', `the worker ${workerId} is not registered: register it first`);
@@ -141,7 +147,12 @@ function pickAcross(engine: Engine, request: Request, lanes: CoveredLanes | null
     return probe(engine, request, open, request.max);
   }
   ensureOrder(engine, request.strategy, 'all');
-  return engine.st.run(engine.st.ordered('pick_all', request.order), { set_id: request.setId, now: request.now, scan: request.max * 16 + 1024, most: request.max });
+  return engine.st.run(engine.st.ordered('pick_all', request.order), {
+    set_id: request.setId,
+    now: request.now,
+    scan: request.max * 16 + 1024,
+    most: request.max,
+  });
 }
 
 /** Rows of `pick_lane`: task_no is 0, priority 2, due 8, draw 10. */
@@ -224,7 +235,9 @@ function createActive(engine: Engine): { list(): readonly Candidate[]; add(clien
   return {
     list() {
       if (claimsLeft-- > 0) return clients;
-      clients = engine.st.rows('active_clients', { after: '', most: CLIENTS_A_LOOK }).map(([clientId, weight]) => ({ clientId: clientId as string, weight: weight as number }));
+      clients = engine.st
+        .rows('active_clients', { after: '', most: CLIENTS_A_LOOK })
+        .map(([clientId, weight]) => ({ clientId: clientId as string, weight: weight as number }));
       names = new Set(clients.map((client) => client.clientId));
       // A look costs a probe a client: spread it over as many claims.
       claimsLeft = Math.ceil(clients.length / 16);

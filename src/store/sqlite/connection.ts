@@ -30,7 +30,16 @@ const SETTINGS: readonly (readonly [string, string | null, string | number])[] =
 ];
 
 /** Magic numbers of file systems whose locks SQLite can not rest on. */
-const NETWORK: ReadonlyMap<number, string> = new Map([[0x6969, 'NFS'], [0x517b, 'SMB'], [0xff534d42, 'CIFS'], [0xfe534d42, 'SMB2'], [0x01021997, '9p'], [0x73757245, 'Coda'], [0x0bd00bd0, 'Lustre'], [0x00c36400, 'Ceph']]);
+const NETWORK: ReadonlyMap<number, string> = new Map([
+  [0x6969, 'NFS'],
+  [0x517b, 'SMB'],
+  [0xff534d42, 'CIFS'],
+  [0xfe534d42, 'SMB2'],
+  [0x01021997, '9p'],
+  [0x73757245, 'Coda'],
+  [0x0bd00bd0, 'Lustre'],
+  [0x00c36400, 'Ceph'],
+]);
 
 export function openConnection(options: ConnectionOptions): DatabaseSync {
   const memory = options.file === ':memory:';
@@ -43,7 +52,8 @@ export function openConnection(options: ConnectionOptions): DatabaseSync {
     for (const [pragma, value, wanted] of [...SETTINGS, ['synchronous', options.synchronous, options.synchronous === 'FULL' ? 2 : 1] as const]) {
       if (value !== null) db.exec(`PRAGMA ${pragma} = ${value}`);
       const read = Object.values(db.prepare(`PRAGMA ${pragma}`).get() ?? { [pragma]: wanted })[0];
-      if (read !== wanted && !(memory && pragma === 'mmap_size')) throw new QueueError('store_refused', `PRAGMA ${pragma} is ${String(read)} instead of ${String(wanted)}`);
+      if (read !== wanted && !(memory && pragma === 'mmap_size'))
+        throw new QueueError('store_refused', `PRAGMA ${pragma} is ${String(read)} instead of ${String(wanted)}`);
     }
     return db;
   } catch (error) {
@@ -57,7 +67,8 @@ function useWal(db: DatabaseSync): void {
   const mode = db.prepare('PRAGMA journal_mode').get() as { journal_mode: string };
   if (mode.journal_mode === 'wal') return;
   const set = db.prepare('PRAGMA journal_mode = WAL').get() as { journal_mode: string };
-  if (set.journal_mode !== 'wal') throw new QueueError('store_refused', 'the file system does not carry write-ahead logging: keep the database on a local disk');
+  if (set.journal_mode !== 'wal')
+    throw new QueueError('store_refused', 'the file system does not carry write-ahead logging: keep the database on a local disk');
 }
 
 function refuseNetwork(file: string): void {
@@ -68,5 +79,6 @@ function refuseNetwork(file: string): void {
     throw new QueueError('store_unavailable', `the folder of ${file} does not exist or can not be read: make it first`);
   }
   const kind = NETWORK.get(type >>> 0);
-  if (kind !== undefined) throw new QueueError('store_refused', `${file} is on a network file system (${kind}), whose locks are not safe: keep the database on a local disk`);
+  if (kind !== undefined)
+    throw new QueueError('store_refused', `${file} is on a network file system (${kind}), whose locks are not safe: keep the database on a local disk`);
 }

@@ -71,9 +71,14 @@ export function createCategories(engine: Engine): () => Categories {
 }
 
 /** The value that the most specific matching category gives, or null. */
-export function categoryValue<K extends 'priority' | 'maxAttempts' | 'maxRunMs' | 'backoff'>(rows: readonly CategoryRow[], type: string, key: K): CategoryRow[K] | null {
+export function categoryValue<K extends 'priority' | 'maxAttempts' | 'maxRunMs' | 'backoff'>(
+  rows: readonly CategoryRow[],
+  type: string,
+  key: K,
+): CategoryRow[K] | null {
   let best: CategoryRow | null = null;
-  for (const row of rows) if (row[key] !== null && matches(row.pattern, type) && (best === null || specificity(row.pattern) > specificity(best.pattern))) best = row;
+  for (const row of rows)
+    if (row[key] !== null && matches(row.pattern, type) && (best === null || specificity(row.pattern) > specificity(best.pattern))) best = row;
   return best === null ? null : best[key];
 }
 

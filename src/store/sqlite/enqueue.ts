@@ -28,8 +28,24 @@ interface Batch {
 }
 
 /** Stores a batch. `actor` null: each row's client is its own actor. Throws the first refusal when `atomic`. */
-export function enqueueBatch(engine: Engine, sets: ReturnType<typeof createSets>, items: readonly EnqueueItem[], actor: string | null, atomic: boolean): Result<EnqueueOutcome>[] {
-  const batch: Batch = { engine, sets, now: engine.now(), clients: new Map(), lanes: new Map(), laneCounts: new Map(), first: null, ready: false, delayed: false };
+export function enqueueBatch(
+  engine: Engine,
+  sets: ReturnType<typeof createSets>,
+  items: readonly EnqueueItem[],
+  actor: string | null,
+  atomic: boolean,
+): Result<EnqueueOutcome>[] {
+  const batch: Batch = {
+    engine,
+    sets,
+    now: engine.now(),
+    clients: new Map(),
+    lanes: new Map(),
+    laneCounts: new Map(),
+    first: null,
+    ready: false,
+    delayed: false,
+  };
   engine.wall.bind({ clients: [...new Set(items.map((item) => item.task.clientId))].sort() });
   const answers = items.map((item) => {
     const answer = enqueueOne(batch, item);
@@ -58,8 +74,23 @@ function enqueueOne(batch: Batch, { task, createClient }: EnqueueItem): Result<E
   const { now } = batch;
   const runAfter = task.runAfterUtc ?? now + task.delayMs;
   const taskNo = batch.engine.st.insert('task_insert', [
-    task.clientId, task.taskId, lane, task.priority, task.maxAttempts, task.maxRunMs, runAfter, now, task.payload, task.format, task.idempotencyKey, task.requestDigest, task.createdBy,
-    task.dueAtUtc ?? (task.maxWaitMs === null ? null : now + task.maxWaitMs), task.expiresAtUtc ?? (task.ttlMs === null ? null : now + task.ttlMs), task.metadata, task.traceparent,
+    task.clientId,
+    task.taskId,
+    lane,
+    task.priority,
+    task.maxAttempts,
+    task.maxRunMs,
+    runAfter,
+    now,
+    task.payload,
+    task.format,
+    task.idempotencyKey,
+    task.requestDigest,
+    task.createdBy,
+    task.dueAtUtc ?? (task.maxWaitMs === null ? null : now + task.maxWaitMs),
+    task.expiresAtUtc ?? (task.ttlMs === null ? null : now + task.ttlMs),
+    task.metadata,
+    task.traceparent,
   ]);
   if (task.metadata !== null) batch.engine.st.run('metadata_insert', { client_id: task.clientId, metadata: task.metadata, task_no: taskNo });
   batch.first ??= taskNo;
@@ -85,7 +116,8 @@ function findEarlier(batch: Batch, task: NewTask, key: string): Result<EnqueueOu
   const found = batch.engine.st.row('idempotent_find', { client_id: task.clientId, key });
   if (found === undefined) return null;
   const [taskNo, taskId, digest, createdAtUtc] = found as [number, string, string, number];
-  if (digest !== task.requestDigest) return refuse('idempotency_conflict', 'this idempotency key was used with other content: use a new key', { task_id: taskId });
+  if (digest !== task.requestDigest)
+    return refuse('idempotency_conflict', 'this idempotency key was used with other content: use a new key', { task_id: taskId });
   // A task of this very batch has no place yet: its place rows are written at the end.
   const mine = batch.first !== null && taskNo >= batch.first;
   const status = mine ? 'queued' : ((batch.engine.st.row('place_of', { client_id: task.clientId, task_id: taskId })?.[6] ?? 'queued') as TaskState);
@@ -107,7 +139,8 @@ function newLane(batch: Batch, task: NewTask): number | Refusal {
   const count = laneCounts.get(task.clientId) ?? (engine.st.row('lane_count', { client_id: task.clientId })?.[0] as number);
   const most = engine.options.lanesPerClient;
   if (count >= most)
-    return refuse('too_many_lanes', `the client ${task.clientId} has ${most} distinct pairs of type and compatibility: put what varies into the payload`).refusal;
+    return refuse('too_many_lanes', `the client ${task.clientId} has ${most} distinct pairs of type and compatibility: put what varies into the payload`)
+      .refusal;
   laneCounts.set(task.clientId, count + 1);
   const laneId = engine.st.insert('lane_insert', [task.clientId, task.type, task.compatibility, task.region]);
   coverLane(engine, batch.sets, { laneId, clientId: task.clientId, type: task.type, compatibility: task.compatibility });

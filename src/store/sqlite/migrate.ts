@@ -40,7 +40,10 @@ export function migrate(db: DatabaseSync, migrations: readonly Migration[], nowU
     // Another process may have migrated between the look and the lock.
     const now = applied(db);
     check(now, migrations);
-    if (now.length === 0) db.exec('CREATE TABLE schema_migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at_utc INTEGER NOT NULL) STRICT');
+    if (now.length === 0)
+      db.exec(
+        'CREATE TABLE schema_migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at_utc INTEGER NOT NULL) STRICT',
+      );
     for (const migration of migrations.slice(now.length)) {
       db.exec(migration.sql);
       db.prepare('INSERT INTO schema_migrations VALUES (?, ?, ?, ?)').run(migration.number, migration.name, migration.checksum, nowUtc);
@@ -63,12 +66,28 @@ function applied(db: DatabaseSync): readonly Applied[] {
   const tables = db.prepare(`SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')`).all() as unknown as { name: string }[];
   if (tables.some((table) => table.name === 'schema_migrations')) {
     const columns = db.prepare('PRAGMA table_info(schema_migrations)').all() as unknown as { name: string }[];
-    if (columns.some((column) => column.name === 'checksum')) return db.prepare('SELECT number, name, checksum FROM schema_migrations ORDER BY number').all() as unknown as Applied[];
+    if (columns.some((column) => column.name === 'checksum'))
+      return db.prepare('SELECT number, name, checksum FROM schema_migrations ORDER BY number').all() as unknown as Applied[];
     throw new QueueError('store_refused', 'the file has a table `schema_migrations` of somebody else: give the queue a file of its own');
   }
-  const ours = new Set(['meta', 'clients', 'lanes', 'tasks', 'ready', 'delayed', 'leases', 'blocked', 'finished', 'workers', 'categories', 'task_queue', 'task_logs']);
+  const ours = new Set([
+    'meta',
+    'clients',
+    'lanes',
+    'tasks',
+    'ready',
+    'delayed',
+    'leases',
+    'blocked',
+    'finished',
+    'workers',
+    'categories',
+    'task_queue',
+    'task_logs',
+  ]);
   const clash = tables.find((table) => ours.has(table.name));
-  if (clash !== undefined) throw new QueueError('store_refused', `the file has a table \`${clash.name}\` that is not the queue's: give the queue a file of its own`);
+  if (clash !== undefined)
+    throw new QueueError('store_refused', `the file has a table \`${clash.name}\` that is not the queue's: give the queue a file of its own`);
   return [];
 }
 

@@ -47,7 +47,17 @@ export function requeue(engine: Engine, scope: StoreScope, taskId: string): Refu
     leave(engine, place);
     engine.st.run('task_generation', { task_no: place.taskNo, generation: place.generation + 1, now });
     // A new generation starts its attempts, releases and expiry anew; the number of claims goes on, for the fence.
-    engine.st.run('enter_ready', { ...key(place), priority: place.effectivePriority, attempt: 0, claims: place.claims, releases: 0, losses: 0, draws: draws(engine), due_at_utc: place.dueAtUtc, expires_at_utc: null });
+    engine.st.run('enter_ready', {
+      ...key(place),
+      priority: place.effectivePriority,
+      attempt: 0,
+      claims: place.claims,
+      releases: 0,
+      losses: 0,
+      draws: draws(engine),
+      due_at_utc: place.dueAtUtc,
+      expires_at_utc: null,
+    });
     log(engine, place, 'requeue', 'queued', now, scope.actor, { generation: place.generation + 1 }, 0);
     engine.activated(place.clientId);
   });
@@ -59,7 +69,15 @@ export function reprioritise(engine: Engine, scope: StoreScope, taskId: string, 
     if (place.table === 'ready') {
       leave(engine, place);
       engine.st.run('enter_ready', {
-        ...key(place), priority, attempt: place.attempt, claims: place.claims, releases: place.releases, losses: place.losses, draws: draws(engine), due_at_utc: place.dueAtUtc, expires_at_utc: place.expiresAtUtc,
+        ...key(place),
+        priority,
+        attempt: place.attempt,
+        claims: place.claims,
+        releases: place.releases,
+        losses: place.losses,
+        draws: draws(engine),
+        due_at_utc: place.dueAtUtc,
+        expires_at_utc: place.expiresAtUtc,
       });
     }
     log(engine, place, 'reprioritise', place.state, now, scope.actor, { from: place.priority, to: priority });
@@ -71,12 +89,20 @@ export function amend(engine: Engine, scope: StoreScope, taskId: string, change:
     const { st } = engine;
     const details: Record<string, unknown> = {};
     if (change.payload !== undefined) {
-      const before = st.row('payload_of', { client_id: place.clientId, task_no: place.taskNo })?.[0];
+      const before = st.row('payload_of', { client_id: place.clientId, task_no: place.taskNo })?.[0] as string;
       st.run('task_payload', { task_no: place.taskNo, payload: change.payload.text, format: change.payload.format, now });
-      details['payload'] = { from: change.digest(String(before)), to: change.digest(change.payload.text) };
+      details['payload'] = { from: change.digest(before), to: change.digest(change.payload.text) };
     }
-    const [maxAttempts, maxRunMs, metadata] = st.row('options_of', { client_id: place.clientId, task_no: place.taskNo }) as unknown as [number, number, string | null];
-    const options = { max_attempts: change.maxAttempts ?? maxAttempts, max_run_ms: change.maxRunMs ?? maxRunMs, metadata: change.metadata === undefined ? metadata : change.metadata };
+    const [maxAttempts, maxRunMs, metadata] = st.row('options_of', { client_id: place.clientId, task_no: place.taskNo }) as unknown as [
+      number,
+      number,
+      string | null,
+    ];
+    const options = {
+      max_attempts: change.maxAttempts ?? maxAttempts,
+      max_run_ms: change.maxRunMs ?? maxRunMs,
+      metadata: change.metadata === undefined ? metadata : change.metadata,
+    };
     st.run('task_options', { task_no: place.taskNo, now, ...options });
     if (change.metadata !== undefined) {
       st.run('metadata_clear', { task_no: place.taskNo });
@@ -91,7 +117,14 @@ export function purge(engine: Engine, scope: StoreScope, taskId: string): Refusa
 }
 
 /** Finds the task among the bound clients and refuses what the lifecycle lacks. */
-function withTask(engine: Engine, scope: StoreScope, taskId: string, event: TaskEvent, to: TaskState | null, action: (place: Place, now: number) => void): Refusal | null {
+function withTask(
+  engine: Engine,
+  scope: StoreScope,
+  taskId: string,
+  event: TaskEvent,
+  to: TaskState | null,
+  action: (place: Place, now: number) => void,
+): Refusal | null {
   engine.wall.bind({ clients: scope.clients });
   const clientId = scope.clients === '*' ? (engine.st.row('client_of_task', { task_id: taskId })?.[0] as string | undefined) : scope.clients[0];
   const place = clientId === undefined ? null : placeOf(engine, clientId, taskId);
@@ -99,7 +132,11 @@ function withTask(engine: Engine, scope: StoreScope, taskId: string, event: Task
   const allowed = to === null ? allowedEvents(place.state).includes(event) : mayMove(event, place.state, to);
   if (!allowed) {
     const events = allowedEvents(place.state);
-    return refuse('invalid_transition', `a task that is ${place.state} can not take \`${event}\`; it can take: ${events.join(', ') || 'nothing'}`, { state: place.state, event, allowed: events }).refusal;
+    return refuse('invalid_transition', `a task that is ${place.state} can not take \`${event}\`; it can take: ${events.join(', ') || 'nothing'}`, {
+      state: place.state,
+      event,
+      allowed: events,
+    }).refusal;
   }
   action(place, engine.now());
   return null;
@@ -109,17 +146,31 @@ function placeOf(engine: Engine, clientId: string, taskId: string): Place | null
   const row = engine.st.row('place_of', { client_id: clientId, task_id: taskId });
   if (row === undefined) return null;
   return {
-    taskNo: row[0] as number, clientId: row[1] as string, generation: row[2] as number, priority: row[3] as number, effectivePriority: row[4] as number,
-    state: row[6] as TaskState, table: row[7] as Place['table'], laneId: row[8] as number, attempt: row[9] as number, claims: row[10] as number, releases: row[11] as number,
-    dueAtUtc: row[12] as number | null, expiresAtUtc: row[13] as number | null, workerId: row[15] as string | null, leaseId: row[16] as string | null,
-    reservedAtUtc: row[17] as number | null, losses: row[19] as number,
+    taskNo: row[0] as number,
+    clientId: row[1] as string,
+    generation: row[2] as number,
+    priority: row[3] as number,
+    effectivePriority: row[4] as number,
+    state: row[6] as TaskState,
+    table: row[7] as Place['table'],
+    laneId: row[8] as number,
+    attempt: row[9] as number,
+    claims: row[10] as number,
+    releases: row[11] as number,
+    dueAtUtc: row[12] as number | null,
+    expiresAtUtc: row[13] as number | null,
+    workerId: row[15] as string | null,
+    leaseId: row[16] as string | null,
+    reservedAtUtc: row[17] as number | null,
+    losses: row[19] as number,
   };
 }
 
 const key = (place: Place): Params => ({ task_no: place.taskNo, client_id: place.clientId, lane_id: place.laneId });
 
 function leave(engine: Engine, place: Place): void {
-  const where: Params = place.table === 'ready' ? { client_id: place.clientId, priority: place.effectivePriority, task_no: place.taskNo } : { task_no: place.taskNo };
+  const where: Params =
+    place.table === 'ready' ? { client_id: place.clientId, priority: place.effectivePriority, task_no: place.taskNo } : { task_no: place.taskNo };
   engine.st.run(`leave_${place.table}`, where);
 }
 
@@ -127,13 +178,39 @@ function leave(engine: Engine, place: Place): void {
 function end(engine: Engine, place: Place, status: TaskState, event: TaskEvent, reason: string, now: number, actor: string): void {
   leave(engine, place);
   engine.st.run('enter_finished', {
-    ...key(place), status, now, attempt: place.attempt, claims: place.claims, releases: place.releases, reason, worker_id: place.workerId, lease_id: place.leaseId, reserved_at_utc: place.reservedAtUtc,
+    ...key(place),
+    status,
+    now,
+    attempt: place.attempt,
+    claims: place.claims,
+    releases: place.releases,
+    reason,
+    worker_id: place.workerId,
+    lease_id: place.leaseId,
+    reserved_at_utc: place.reservedAtUtc,
   });
   log(engine, place, event, status, now, actor, { reason });
 }
 
-function log(engine: Engine, place: Place, event: TaskEvent, to: TaskState, now: number, actor: string, details: Readonly<Record<string, unknown>>, attempt = place.attempt): void {
+function log(
+  engine: Engine,
+  place: Place,
+  event: TaskEvent,
+  to: TaskState,
+  now: number,
+  actor: string,
+  details: Readonly<Record<string, unknown>>,
+  attempt = place.attempt,
+): void {
   engine.st.run('event_add', {
-    client_id: place.clientId, task_no: place.taskNo, now, event, from_status: place.state, to_status: to, actor, attempt, details: JSON.stringify(details),
+    client_id: place.clientId,
+    task_no: place.taskNo,
+    now,
+    event,
+    from_status: place.state,
+    to_status: to,
+    actor,
+    attempt,
+    details: JSON.stringify(details),
   });
 }

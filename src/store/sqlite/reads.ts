@@ -16,8 +16,32 @@ export interface Reader {
 }
 
 const OPEN_COLUMNS = [
-  'id', 'client_id', 'type', 'status', 'priority', 'effective_priority', 'attempts', 'max_attempts', 'generation', 'releases', 'compatibility', 'region', 'format', 'created_by', 'traceparent',
-  'locked_by', 'created_at_utc', 'updated_at_utc', 'run_after_utc', 'expires_at_utc', 'due_at_utc', 'max_run_ms', 'reserved_at_utc', 'lease_until_utc', 'processing_started_utc', 'finished_at_utc',
+  'id',
+  'client_id',
+  'type',
+  'status',
+  'priority',
+  'effective_priority',
+  'attempts',
+  'max_attempts',
+  'generation',
+  'releases',
+  'compatibility',
+  'region',
+  'format',
+  'created_by',
+  'traceparent',
+  'locked_by',
+  'created_at_utc',
+  'updated_at_utc',
+  'run_after_utc',
+  'expires_at_utc',
+  'due_at_utc',
+  'max_run_ms',
+  'reserved_at_utc',
+  'lease_until_utc',
+  'processing_started_utc',
+  'finished_at_utc',
 ] as const;
 const PRIVATE_COLUMNS = ['payload', 'result', 'error_message', 'progress', 'idempotency_key', 'metadata'] as const;
 
@@ -26,7 +50,8 @@ export function classOf(scope: StoreScope): StatementClass {
   if (scope.role === 'admin') return scope.clients === '*' || scope.blind === true ? 'platform' : 'admin';
   return scope.role === 'auditor' ? 'auditor' : 'client';
 }
-const columnsOf = (cls: StatementClass): string => (cls === 'platform' ? OPEN_COLUMNS : [...OPEN_COLUMNS, ...PRIVATE_COLUMNS]).map((column) => `q.${column}`).join(', ');
+const columnsOf = (cls: StatementClass): string =>
+  (cls === 'platform' ? OPEN_COLUMNS : [...OPEN_COLUMNS, ...PRIVATE_COLUMNS]).map((column) => `q.${column}`).join(', ');
 
 export function readTask(reader: Reader, scope: StoreScope, taskId: string): Task | null {
   reader.wall.bind({ clients: scope.clients });
@@ -41,7 +66,10 @@ const clientOf = (scope: StoreScope): string => (scope.clients === '*' ? '*' : (
 
 /** The rows of each state: where they are, and the order of a page (newest first). */
 const PLACES: Readonly<Record<TaskState, { readonly from: string; readonly order: string }>> = {
-  queued: { from: `(SELECT client_id, lane_id, task_no FROM walled.ready UNION ALL SELECT client_id, lane_id, task_no FROM walled.delayed WHERE state = 'queued')`, order: 'p.task_no' },
+  queued: {
+    from: `(SELECT client_id, lane_id, task_no FROM walled.ready UNION ALL SELECT client_id, lane_id, task_no FROM walled.delayed WHERE state = 'queued')`,
+    order: 'p.task_no',
+  },
   failed: { from: `(SELECT client_id, lane_id, task_no FROM walled.delayed WHERE state = 'failed')`, order: 'p.task_no' },
   leased: { from: 'walled.leases', order: 'p.task_no' },
   blocked: { from: 'walled.blocked', order: 'p.task_no' },
@@ -54,7 +82,8 @@ const PLACES: Readonly<Record<TaskState, { readonly from: string; readonly order
 function parseCursor(cursor: string | undefined): { readonly value: number; readonly id: string } | null {
   if (cursor === undefined) return null;
   const match = /^(\d{1,16})\.([0-9a-f-]{36})$/.exec(cursor);
-  if (match === null) return unwrap(refuse('invalid_input', 'the cursor is not one that an earlier page answered', { fields: [{ field: 'cursor', message: 'not a cursor' }] }));
+  if (match === null)
+    return unwrap(refuse('invalid_input', 'the cursor is not one that an earlier page answered', { fields: [{ field: 'cursor', message: 'not a cursor' }] }));
   return { value: Number(match[1]), id: match[2] as string };
 }
 
@@ -65,10 +94,17 @@ export function readTasks(reader: Reader, scope: StoreScope, filter: TaskFilter)
   const typed = typeFilter(filter.type);
   const sql = filter.status === undefined ? allSql(scope, typed.sql, cursor !== null) : placeSql(scope, filter.status, typed.sql, cursor !== null);
   const params: Params = { client_id: clientOf(scope), most: filter.limit + 1, value: cursor?.value ?? 0, id: cursor?.id ?? '', ...typed.params };
-  const rows = reader.st.composed(cls, `SELECT k.sort, ${columnsOf(cls)} FROM (${sql}) k CROSS JOIN shown.task_queue q ON q.task_no = k.task_no ORDER BY k.sort DESC, q.id DESC`, params);
+  const rows = reader.st.composed(
+    cls,
+    `SELECT k.sort, ${columnsOf(cls)} FROM (${sql}) k CROSS JOIN shown.task_queue q ON q.task_no = k.task_no ORDER BY k.sort DESC, q.id DESC`,
+    params,
+  );
   const page = rows.slice(0, filter.limit);
   const last = page.at(-1);
-  return { items: page.map((row) => taskOf(row.slice(1))), nextCursor: rows.length > filter.limit && last !== undefined ? `${String(last[0])}.${String(last[1])}` : null };
+  return {
+    items: page.map((row) => taskOf(row.slice(1))),
+    nextCursor: rows.length > filter.limit && last !== undefined ? `${last[0] as number}.${last[1] as string}` : null,
+  };
 }
 
 /** Without a status: by the key of tasks for one client, by creation for all. */
@@ -102,18 +138,49 @@ const parse = (text: unknown): Json => (text === null || text === undefined ? nu
 
 function taskOf(row: Row): Task {
   const open = {
-    taskId: row[0] as string, clientId: row[1] as string, type: row[2] as string, status: row[3] as TaskState, priority: row[4] as number, effectivePriority: row[5] as number,
-    attempts: row[6] as number, maxAttempts: row[7] as number, generation: row[8] as number, releases: row[9] as number, compatibility: parse(row[10]) as Compatibility,
-    region: row[11] as string | null, format: row[12] as string | null, createdBy: row[13] as string | null, traceparent: row[14] as string | null, lockedBy: row[15] as string | null,
-    createdAtUtc: row[16] as number, updatedAtUtc: row[17] as number, runAfterUtc: row[18] as number, expiresAtUtc: row[19] as number | null, dueAtUtc: row[20] as number | null, maxRunMs: row[21] as number,
-    reservedAtUtc: row[22] as number | null, leaseUntilUtc: row[23] as number | null, processingStartedUtc: row[24] as number | null, finishedAtUtc: row[25] as number | null,
+    taskId: row[0] as string,
+    clientId: row[1] as string,
+    type: row[2] as string,
+    status: row[3] as TaskState,
+    priority: row[4] as number,
+    effectivePriority: row[5] as number,
+    attempts: row[6] as number,
+    maxAttempts: row[7] as number,
+    generation: row[8] as number,
+    releases: row[9] as number,
+    compatibility: parse(row[10]) as Compatibility,
+    region: row[11] as string | null,
+    format: row[12] as string | null,
+    createdBy: row[13] as string | null,
+    traceparent: row[14] as string | null,
+    lockedBy: row[15] as string | null,
+    createdAtUtc: row[16] as number,
+    updatedAtUtc: row[17] as number,
+    runAfterUtc: row[18] as number,
+    expiresAtUtc: row[19] as number | null,
+    dueAtUtc: row[20] as number | null,
+    maxRunMs: row[21] as number,
+    reservedAtUtc: row[22] as number | null,
+    leaseUntilUtc: row[23] as number | null,
+    processingStartedUtc: row[24] as number | null,
+    finishedAtUtc: row[25] as number | null,
   };
   const metadata = (row[31] === undefined ? {} : (parse(row[31]) ?? {})) as Record<string, string>;
-  const rest = { errorMessage: (row[28] as string | null | undefined) ?? null, progress: parse(row[29]), idempotencyKey: (row[30] as string | null | undefined) ?? null, metadata };
+  const rest = {
+    errorMessage: (row[28] as string | null | undefined) ?? null,
+    progress: parse(row[29]),
+    idempotencyKey: (row[30] as string | null | undefined) ?? null,
+    metadata,
+  };
   return row.length > OPEN_COLUMNS.length ? { ...open, ...rest, payload: parse(row[26]), result: parse(row[27]) } : { ...open, ...rest };
 }
 
-export function readLogs(reader: Reader, scope: StoreScope, taskId: string, page: { readonly limit: number; readonly cursor?: string }): StorePage<LogEntry> | null {
+export function readLogs(
+  reader: Reader,
+  scope: StoreScope,
+  taskId: string,
+  page: { readonly limit: number; readonly cursor?: string },
+): StorePage<LogEntry> | null {
   const task = scope.role === 'auditor' ? null : readTask(reader, scope, taskId);
   if (task === null && scope.role !== 'auditor') return null;
   const after = numberCursor(page.cursor, 0);
@@ -125,19 +192,36 @@ export function readLogs(reader: Reader, scope: StoreScope, taskId: string, page
 
 function numberCursor(cursor: string | undefined, start: number): number {
   if (cursor === undefined) return start;
-  if (!/^\d{1,15}$/.test(cursor)) return unwrap(refuse('invalid_input', 'the cursor is not one that an earlier page answered', { fields: [{ field: 'cursor', message: 'not a cursor' }] }));
+  if (!/^\d{1,15}$/.test(cursor))
+    return unwrap(refuse('invalid_input', 'the cursor is not one that an earlier page answered', { fields: [{ field: 'cursor', message: 'not a cursor' }] }));
   return Number(cursor);
 }
 
 const logOf = (row: Row): LogEntry => ({
-  logId: row[0] as number, taskId: row[1] as string, clientId: row[2] as string, atUtc: row[3] as number, level: row[4] as LogEntry['level'], message: row[5] as string, event: row[6] as TaskEvent,
-  fromStatus: row[7] as TaskState | null, toStatus: row[8] as TaskState | null, actor: row[9] as string, attempt: row[10] as number | null, details: (parse(row[11]) ?? {}) as LogEntry['details'],
+  logId: row[0] as number,
+  taskId: row[1] as string,
+  clientId: row[2] as string,
+  atUtc: row[3] as number,
+  level: row[4] as LogEntry['level'],
+  message: row[5] as string,
+  event: row[6] as TaskEvent,
+  fromStatus: row[7] as TaskState | null,
+  toStatus: row[8] as TaskState | null,
+  actor: row[9] as string,
+  attempt: row[10] as number | null,
+  details: (parse(row[11]) ?? {}) as LogEntry['details'],
 });
 
 export function readInbox(reader: Reader, scope: StoreScope, setId: number, limit: number): InboxRow[] {
   reader.wall.bind({ clients: '*', workerId: scope.workerId as string, setId });
   return reader.st.rows('inbox', { most: limit }).map((row) => ({
-    taskId: row[0] as string, clientId: row[1] as string, type: row[2] as string, priority: row[3] as number, attempts: row[4] as number, runAfterUtc: row[5] as number, compatibility: row[6] as string,
+    taskId: row[0] as string,
+    clientId: row[1] as string,
+    type: row[2] as string,
+    priority: row[3] as number,
+    attempts: row[4] as number,
+    runAfterUtc: row[5] as number,
+    compatibility: row[6] as string,
   }));
 }
 
@@ -145,10 +229,17 @@ export function readSecurity(reader: Reader, scope: StoreScope, page: { readonly
   reader.wall.bind({ clients: scope.clients });
   const before = numberCursor(page.cursor, Number.MAX_SAFE_INTEGER);
   const most = page.limit + 1;
-  const rows = scope.clients === '*' ? reader.st.rows('security_all', { before, most }) : reader.st.rows('security_of', { client_id: clientOf(scope), before, most });
+  const rows =
+    scope.clients === '*' ? reader.st.rows('security_all', { before, most }) : reader.st.rows('security_of', { client_id: clientOf(scope), before, most });
   const items = rows.slice(0, page.limit).map((row) => ({
-    eventId: row[0] as number, atUtc: row[1] as number, actor: row[2] as string, action: row[3] as string, clientId: row[4] as string | null, object: row[5] as string | null,
-    outcome: row[6] as SecurityRow['outcome'], details: row[7] as string | null,
+    eventId: row[0] as number,
+    atUtc: row[1] as number,
+    actor: row[2] as string,
+    action: row[3] as string,
+    clientId: row[4] as string | null,
+    object: row[5] as string | null,
+    outcome: row[6] as SecurityRow['outcome'],
+    details: row[7] as string | null,
   }));
   return { items, nextCursor: rows.length > page.limit ? String(items.at(-1)?.eventId) : null };
 }

@@ -11,7 +11,13 @@ import type { Row } from './statements.ts';
 
 export function security(engine: Engine, event: NewSecurityEvent): void {
   engine.st.run('security_add', {
-    now: engine.now(), actor: event.actor, action: event.action, client_id: event.clientId ?? null, object: event.object ?? null, outcome: event.outcome, details: event.details ?? null,
+    now: engine.now(),
+    actor: event.actor,
+    action: event.action,
+    client_id: event.clientId ?? null,
+    object: event.object ?? null,
+    outcome: event.outcome,
+    details: event.details ?? null,
   });
 }
 
@@ -23,11 +29,22 @@ export function register(engine: Engine, scope: StoreScope, registration: Regist
   if (registration.grants !== undefined) replaceProgramGrants(engine, workerId, registration.grants);
   const set_id = ensureSet(engine, registration.capabilities, grantsOf(engine, workerId));
   const row = {
-    worker_id: workerId, set_id, capabilities: JSON.stringify(registration.capabilities), strategy: registration.strategy, fairness: registration.fairness,
-    versions: JSON.stringify(registration.versions), now: engine.now(),
+    worker_id: workerId,
+    set_id,
+    capabilities: JSON.stringify(registration.capabilities),
+    strategy: registration.strategy,
+    fairness: registration.fairness,
+    versions: JSON.stringify(registration.versions),
+    now: engine.now(),
   };
   if (engine.st.run('worker_update', row) === 0) engine.st.run('worker_insert', row);
-  security(engine, { actor: scope.actor, action: 'worker.register', object: workerId, outcome: 'done', details: JSON.stringify({ capabilities: registration.capabilities }) });
+  security(engine, {
+    actor: scope.actor,
+    action: 'worker.register',
+    object: workerId,
+    outcome: 'done',
+    details: JSON.stringify({ capabilities: registration.capabilities }),
+  });
   return workerInfo(engine, engine.st.row('worker_get', { worker_id: workerId }) as Row);
 }
 
@@ -85,8 +102,14 @@ function workerInfo(engine: Engine, row: Row): WorkerInfo {
   const heartbeatUtc = row[8] as number;
   const stale = engine.now() - heartbeatUtc > LIMITS.staleMs.default;
   return {
-    workerId: row[0] as string, capabilities: JSON.parse(row[2] as string) as WorkerCapabilities, strategy: row[3] as string, status: stale ? 'stale' : (row[5] as WorkerStatus),
-    versions: JSON.parse(row[6] as string) as Record<string, string>, registeredAtUtc: row[7] as number, heartbeatUtc, activeTasks: row[9] as number,
+    workerId: row[0] as string,
+    capabilities: JSON.parse(row[2] as string) as WorkerCapabilities,
+    strategy: row[3] as string,
+    status: stale ? 'stale' : (row[5] as WorkerStatus),
+    versions: JSON.parse(row[6] as string) as Record<string, string>,
+    registeredAtUtc: row[7] as number,
+    heartbeatUtc,
+    activeTasks: row[9] as number,
   };
 }
 
@@ -94,7 +117,13 @@ function workerInfo(engine: Engine, row: Row): WorkerInfo {
 
 const grantRow = (row: Row): GrantRow => {
   const attributes = JSON.parse(row[4] as string) as Record<string, (string | number | boolean)[]>;
-  const grant = { grantId: row[0] as string, workerId: row[1] as string, clientId: row[2] as string, pattern: row[3] as string, createdAtUtc: row[5] as number };
+  const grant = {
+    grantId: row[0] as string,
+    workerId: row[1] as string,
+    clientId: row[2] as string,
+    pattern: row[3] as string,
+    createdAtUtc: row[5] as number,
+  };
   return Object.keys(attributes).length === 0 ? grant : { ...grant, attributes };
 };
 
@@ -109,7 +138,14 @@ function insertGrant(engine: Engine, grantId: string, workerId: string, grant: G
 export function createGrant(engine: Engine, scope: StoreScope, grantId: string, workerId: string, grant: GrantSpec): GrantRow | null {
   engine.wall.bind({ clients: scope.clients });
   if (!insertGrant(engine, grantId, workerId, grant, 0)) return null;
-  security(engine, { actor: scope.actor, action: 'grant.create', clientId: grant.clientId === '*' ? null : grant.clientId, object: workerId, outcome: 'done', details: JSON.stringify({ grant_id: grantId, ...grant }) });
+  security(engine, {
+    actor: scope.actor,
+    action: 'grant.create',
+    clientId: grant.clientId === '*' ? null : grant.clientId,
+    object: workerId,
+    outcome: 'done',
+    details: JSON.stringify({ grant_id: grantId, ...grant }),
+  });
   const row = grantRow(engine.st.row('grant_get', { grant_id: grantId }) as Row);
   resetWorker(engine, workerId);
   return row;
@@ -127,14 +163,26 @@ export function deleteGrant(engine: Engine, scope: StoreScope, grantId: string):
   if (found === undefined) return false;
   const grant = grantRow(found);
   engine.st.run('grant_delete', { grant_id: grantId });
-  security(engine, { actor: scope.actor, action: 'grant.delete', clientId: grant.clientId === '*' ? null : grant.clientId, object: grant.workerId, outcome: 'done', details: JSON.stringify({ grant_id: grantId, pattern: grant.pattern }) });
+  security(engine, {
+    actor: scope.actor,
+    action: 'grant.delete',
+    clientId: grant.clientId === '*' ? null : grant.clientId,
+    object: grant.workerId,
+    outcome: 'done',
+    details: JSON.stringify({ grant_id: grantId, pattern: grant.pattern }),
+  });
   resetWorker(engine, grant.workerId);
   return true;
 }
 
 // Clients
 
-const clientRow = (row: Row): ClientRow => ({ clientId: row[0] as string, status: row[1] as ClientRow['status'], weight: row[2] as number, createdAtUtc: row[3] as number });
+const clientRow = (row: Row): ClientRow => ({
+  clientId: row[0] as string,
+  status: row[1] as ClientRow['status'],
+  weight: row[2] as number,
+  createdAtUtc: row[3] as number,
+});
 
 export function createClient(engine: Engine, scope: StoreScope, clientId: string, weight: number): ClientRow | null {
   engine.wall.bind({ clients: scope.clients });
@@ -149,7 +197,12 @@ export function listClients(engine: Engine, scope: StoreScope): ClientRow[] {
   return engine.st.rows('client_list').map(clientRow);
 }
 
-export function updateClient(engine: Engine, scope: StoreScope, clientId: string, change: { readonly status?: ClientRow['status']; readonly weight?: number }): ClientRow | null {
+export function updateClient(
+  engine: Engine,
+  scope: StoreScope,
+  clientId: string,
+  change: { readonly status?: ClientRow['status']; readonly weight?: number },
+): ClientRow | null {
   engine.wall.bind({ clients: scope.clients });
   if (engine.st.row('client_get', { client_id: clientId }) === undefined) return null;
   if (change.status !== undefined) engine.st.run('client_status', { client_id: clientId, status: change.status });
@@ -162,13 +215,34 @@ export function updateClient(engine: Engine, scope: StoreScope, clientId: string
 // Keys
 
 const keyRow = (row: Row): KeyRow => ({
-  keyId: row[0] as string, role: row[1] as KeyRow['role'], clientId: row[2] as string | null, workerId: row[3] as string | null, name: row[4] as string | null, createdAtUtc: row[5] as number, revokedAtUtc: row[6] as number | null,
+  keyId: row[0] as string,
+  role: row[1] as KeyRow['role'],
+  clientId: row[2] as string | null,
+  workerId: row[3] as string | null,
+  name: row[4] as string | null,
+  createdAtUtc: row[5] as number,
+  revokedAtUtc: row[6] as number | null,
 });
 
 export function createKey(engine: Engine, scope: StoreScope, key: KeyRow & { readonly digest: string }): KeyRow {
   engine.wall.bind({ clients: scope.clients });
-  engine.st.run('key_insert', { key_id: key.keyId, digest: key.digest, role: key.role, client_id: key.clientId, worker_id: key.workerId, name: key.name, now: engine.now() });
-  security(engine, { actor: scope.actor, action: 'key.create', clientId: key.clientId, object: key.keyId, outcome: 'done', details: JSON.stringify({ role: key.role, worker_id: key.workerId }) });
+  engine.st.run('key_insert', {
+    key_id: key.keyId,
+    digest: key.digest,
+    role: key.role,
+    client_id: key.clientId,
+    worker_id: key.workerId,
+    name: key.name,
+    now: engine.now(),
+  });
+  security(engine, {
+    actor: scope.actor,
+    action: 'key.create',
+    clientId: key.clientId,
+    object: key.keyId,
+    outcome: 'done',
+    details: JSON.stringify({ role: key.role, worker_id: key.workerId }),
+  });
   return keyRow(engine.st.row('key_get', { key_id: key.keyId }) as Row);
 }
 
@@ -199,8 +273,12 @@ export function revokeKey(engine: Engine, scope: StoreScope, keyId: string): boo
 export function setCategory(engine: Engine, scope: StoreScope, category: CategoryRow): void {
   engine.wall.bind({ clients: scope.clients });
   engine.st.run('category_put', {
-    pattern: category.pattern, priority: category.priority, max_attempts: category.maxAttempts, max_run_ms: category.maxRunMs,
-    backoff: category.backoff === null ? null : JSON.stringify(category.backoff), schema: category.schema,
+    pattern: category.pattern,
+    priority: category.priority,
+    max_attempts: category.maxAttempts,
+    max_run_ms: category.maxRunMs,
+    backoff: category.backoff === null ? null : JSON.stringify(category.backoff),
+    schema: category.schema,
   });
   bump(engine, 'categories_version');
   security(engine, { actor: scope.actor, action: 'category.set', object: category.pattern, outcome: 'done' });

@@ -48,14 +48,19 @@ function stage(engine: Engine, items: readonly Settlement[]): Set<string> {
     ops.add(item.op);
     const error = item.op === 'fail' ? item.error : null;
     engine.st.insert('ends_add', [
-      i, item.clientId, item.taskId, item.leaseId, item.op,
+      i,
+      item.clientId,
+      item.taskId,
+      item.leaseId,
+      item.op,
       item.op === 'complete' ? (item.result ?? null) : null,
       error?.kind === undefined ? null : cleanErrorText(error.kind, 200),
       error === null ? null : cleanErrorText(error.message, LIMITS.errorMessage.max),
       error?.stack === undefined ? null : cleanErrorText(error.stack, LIMITS.errorStack.max),
       item.op === 'fail' && item.retry === false ? 1 : 0,
       item.op === 'fail' ? (item.retryInMs ?? null) : item.op === 'release' ? (item.delayMs ?? null) : null,
-      item.startedAfterMs ?? null, item.runMs ?? null,
+      item.startedAfterMs ?? null,
+      item.runMs ?? null,
     ]);
   }
   return ops;
@@ -85,7 +90,13 @@ function move(engine: Engine, ops: ReadonlySet<string>, now: number, actor: stri
 function decideFailures(engine: Engine, now: number, backoffOf: BackoffOf): void {
   for (const [, taskNo, op, attempt, losses, maxAttempts, type, final, delayMs] of engine.st.rows('hits_failed')) {
     const dead =
-      final === 1 ? 'fatal' : (attempt as number) >= (maxAttempts as number) ? 'exhausted' : op === 'expire' && (losses as number) >= LIMITS.losses.default ? 'worker_lost' : null;
+      final === 1
+        ? 'fatal'
+        : (attempt as number) >= (maxAttempts as number)
+          ? 'exhausted'
+          : op === 'expire' && (losses as number) >= LIMITS.losses.default
+            ? 'worker_lost'
+            : null;
     const wait = op === 'expire' ? 0 : ((delayMs as number | null) ?? backoffMs(backoffOf(type as string), attempt as number, engine.options.random()));
     engine.st.run('hit_outcome', { task_no: taskNo as number, dead, run_after_utc: now + wait });
   }
@@ -96,11 +107,19 @@ const LEASE_LOST = 'the lease is not the current one: absent, lapsed, ended, or 
 function answersOf(engine: Engine, items: readonly Settlement[], workerId: string, now: number): SettleResult[] {
   const status = new Map<number, TaskState | 'exhausted'>();
   for (const [i, op, dead] of engine.st.rows('settled')) status.set(i as number, statusAfter(op as string, dead));
-  if (status.size < items.length) for (const [i, again] of engine.st.rows('settle_repeats', { worker_id: workerId, now })) if (again !== null) status.set(i as number, again as TaskState | 'exhausted');
+  if (status.size < items.length)
+    for (const [i, again] of engine.st.rows('settle_repeats', { worker_id: workerId, now }))
+      if (again !== null) status.set(i as number, again as TaskState | 'exhausted');
   return items.map((item, i) => {
     const now = status.get(i);
     if (now === undefined) return { taskId: item.taskId, ok: false, code: 'lease_lost', message: LEASE_LOST };
-    if (now === 'exhausted') return { taskId: item.taskId, ok: false, code: 'invalid_transition', message: `a task can be handed back ${LIMITS.releases.default} times: fail it instead` };
+    if (now === 'exhausted')
+      return {
+        taskId: item.taskId,
+        ok: false,
+        code: 'invalid_transition',
+        message: `a task can be handed back ${LIMITS.releases.default} times: fail it instead`,
+      };
     return { taskId: item.taskId, ok: true, status: now };
   });
 }
@@ -117,10 +136,16 @@ export function heartbeatBatch(engine: Engine, scope: StoreScope, leases: readon
   const now = engine.now();
   const workerId = scope.workerId as string;
   bindHolder(engine, workerId, leases);
-  for (const [i, lease] of leases.entries()) st.insert('ends_add', [i, lease.clientId, lease.taskId, lease.leaseId, 'heartbeat', null, null, null, null, 0, null, null, null]);
+  for (const [i, lease] of leases.entries())
+    st.insert('ends_add', [i, lease.clientId, lease.taskId, lease.leaseId, 'heartbeat', null, null, null, null, 0, null, null, null]);
   const held = st.rows('heartbeat_ends', { worker_id: workerId, now });
   const cancelled = new Set(held.length === leases.length ? [] : st.rows('heartbeat_cancelled', { worker_id: workerId }).map(([i]) => i as number));
-  const runs = extend(engine, held.map(([i, taskNo, runUntil]) => [taskNo, runUntil, i] as Row), now, leaseMs);
+  const runs = extend(
+    engine,
+    held.map(([i, taskNo, runUntil]) => [taskNo, runUntil, i] as Row),
+    now,
+    leaseMs,
+  );
   st.run('ends_clear');
   const known = new Set(held.map(([i]) => i as number));
   const ids = (wanted: (i: number) => boolean): string[] => leases.flatMap((lease, i) => (wanted(i) ? [lease.taskId] : []));

@@ -17,7 +17,11 @@ export function readCounts(reader: Reader, scope: StoreScope, now: number): Coun
   for (const { status, count } of byType) byStatus[status] += count;
   const ended = (st.row('ended_since', { since: now - DAY_MS, hour: now - HOUR_MS }) as Row).map(Number);
   const [count, p50, p95, p99] = (st.row('run_times', { since: now - DAY_MS }) as Row).map((value) => Number(value ?? 0)) as [number, number, number, number];
-  const workers = (st.row('worker_counts', { active: now - LIMITS.activeMs.default, stale: now - LIMITS.staleMs.default }) as Row).map(Number) as [number, number, number];
+  const workers = (st.row('worker_counts', { active: now - LIMITS.activeMs.default, stale: now - LIMITS.staleMs.default }) as Row).map(Number) as [
+    number,
+    number,
+    number,
+  ];
   return {
     byStatus,
     byType,
@@ -34,7 +38,15 @@ export function readAuditSummary(reader: Reader): AuditSummary {
   const totals = (reader.st.row('audit_totals') as Row).map((value) => Number(value ?? 0));
   const steps = (reader.st.row('audit_steps') as Row).map((value) => Number(value ?? 0));
   return {
-    enqueued: totals[0] ?? 0, completed: steps[4] ?? 0, deadLetter: steps[5] ?? 0, cancelled: steps[6] ?? 0, lost: steps[3] ?? 0,
-    duplicateStarts: steps[0] ?? 0, unexplainedDuplicates: steps[1] ?? 0, incompleteLogs: steps[2] ?? 0, clients: totals[4] ?? 0, categories: totals[5] ?? 0,
+    enqueued: totals[0] ?? 0,
+    completed: steps[4] ?? 0,
+    deadLetter: steps[5] ?? 0,
+    cancelled: steps[6] ?? 0,
+    lost: steps[3] ?? 0,
+    duplicateStarts: steps[0] ?? 0,
+    unexplainedDuplicates: steps[1] ?? 0,
+    incompleteLogs: steps[2] ?? 0,
+    clients: totals[4] ?? 0,
+    categories: totals[5] ?? 0,
   };
 }

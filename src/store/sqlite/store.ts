@@ -1,11 +1,11 @@
 // The SQLite engine behind the port: opens the file, builds the wall and wires the parts. Writes go through the writer's
 // turns; reads of a file use a connection of their own that can not write.
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import { QueueError } from '../../domain/errors.ts';
 import type { Result } from '../../domain/errors.ts';
 import type { Settlement, SettleResult } from '../../domain/task.ts';
 import { loadStatements } from '../sql-files.ts';
-import type { EnqueueOutcome, Store, StoreOptions, StoreScope } from '../store.ts';
+import type { EnqueueOutcome, Store, StoreOptions } from '../store.ts';
 import { createSets } from './capability-sets.ts';
 import { createClaimer } from './claim.ts';
 import { openConnection } from './connection.ts';
@@ -14,6 +14,7 @@ import type { Engine } from './engine.ts';
 import { enqueueBatch } from './enqueue.ts';
 import type { EnqueueItem } from './enqueue.ts';
 import { asQueueError } from './errors.ts';
+import { addMessage, holderOf, setProgress } from './held.ts';
 import { tick } from './janitor.ts';
 import { amend, cancel, purge, reprioritise, requeue } from './moves.ts';
 import { loadMigrations, migrate } from './migrate.ts';
@@ -56,7 +57,8 @@ export function openSqliteStore(options: SqliteOptions): Store {
   const db = openConnection({ ...options, readOnly: false });
   try {
     const pending = migrate(db, loadMigrations(MIGRATIONS), options.now(), !options.migrate);
-    if (!options.migrate && pending.sql.length > 0) throw new QueueError('store_refused', `the schema is at ${pending.from} and needs ${pending.to}: run \`prismq migrate\``);
+    if (!options.migrate && pending.sql.length > 0)
+      throw new QueueError('store_refused', `the schema is at ${pending.from} and needs ${pending.to}: run \`prismq migrate\``);
     return wire(db, options);
   } catch (error) {
     db.close();
@@ -134,7 +136,12 @@ function taskOperations(parts: Parts): TaskOperations {
       // The rows of clients name their own actor, so that batches of many clients run as one.
       const actor = scope.role === 'client' ? null : scope.actor;
       const kind = atomic ? '' : `enqueue ${actor ?? ''}`;
-      return writer.submit<EnqueueItem, Result<EnqueueOutcome>>({ kind, items, owner: scope.actor, run: (all) => enqueueBatch(engine, sets, all, actor, atomic) });
+      return writer.submit<EnqueueItem, Result<EnqueueOutcome>>({
+        kind,
+        items,
+        owner: scope.actor,
+        run: (all) => enqueueBatch(engine, sets, all, actor, atomic),
+      });
     },
     task: (scope, taskId) => read(() => readTask(parts.own, scope, taskId)),
     tasks: (scope, filter) => read(() => readTasks(reader, scope, filter)),
@@ -148,16 +155,27 @@ function taskOperations(parts: Parts): TaskOperations {
   };
 }
 
-type WorkerOperations = Pick<Store, 'register' | 'beat' | 'deregister' | 'workers' | 'removeWorker' | 'pruneWorkers' | 'inbox' | 'claim' | 'heartbeat' | 'settle' | 'progress' | 'message' | 'holder'>;
+type WorkerOperations = Pick<
+  Store,
+  | 'register'
+  | 'beat'
+  | 'deregister'
+  | 'workers'
+  | 'removeWorker'
+  | 'pruneWorkers'
+  | 'inbox'
+  | 'claim'
+  | 'heartbeat'
+  | 'settle'
+  | 'progress'
+  | 'message'
+  | 'holder'
+>;
 
 function workerOperations(parts: Parts): WorkerOperations {
   const { engine } = parts;
-  const { writer, st } = engine;
+  const { writer } = engine;
   const backoffOf = backoffIn(parts);
-  const held = (scope: StoreScope, lease: { readonly clientId: string; readonly taskId: string; readonly leaseId: string }): readonly unknown[] | undefined => {
-    engine.wall.bind({ clients: [lease.clientId], workerId: scope.workerId as string });
-    return st.row('lease_find', { client_id: lease.clientId, task_id: lease.taskId, lease_id: lease.leaseId, worker_id: scope.workerId as string, now: engine.now() });
-  };
   return {
     register: (scope, registration) => writer.one(scope.actor, () => book.register(engine, scope, registration)),
     beat: (scope, status) => writer.one(scope.actor, () => book.beat(engine, scope, status)),
@@ -167,35 +185,43 @@ function workerOperations(parts: Parts): WorkerOperations {
     pruneWorkers: (scope, staleMs) => writer.one(scope.actor, () => book.pruneWorkers(engine, scope, staleMs)),
     inbox: (scope, limit) =>
       read(() => {
-        const worker = st.row('worker_of', { worker_id: scope.workerId as string });
+        const worker = engine.st.row('worker_of', { worker_id: scope.workerId as string });
         return worker === undefined ? [] : readInbox(parts.own, scope, worker[0] as number, limit);
       }),
     claim: (scope, request) => writer.one(scope.actor, () => parts.claimer.claim(scope, request)),
-    heartbeat: (scope, leases, leaseMs) => writer.one(scope.actor, () => (leases === 'all' ? heartbeatHeld(engine, scope, leaseMs) : heartbeatBatch(engine, scope, leases, leaseMs))),
-    settle: (scope, items) => writer.submit<Settlement, SettleResult>({ kind: `settle ${scope.actor}`, items, owner: scope.actor, run: (all) => settleBatch(engine, scope, all, backoffOf) }),
-    progress: (scope, lease, value) =>
-      writer.one(scope.actor, () => {
-        const found = held(scope, lease);
-        if (found !== undefined) st.run('progress_set', { task_no: found[0] as number, client_id: lease.clientId, now: engine.now(), value });
-        return found !== undefined;
+    heartbeat: (scope, leases, leaseMs) =>
+      writer.one(scope.actor, () => (leases === 'all' ? heartbeatHeld(engine, scope, leaseMs) : heartbeatBatch(engine, scope, leases, leaseMs))),
+    settle: (scope, items) =>
+      writer.submit<Settlement, SettleResult>({
+        kind: `settle ${scope.actor}`,
+        items,
+        owner: scope.actor,
+        run: (all) => settleBatch(engine, scope, all, backoffOf),
       }),
-    message: (scope, lease, message, details) =>
-      writer.one(scope.actor, () => {
-        const found = held(scope, lease);
-        if (found !== undefined) st.run('message_add', { task_no: found[0] as number, client_id: lease.clientId, now: engine.now(), attempt: found[2] as number, message, details });
-        return found !== undefined;
-      }),
-    holder: (scope, lease) =>
-      read(() => {
-        const found = held(scope, lease);
-        return found === undefined ? null : { createdBy: found[3] as string | null, traceparent: found[4] as string | null, priority: found[5] as number, dueAtUtc: found[6] as number | null };
-      }),
+    progress: (scope, lease, value) => writer.one(scope.actor, () => setProgress(engine, scope, lease, value)),
+    message: (scope, lease, message, details) => writer.one(scope.actor, () => addMessage(engine, scope, lease, message, details)),
+    holder: (scope, lease) => read(() => holderOf(engine, scope, lease)),
   };
 }
 
 type BookOperations = Pick<
   Store,
-  'createClient' | 'clients' | 'updateClient' | 'createGrant' | 'grants' | 'deleteGrant' | 'createKey' | 'keys' | 'findKey' | 'revokeKey' | 'setCategory' | 'categories' | 'deleteCategory' | 'setCategoryMode' | 'securityEvents' | 'recordSecurity'
+  | 'createClient'
+  | 'clients'
+  | 'updateClient'
+  | 'createGrant'
+  | 'grants'
+  | 'deleteGrant'
+  | 'createKey'
+  | 'keys'
+  | 'findKey'
+  | 'revokeKey'
+  | 'setCategory'
+  | 'categories'
+  | 'deleteCategory'
+  | 'setCategoryMode'
+  | 'securityEvents'
+  | 'recordSecurity'
 >;
 
 function bookOperations(parts: Parts): BookOperations {

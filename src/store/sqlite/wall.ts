@@ -7,11 +7,21 @@ import { CLIENT_TABLES, FUNCTIONS, READS, SHARED_TABLES, WRITES } from './rights
 import type { ReadRight, StatementClass } from './rights.ts';
 
 export const WALL_MESSAGE = 'prismq: row of a client that is not bound';
-const SHOWN = ['task_queue', 'task_logs', 'worker_inbox', 'v_queue_status_summary', 'v_queue_type_summary', 'v_worker_status', 'v_task_performance', 'v_recent_failures'] as const;
+const SHOWN = [
+  'task_queue',
+  'task_logs',
+  'worker_inbox',
+  'v_queue_status_summary',
+  'v_queue_type_summary',
+  'v_worker_status',
+  'v_task_performance',
+  'v_recent_failures',
+] as const;
 
 /** Temporary tables that one transaction fills and empties again; only the engine sees them. */
 export const STAGED = {
-  picked: 'rank INTEGER PRIMARY KEY, task_no INTEGER, client_id TEXT, priority INTEGER, lane_id INTEGER, attempt INTEGER, claims INTEGER, releases INTEGER, losses INTEGER, due_at_utc INTEGER, expires_at_utc INTEGER, draw REAL, state TEXT',
+  picked:
+    'rank INTEGER PRIMARY KEY, task_no INTEGER, client_id TEXT, priority INTEGER, lane_id INTEGER, attempt INTEGER, claims INTEGER, releases INTEGER, losses INTEGER, due_at_utc INTEGER, expires_at_utc INTEGER, draw REAL, state TEXT',
   ends: 'i INTEGER PRIMARY KEY, client_id TEXT, task_id TEXT, lease_id TEXT, op TEXT, result TEXT, error_kind TEXT, error_message TEXT, error_stack TEXT, final INTEGER, delay_ms INTEGER, started_after_ms INTEGER, run_ms INTEGER',
   hits: 'i INTEGER PRIMARY KEY, task_no INTEGER UNIQUE, client_id TEXT, lane_id INTEGER, attempt INTEGER, claims INTEGER, releases INTEGER, losses INTEGER, reserved_at_utc INTEGER, due_at_utc INTEGER, expires_at_utc INTEGER, op TEXT, result TEXT, error_kind TEXT, error_message TEXT, error_stack TEXT, dead TEXT, run_after_utc INTEGER, started_after_ms INTEGER, run_ms INTEGER, lease_id TEXT, worker_id TEXT',
 } as const;
@@ -88,7 +98,10 @@ function* shownViews(db: DatabaseSync, names: Names): Generator<string> {
     if (body === undefined) throw new Error(`the schema has no view ${view}`);
     const walled = body
       .replace(/^CREATE VIEW \w+ AS/, '')
-      .replace(/\b(FROM|JOIN) (\w+)/g, (_, verb: string, table: string) => `${verb} ${(SHOWN as readonly string[]).includes(table) ? 'shown' : 'walled'}.${table}`);
+      .replace(
+        /\b(FROM|JOIN) (\w+)/g,
+        (_, verb: string, table: string) => `${verb} ${(SHOWN as readonly string[]).includes(table) ? 'shown' : 'walled'}.${table}`,
+      );
     names.policies.add(`q_${names.suffix}_${view}`);
     const own = view === 'worker_inbox' ? `SELECT * FROM (${walled}) WHERE worker_id = (SELECT worker_id FROM who_set)` : walled;
     yield `CREATE TEMP VIEW shown.${view} AS ${own}`;
@@ -101,7 +114,11 @@ const UNCOVERED = `EXISTS (SELECT 1 FROM who_set w WHERE NOT EXISTS (SELECT 1 FR
 
 function* rowTriggers(names: Names): Generator<string> {
   for (const [table, kind] of Object.entries(CLIENT_TABLES)) {
-    for (const [verb, row] of [['INSERT', 'NEW'], ['UPDATE', 'OLD'], ['DELETE', 'OLD']] as const) {
+    for (const [verb, row] of [
+      ['INSERT', 'NEW'],
+      ['UPDATE', 'OLD'],
+      ['DELETE', 'OLD'],
+    ] as const) {
       const trigger = `t_${names.suffix}_${table}_${verb.toLowerCase()}`;
       names.policies.add(trigger);
       const foreign = `NOT EXISTS (SELECT 1 FROM bound_set WHERE client_id IN (coalesce(${row}.client_id, '*'), '*'))`;
@@ -166,7 +183,8 @@ function decide(names: Names, cls: StatementClass, action: number, a: string | n
 function mayRead(names: Names, cls: StatementClass, table: string, column: string, schema: string | null, accessor: string | null): boolean {
   if (accessor !== null && names.policies.has(accessor)) return true;
   if (table === 'json_each') return true;
-  if (schema === 'main' && accessor !== null) return (cls === 'engine' || cls === 'registry') && (APPEND_ONLY[accessor]?.includes(`${table}.${column}`) ?? false);
+  if (schema === 'main' && accessor !== null)
+    return (cls === 'engine' || cls === 'registry') && (APPEND_ONLY[accessor]?.includes(`${table}.${column}`) ?? false);
   if (schema === 'temp') {
     const prefix = `_${names.suffix}_`;
     if (table.startsWith(`s${prefix}`)) return cls === 'engine' || (cls === 'worker' && table === `s${prefix}picked`);
