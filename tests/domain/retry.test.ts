@@ -27,7 +27,8 @@ test('a wait is a whole number inside the jitter of its middle for every policy,
       (given, attempt, uniform) => {
         const wait = backoffMs(given, attempt, uniform);
         const middle = backoffMs({ ...given, jitter: 0 }, attempt, uniform);
-        const spread = middle * given.jitter + 1;
+        // Both are rounded: the middle by up to half, which jitter may double, and the wait by half again.
+        const spread = middle * given.jitter + 1.5;
         return Number.isSafeInteger(wait) && wait >= 0 && middle <= given.maxMs && wait >= middle - spread && wait <= middle + spread;
       },
     ),
