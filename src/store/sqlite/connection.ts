@@ -1,6 +1,6 @@
 // Opens a SQLite connection the way the queue needs it, and asserts every setting: a setting that did not take is refused,
 // not hoped for.
-import { statfsSync } from 'node:fs';
+import { closeSync, existsSync, openSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { QueueError } from '../../domain/errors.ts';
@@ -46,6 +46,7 @@ export function openConnection(options: ConnectionOptions): DatabaseSync {
   if (!memory) refuseNetwork(options.file);
   let db: DatabaseSync | undefined;
   try {
+    if (!memory && !options.readOnly) makePrivate(options.file);
     db = new DatabaseSync(options.file, { readOnly: options.readOnly, timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true, allowExtension: false });
     db.function('now_ms', { deterministic: false }, () => options.now());
     if (!options.readOnly && !memory) useWal(db);
@@ -60,6 +61,11 @@ export function openConnection(options: ConnectionOptions): DatabaseSync {
     db?.close();
     throw asQueueError(error);
   }
+}
+
+/** A new file is for its owner alone; SQLite gives its -wal and -shm the same mode. */
+function makePrivate(file: string): void {
+  if (!existsSync(file)) closeSync(openSync(file, 'a', 0o600));
 }
 
 function useWal(db: DatabaseSync): void {
