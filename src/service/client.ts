@@ -36,13 +36,18 @@ export function clientHandle(deps: Deps, principal: Principal, clientId: string,
     clientId,
     ...reads,
     ...taskMoves(deps, principal, scope),
-    async enqueue<Output = Json>(type: string | TaskDefinition<never, Output>, payload?: unknown, options: EnqueueOptions & { signal?: AbortSignal } = {}) {
+    async enqueue<Output = Json>(
+      type: string | TaskDefinition<never, Output>,
+      payload?: unknown,
+      options: EnqueueOptions & { signal?: AbortSignal; tx?: unknown } = {},
+    ) {
       await authorize(deps, principal, 'task.enqueue');
-      const { signal, ...rest } = options;
+      const { signal, tx, ...rest } = options;
       signal?.throwIfAborted();
       const item = await fromDefinition(type, payload, rest);
       const task = unwrap(await prepare(deps, clientId, item));
-      const answers = await deps.store.enqueue(scope, [task], enqueueOptions(false));
+      const answers =
+        tx === undefined ? await deps.store.enqueue(scope, [task], enqueueOptions(false)) : deps.store.enqueueInside(scope, tx, [task], { createClients });
       return taskHandle<Output>(unwrap(answers[0] as Result<EnqueueResult>), wait);
     },
     async enqueueMany(items, { atomic = false } = {}) {

@@ -109,7 +109,10 @@ export interface ClientHandle extends TaskReads, TaskMoves {
   enqueue<Output = Json>(
     type: string | TaskDefinition<unknown, Output>,
     payload?: unknown,
-    options?: EnqueueOptions & { readonly signal?: AbortSignal },
+    options?: EnqueueOptions & {
+      readonly signal?: AbortSignal /** The caller's open transaction (a `DatabaseSync` of node:sqlite) on the same file: the task is there only if it commits. */;
+      readonly tx?: unknown;
+    },
   ): Promise<TaskHandle<Output>>;
   /** One transaction for all; `atomic: true` stores none unless all are good (then it throws the first refusal). */
   enqueueMany(items: readonly EnqueueItem[], options?: { readonly atomic?: boolean }): Promise<readonly EnqueueItemResult[]>;

@@ -25,6 +25,8 @@ import * as book from './registry.ts';
 import { heartbeatBatch, heartbeatHeld, settleBatch } from './settle.ts';
 import { readAuditSummary, readCounts } from './stats.ts';
 import { Statements } from './statements.ts';
+import { createEnqueueInside } from './transaction.ts';
+import type { EnqueueInside } from './transaction.ts';
 import { buildWall } from './wall.ts';
 import { createWatch } from './watch.ts';
 import type { Watch } from './watch.ts';
@@ -77,7 +79,16 @@ function wire(db: DatabaseSync, options: SqliteOptions): Store {
   const claimer = createClaimer(engine, sets);
   const own: Reader = { st, wall };
   const readers = options.file === ':memory:' ? null : openReader(options, named);
-  const parts: Parts = { engine, sets, claimer, categories: createCategories(engine), reader: readers ?? own, own, watch };
+  const parts: Parts = {
+    engine,
+    sets,
+    claimer,
+    categories: createCategories(engine),
+    reader: readers ?? own,
+    own,
+    watch,
+    inside: createEnqueueInside(engine, options.file, named),
+  };
   return {
     capabilities: { renewal: options.file === ':memory:' ? 'loop' : 'thread', file: options.file === ':memory:' ? null : options.file, engine: 'sqlite' },
     now: options.now,
@@ -104,6 +115,7 @@ interface Parts {
   /** The writer's connection, for reads that must see the write lock's own state. */
   readonly own: Reader;
   readonly watch: Watch;
+  readonly inside: EnqueueInside;
 }
 
 function openReader(options: SqliteOptions, named: ReturnType<typeof loadStatements>): Reader & { close(): void } {
@@ -125,7 +137,10 @@ const backoffIn = ({ engine, categories }: Parts): ((type: string) => StoreOptio
   return (type) => categoryValue(categories().rows, type, 'backoff') ?? engine.options.defaultBackoff;
 };
 
-type TaskOperations = Pick<Store, 'enqueue' | 'task' | 'tasks' | 'logs' | 'counts' | 'cancel' | 'requeue' | 'reprioritise' | 'amend' | 'purge'>;
+type TaskOperations = Pick<
+  Store,
+  'enqueue' | 'enqueueInside' | 'task' | 'tasks' | 'logs' | 'counts' | 'cancel' | 'requeue' | 'reprioritise' | 'amend' | 'purge'
+>;
 
 function taskOperations(parts: Parts): TaskOperations {
   const { engine, sets, reader } = parts;
@@ -143,6 +158,12 @@ function taskOperations(parts: Parts): TaskOperations {
         run: (all) => enqueueBatch(engine, sets, all, actor, atomic),
       });
     },
+    enqueueInside: (scope, tx, tasks, { createClients }) =>
+      parts.inside(
+        tx,
+        tasks.map((task) => ({ task, createClient: createClients })),
+        scope.role === 'client' ? null : scope.actor,
+      ),
     task: (scope, taskId) => read(() => readTask(parts.own, scope, taskId)),
     tasks: (scope, filter) => read(() => readTasks(reader, scope, filter)),
     logs: (scope, taskId, page) => read(() => readLogs(reader, scope, taskId, page)),
