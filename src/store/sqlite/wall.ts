@@ -81,7 +81,7 @@ function* definitions(db: DatabaseSync, names: Names): Generator<string> {
 /** What a worker sees: what it holds, itself. What it may take is checked where the lease is written. */
 function* workerPolicies(policy: (view: string) => string): Generator<string> {
   yield `${policy('held')} AS SELECT t.task_no, t.task_id, t.client_id, t.priority, t.max_attempts, t.max_run_ms, t.payload, t.created_at_utc, t.created_by, t.metadata, t.traceparent,
-    n.type, n.compatibility, l.lease_id, l.lease_until_utc, l.attempt, l.claims FROM main.leases l JOIN main.tasks t ON t.task_no = l.task_no JOIN main.lanes n ON n.lane_id = l.lane_id
+    n.type, n.compatibility, l.lease_id, l.lease_until_utc, l.attempt, l.claims FROM main.leases l JOIN main.tasks t ON t.task_no = l.task_no AND t.client_id = l.client_id JOIN main.lanes n ON n.lane_id = l.lane_id AND n.client_id = l.client_id
     WHERE l.worker_id = (SELECT worker_id FROM who_set)`;
   yield `${policy('self')} AS SELECT * FROM main.workers WHERE worker_id = (SELECT worker_id FROM who_set)`;
   yield `${policy('own_grants')} AS SELECT * FROM main.worker_grants WHERE worker_id = (SELECT worker_id FROM who_set)`;
@@ -112,6 +112,9 @@ function* shownViews(db: DatabaseSync, names: Names): Generator<string> {
 /** A worker never leases outside declared ∩ granted, whatever the claim's statement says. */
 const UNCOVERED = `EXISTS (SELECT 1 FROM who_set w WHERE NOT EXISTS (SELECT 1 FROM main.capability_lanes c WHERE c.set_id = w.set_id AND c.client_id = NEW.client_id AND c.lane_id = NEW.lane_id))`;
 
+/** A lease in the name of one client for the task of another. */
+const BORROWED = `NOT EXISTS (SELECT 1 FROM main.tasks t WHERE t.task_no = NEW.task_no AND t.client_id = NEW.client_id)`;
+
 function* rowTriggers(names: Names): Generator<string> {
   for (const [table, kind] of Object.entries(CLIENT_TABLES)) {
     for (const [verb, row] of [
@@ -123,7 +126,7 @@ function* rowTriggers(names: Names): Generator<string> {
       names.policies.add(trigger);
       const foreign = `NOT EXISTS (SELECT 1 FROM bound_set WHERE client_id IN (coalesce(${row}.client_id, '*'), '*'))`;
       const stranger = kind === 'lease' ? ` OR EXISTS (SELECT 1 FROM who_set WHERE worker_id IS NOT ${row}.worker_id)` : '';
-      const uncovered = kind === 'lease' && verb === 'INSERT' ? ` OR ${UNCOVERED}` : '';
+      const uncovered = kind === 'lease' && verb === 'INSERT' ? ` OR ${UNCOVERED} OR ${BORROWED}` : '';
       yield `CREATE TEMP TRIGGER ${trigger} BEFORE ${verb} ON main.${table} WHEN ${foreign}${stranger}${uncovered} BEGIN SELECT RAISE(ABORT, '${WALL_MESSAGE}'); END`;
     }
   }

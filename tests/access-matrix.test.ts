@@ -1,0 +1,175 @@
+// The access table through the service: every operation that a role has a method for, allowed or refused as its row says, on
+// what is its own, what is another client's and what is absent.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { ACCESS, COLUMNS, OPERATION_NAMES } from '../src/domain/access.ts';
+import type { Column, Operation } from '../src/domain/access.ts';
+import type { ClaimedTask, LeaseRef } from '../src/domain/task.ts';
+import { openQueue } from '../src/index.ts';
+import type { AdminHandle, AuditorHandle, ClientHandle, Queue, SystemHandle, WorkerHandle } from '../src/service/handles.ts';
+
+/** What a call is about: ids that are the caller's own, another client's, or nobody's. */
+interface Subject {
+  readonly clientId: string;
+  /** Waits; `endedId` is cancelled. */
+  readonly taskId: string;
+  readonly endedId: string;
+  readonly lease: LeaseRef;
+  readonly grantId: string;
+  readonly keyId: string;
+}
+interface Handles {
+  readonly client: ClientHandle;
+  readonly worker: WorkerHandle;
+  readonly client_admin: AdminHandle;
+  readonly platform_admin: AdminHandle;
+  readonly auditor: AuditorHandle;
+  readonly system: SystemHandle;
+}
+type Calls = { readonly [C in Column]?: (handle: Handles[C], subject: Subject) => Promise<unknown> };
+type AdminCall = (handle: AdminHandle, subject: Subject) => Promise<unknown>;
+
+const admins = (call: AdminCall): Calls => ({ client_admin: call, platform_admin: call });
+const clientLike = (call: (handle: ClientHandle, subject: Subject) => Promise<unknown>): Calls => {
+  const inside: AdminCall = async (handle, subject) => call(handle.inside(subject.clientId, 'a ticket'), subject);
+  return { client: call, ...admins(inside) };
+};
+const reads = (call: (handle: ClientHandle | AdminHandle, subject: Subject) => Promise<unknown>): Calls => ({ client: call, ...admins(call) });
+const worker = (call: (handle: WorkerHandle, subject: Subject) => Promise<unknown>): Calls => ({ worker: call });
+
+/** An operation without a row here has no method of its own on any handle. */
+const CALLS: { readonly [O in Operation]?: Calls } = {
+  'task.enqueue': clientLike((h) => h.enqueue('T.New')),
+  'task.get': reads((h, s) => h.get(s.taskId)),
+  'task.list': reads((h) => h.list()),
+  'task.stats': { ...reads((h) => h.stats()), auditor: (h) => h.stats(), system: (h) => h.stats() },
+  'task.wait': clientLike((h, s) => h.wait(s.endedId)),
+  'task.cancel': reads((h, s) => h.cancel(s.taskId)),
+  'task.requeue': reads((h, s) => h.requeue(s.endedId)),
+  'task.reprioritise': clientLike((h, s) => h.reprioritise(s.taskId, 3)),
+  'task.amend': clientLike((h, s) => h.amend(s.taskId, { payload: 2 })),
+  'task.purge': admins((h, s) => h.purge(s.endedId)),
+  'task.logs': { ...reads((h, s) => h.logs(s.taskId)), auditor: (h, s) => h.logs(s.taskId) },
+  'inbox.list': worker((h) => h.inbox()),
+  'lease.claim': worker((h) => h.claim()),
+  'lease.heartbeat': worker((h, s) => h.heartbeat([s.lease])),
+  'lease.complete': worker((h, s) => h.complete(s.lease)),
+  'lease.fail': worker((h, s) => h.fail(s.lease, 'no')),
+  'lease.release': worker((h, s) => h.release(s.lease)),
+  'lease.progress': worker((h, s) => h.progress(s.lease, 1)),
+  'lease.log': worker((h, s) => h.log(s.lease, 'hello')),
+  'worker.register': worker((h) => h.register()),
+  'worker.heartbeat': worker((h) => h.beat('ready')),
+  'worker.deregister': worker((h) => h.deregister()),
+  'worker.list': admins((h) => h.workers.list()),
+  'worker.remove': admins((h) => h.workers.remove('w')),
+  'grant.create': admins((h, s) => h.grants.create('w', { clientId: s.clientId, pattern: 'New.*' })),
+  'grant.list': admins((h) => h.grants.list()),
+  'grant.delete': admins((h, s) => h.grants.delete(s.grantId)),
+  'key.create': admins((h, s) => h.keys.create({ role: 'client', clientId: s.clientId })),
+  'key.list': admins((h) => h.keys.list()),
+  'key.revoke': admins((h, s) => h.keys.revoke(s.keyId)),
+  'client.create': admins((h) => h.clients.create('fresh')),
+  'client.list': admins((h) => h.clients.list()),
+  'client.suspend': admins((h, s) => h.clients.suspend(s.clientId)),
+  'client.weight': admins((h, s) => h.clients.weight(s.clientId, 2)),
+  'category.set': admins((h) => h.categories.set({ pattern: 'New.*', priority: 5 })),
+  'category.list': admins((h) => h.categories.list()),
+  'category.delete': admins((h) => h.categories.delete('Known.*')),
+  'audit.events': { ...admins((h) => h.securityEvents()), auditor: (h) => h.securityEvents() },
+  'janitor.tick': { system: (h) => h.tick() },
+};
+
+interface World {
+  readonly queue: Queue;
+  readonly handles: Handles;
+  readonly own: Subject;
+  readonly foreign: Subject;
+}
+
+async function world(t: TestContext): Promise<World> {
+  const queue = await openQueue(':memory:', { janitorMs: 0 });
+  t.after(() => queue.close());
+  const own = await subjectOf(queue, 'own', 'w');
+  const foreign = await subjectOf(queue, 'foreign', 'w2');
+  await queue.admin().categories.set({ pattern: 'Known.*', priority: 5 });
+  const handles: Handles = {
+    client: queue.as({ role: 'client', clientId: 'own' }),
+    worker: queue.as({ role: 'worker', workerId: 'w' }),
+    client_admin: queue.as({ role: 'admin', clientId: 'own' }),
+    platform_admin: queue.as({ role: 'admin' }),
+    auditor: queue.as({ role: 'auditor' }),
+    system: queue.as({ role: 'system' }),
+  };
+  return { queue, handles, own, foreign };
+}
+
+async function subjectOf(queue: Queue, clientId: string, workerId: string): Promise<Subject> {
+  const client = queue.client(clientId);
+  await client.enqueue('T.Held');
+  const { grantId } = await queue.admin().grants.create(workerId, { clientId, pattern: '*' });
+  const [lease] = await queue.as({ role: 'worker', workerId }).claim();
+  const { taskId } = await client.enqueue('T.Waits', 'secret');
+  const { taskId: endedId } = await client.enqueue('T.Ended', 'secret');
+  await client.cancel(endedId);
+  const { keyId } = await queue.admin().keys.create({ role: 'client', clientId });
+  return { clientId, taskId, endedId, lease: lease as ClaimedTask, grantId, keyId };
+}
+
+/** Applies the call of a column; the cast ties a handle to the column that it was looked up by. */
+async function perform(operation: Operation, column: Column, { handles }: World, subject: Subject): Promise<unknown> {
+  const call = CALLS[operation]?.[column] as ((handle: Handles[Column], subject: Subject) => Promise<unknown>) | undefined;
+  return call?.(handles[column], subject);
+}
+
+/** Every client's rows, as their owners see them. */
+async function snapshot(queue: Queue): Promise<unknown> {
+  const tasks = await Promise.all(['own', 'foreign'].map(async (id) => (await queue.client(id).list()).items));
+  const admin = queue.admin();
+  return { tasks, clients: await admin.clients.list(), grants: await admin.grants.list(), keys: await admin.keys.list(), known: await admin.categories.list() };
+}
+
+for (const operation of OPERATION_NAMES)
+  for (const column of COLUMNS) {
+    if (CALLS[operation]?.[column] === undefined) continue;
+    const { reach, foreign } = ACCESS[operation];
+    if (reach[column] === 'no') {
+      test(`${operation} is refused to ${column} and recorded`, async (t) => {
+        const here = await world(t);
+        const before = await snapshot(here.queue);
+        await assert.rejects(perform(operation, column, here, here.own), { code: 'forbidden' });
+        assert.deepEqual(await snapshot(here.queue), before);
+        const { items } = await here.queue.admin().securityEvents({ limit: 1000 });
+        assert.equal(items.filter((event) => event.action === operation && event.outcome === 'denied').length, 1);
+      });
+      continue;
+    }
+    test(`${operation} is given to ${column}`, async (t) => {
+      const here = await world(t);
+      await perform(operation, column, here, here.own);
+    });
+    // What a foreign heartbeat answers is a list; the conformance suite has it.
+    const bounded = reach[column] === 'own' || (reach[column] === 'lease' && operation !== 'lease.heartbeat');
+    if (bounded && (foreign === 'not_found' || foreign === 'lease_lost'))
+      test(`${operation} of ${column} answers ${foreign} for what is another's or absent`, async (t) => {
+        const here = await world(t);
+        const before = await snapshot(here.queue);
+        const nobody = '01890000-0000-7000-8000-000000000000';
+        const absent = { clientId: 'nobody', taskId: nobody, endedId: nobody, lease: { ...here.own.lease, leaseId: nobody }, grantId: 'none', keyId: 'none' };
+        for (const subject of [here.foreign, absent]) await assert.rejects(perform(operation, column, here, subject), { code: foreign });
+        assert.deepEqual(await snapshot(here.queue), before);
+      });
+  }
+
+test('a page of one client has nothing of another, and admins of the platform see no payload', async (t) => {
+  const { handles, own } = await world(t);
+  for (const handle of [handles.client, handles.client_admin]) {
+    assert.deepEqual([...new Set((await handle.list()).items.map((task) => task.clientId))], ['own']);
+    assert.equal((await handle.get(own.taskId)).payload, 'secret');
+  }
+  assert.equal('payload' in (await handles.platform_admin.get(own.taskId)), false);
+  assert.equal('payload' in (await handles.platform_admin.inside('own', 'a ticket').get(own.taskId)), false);
+  assert.deepEqual([...new Set((await handles.client_admin.grants.list()).map((grant) => grant.clientId))], ['own']);
+  assert.deepEqual([...new Set((await handles.client_admin.keys.list()).map((key) => key.clientId))], ['own']);
+});

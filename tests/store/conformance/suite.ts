@@ -1,0 +1,19 @@
+// The conformance suite: every topic, for any engine.
+import { claimSuite } from './claim.ts';
+import { endingSuite } from './endings.ts';
+import { enqueueSuite } from './enqueue.ts';
+import { fairnessSuite } from './fairness.ts';
+import { isolationSuite } from './isolation.ts';
+import { leaseSuite } from './leases.ts';
+import type { Conformance } from './rig.ts';
+import { transitionSuite } from './transitions.ts';
+
+export function conformance(suite: Conformance): void {
+  enqueueSuite(suite);
+  claimSuite(suite);
+  leaseSuite(suite);
+  transitionSuite(suite);
+  endingSuite(suite);
+  isolationSuite(suite);
+  fairnessSuite(suite);
+}
