@@ -1,0 +1,65 @@
+// `npm run bench`: a quick look at the rates of this machine, with isolation, audit and full durability on. Only ratios of one
+// run mean anything; nothing here passes or fails.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openQueue, startWorker } from '../src/index.ts';
+import type { Queue } from '../src/index.ts';
+
+const PAD = 'x'.repeat(96);
+const CLIENTS = 28;
+const DRAINED = 60_000;
+const BULK = 1000;
+const SECONDS = 2;
+
+const client = (queue: Queue, i: number): ReturnType<Queue['client']> => queue.client(`t${i % CLIENTS}`);
+
+async function enqueueFor(queue: Queue, callers: number): Promise<number> {
+  const end = performance.now() + SECONDS * 1000;
+  let count = 0;
+  await Promise.all(
+    Array.from({ length: callers }, async (_, caller) => {
+      while (performance.now() < end) await client(queue, caller + count++).enqueue('t0', { i: count, pad: PAD });
+    }),
+  );
+  return count / SECONDS;
+}
+
+async function fill(queue: Queue, tasks: number): Promise<number> {
+  const start = performance.now();
+  for (let from = 0; from < tasks; from += BULK)
+    await Promise.all(
+      Array.from({ length: CLIENTS }, (_, c) =>
+        client(queue, c).enqueueMany(Array.from({ length: Math.ceil(BULK / CLIENTS) }, (_, i) => ({ type: 't0', payload: { i: from + i, pad: PAD } }))),
+      ),
+    );
+  return tasks / ((performance.now() - start) / 1000);
+}
+
+async function drain(queue: Queue): Promise<number> {
+  const start = performance.now();
+  const worker = startWorker(queue, { t0: () => undefined }, { concurrency: 10, prefetch: 500, drain: true });
+  const { completed } = await worker.done;
+  return completed / ((performance.now() - start) / 1000);
+}
+
+async function on<T>(action: (queue: Queue) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), 'prismq-bench-'));
+  try {
+    await using queue = await openQueue(join(folder, 'queue.db'));
+    return await action(queue);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const rows: Record<string, number> = {
+  'enqueue, one awaiting caller': await on((queue) => enqueueFor(queue, 1)),
+  'enqueue, 32 concurrent callers': await on((queue) => enqueueFor(queue, 32)),
+};
+await on(async (queue) => {
+  rows[`bulk enqueue of ${DRAINED}, ${CLIENTS} clients`] = await fill(queue, DRAINED);
+  rows[`drain of ${DRAINED}, one worker`] = await drain(queue);
+});
+console.log(`node ${process.version}, ${CLIENTS} clients, synchronous=FULL, tasks per second:`);
+for (const [name, rate] of Object.entries(rows)) console.log(`${name.padEnd(44)} ${Math.round(rate).toLocaleString('en')}`);
