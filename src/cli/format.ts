@@ -1,5 +1,5 @@
 // Tables, times and numbers for people. What programs read is JSON.
-import type { Io, Style } from './io.ts';
+import type { Io, Sink, Style } from './io.ts';
 import { oneLine, truncate, widthOf } from './text.ts';
 
 export interface Column {
@@ -12,12 +12,15 @@ export interface Column {
 }
 export type Cell = string | number | null | undefined | { readonly text: string; readonly style: Style };
 
+/** Terminals that do not know their width say nothing, or 0. */
+export const terminalWidth = ({ columns = 0 }: Sink): number => (columns > 0 ? columns : 80);
+
 const GAP = '  ';
 const NARROWEST = 6;
 
 /** A table as wide as the terminal at most; whole where nobody looks at a terminal. */
 export function table(io: Io, all: readonly Column[], rows: readonly (readonly Cell[])[]): string {
-  const most = io.out.isTTY === true ? (io.out.columns ?? 80) : Number.POSITIVE_INFINITY;
+  const most = io.out.isTTY === true ? terminalWidth(io.out) : Number.POSITIVE_INFINITY;
   const places = all.map((_, i) => i);
   const widest = all.map((column, i) => rows.reduce((width, row) => Math.max(width, widthOf(textOf(row[i]))), widthOf(column.title)));
   for (

@@ -1,5 +1,5 @@
 // How far long work is, on the error stream: a bar where somebody looks at a terminal, a plain line every few seconds elsewhere.
-import { count, duration } from './format.ts';
+import { count, duration, terminalWidth } from './format.ts';
 import type { Io } from './io.ts';
 import { truncate } from './text.ts';
 
@@ -33,7 +33,7 @@ export function createProgress(io: Io, label: string, total: number, clock: () =
         seen = { at: now, done };
       }
       const text = `${label} ${count(done)}/${count(total)} ${restOf(done, total, rate)}${note === '' ? '' : `  ${note}`}`;
-      if (isBar) io.err.write(`\r\x1b[2K${truncate(`${bar(done, total)} ${text}`, (io.err.columns ?? 80) - 1)}`);
+      if (isBar) io.err.write(`\r\x1b[2K${truncate(`${bar(done, total)} ${text}`, terminalWidth(io.err) - 1)}`);
       else io.err.write(`${text}\n`);
     },
     end() {

@@ -2,7 +2,6 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { QueueError } from '../domain/errors.ts';
-import type { GrantSpec } from '../domain/task.ts';
 import { wrongInput } from './failure.ts';
 import type { Io } from './io.ts';
 
@@ -78,31 +77,4 @@ export function parsePairs(flag: string, given: readonly string[]): Record<strin
       return [text.slice(0, at), text.slice(at + 1)];
     }),
   );
-}
-
-/** `acme:Mail.*`, with bounds on attributes after it: `acme:Mail.* region=eu-west-1,eu-central-1`. */
-export function parseGrant(flag: string, text: string): GrantSpec {
-  const [head = '', ...bounds] = text.trim().split(/\s+/);
-  const at = head.indexOf(':');
-  if (at < 1 || at === head.length - 1) throw wrongInput(flag, `${JSON.stringify(text)} is no grant: give CLIENT:PATTERN, like acme:Mail.* or '*:*'`);
-  const attributes = Object.entries(parsePairs(flag, bounds)).map(([key, values]) => [key, values.split(',').map(scalar)] as const);
-  return { clientId: head.slice(0, at), pattern: head.slice(at + 1), ...(attributes.length === 0 ? {} : { attributes: Object.fromEntries(attributes) }) };
-}
-
-/** `true` and numbers are what they look like; in double quotes they are text. */
-function scalar(text: string): string | number | boolean {
-  if (!/^(?:true|false|-?\d+(?:\.\d+)?|".*")$/.test(text)) return text;
-  try {
-    return JSON.parse(text) as string | number | boolean;
-  } catch {
-    return text;
-  }
-}
-
-export function grantText(grant: GrantSpec): string {
-  const bounds = Object.entries(grant.attributes ?? {}).map(
-    ([key, values]) =>
-      ` ${key}=${values.map((value) => (typeof value === 'string' && typeof scalar(value) !== 'string' ? JSON.stringify(value) : String(value))).join(',')}`,
-  );
-  return `${grant.clientId}:${grant.pattern}${bounds.join('')}`;
 }

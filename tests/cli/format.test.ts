@@ -75,6 +75,12 @@ describe('a table', () => {
     assert.deepEqual(heads, [5, 4, 3]);
   });
 
+  it('takes a terminal that does not know its width for one of 80 columns', () => {
+    const narrow = table(memoryIo({ base: '/', columns: 0 }), columns, rows);
+    assert.equal(narrow, table(memoryIo({ base: '/', columns: 80 }), columns, rows));
+    assert.match(narrow, /^ID +NAME/);
+  });
+
   it('fits a terminal by cutting what may be cut, never an id', () => {
     const lines = table(memoryIo({ base: '/', columns: 30 }), columns, rows).split('\n');
     for (const line of lines) assert.ok(widthOf(line) <= 30, line);

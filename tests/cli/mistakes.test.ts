@@ -62,7 +62,7 @@ const MISTAKES: readonly Mistake[] = [
   [['clients', 'create', '-x-'], 'invalid_input', /./],
   [['workers', 'remove', 'nobody'], 'not_found', /no worker nobody/],
   [['workers', 'prune', '--stale', 'long'], 'invalid_input', /^--stale: /],
-  [['grants', 'add', 'w1', 'Mail.*'], 'invalid_input', /no grant: give CLIENT:PATTERN/],
+  [['grants', 'add', 'w1', 'Mail.*'], 'invalid_input', /no grant: write it as CLIENT:PATTERN/],
   [['grants', 'add', 'w1', 'acme:a..b'], 'invalid_input', /a\.\.b/],
   [['grants', 'remove', 'nothing'], 'not_found', /no such grant/],
   [['keys', 'create'], 'invalid_input', /--role/],

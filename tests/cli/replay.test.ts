@@ -79,6 +79,20 @@ describe('the file of a replay', () => {
       'the task of others still waits, and that is told',
     );
   });
+
+  it('may have jobs of a replay that was interrupted: they are worked too', async () => {
+    const { base, name } = place('made.swf', workload(20));
+    for (const _ of Array.from({ length: 25 })) await json(['enqueue', 'Grid.Uk.Ac.Lancs', '{"run_s":0}', '--db', 'rest.db'], { base });
+    const said = await outside(['replay', name, '--db', 'rest.db', '--append', '--json'], { base });
+    assert.deepEqual([lastLine(said)['completed'], lastLine(said)['lost'], said.code], [45, 0, 0], said.err);
+  });
+
+  it('is no memory when several processes work', async () => {
+    const { base, name } = place('made.swf', workload(20));
+    const said = await outside(['replay', name, '--db', ':memory:', '--workers', '2'], { base });
+    assert.equal(said.code, 2);
+    assert.match(said.err, /in memory is of one process/);
+  });
 });
 
 it('a malformed line is named with its number, and nothing is enqueued', async () => {
@@ -87,6 +101,14 @@ it('a malformed line is named with its number, and nothing is enqueued', async (
   assert.deepEqual([code, out], [2, '']);
   assert.match(err, /error \[invalid_input\]: line 256 is malformed: 4 fields instead of 18; nothing was enqueued/);
   assert.ok(!existsSync(join(base, 'prismq-replay.db')));
+});
+
+it('sites of more regions than one worker can name are all worked', async () => {
+  const sites = Array.from({ length: 150 }, (_, i) => `; Partition: ${i + 1} site.t${i + 1}`);
+  const jobs = sites.map((_, i) => `${i + 1} 0 -1 0 1 -1 -1 -1 600 -1 -1 1 1 -1 -1 ${i + 1} -1 -1`);
+  const { base, name } = place('wide.swf', [...sites, ...jobs].join('\n'));
+  const report = lastLine(await outside(['replay', name, '--json'], { base }));
+  assert.deepEqual([report['completed'], report['lost'], report['categories']], [150, 0, 150]);
 });
 
 it('with a factor, jobs that come and run one after the other all complete', async () => {

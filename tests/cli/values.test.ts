@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { grantText, parseDuration, parseGrant, parseInstant, parseInteger, parseJson, parsePairs } from '../../src/cli/values.ts';
+import { parseDuration, parseInstant, parseInteger, parseJson, parsePairs } from '../../src/cli/values.ts';
 import { CONFIG, baseFolder, programName, settingFrom } from '../../src/server/config.ts';
 import { isQueueError } from './refusals.ts';
 
@@ -63,26 +63,6 @@ describe('JSON', () => {
 it('pairs are split at the first equals sign', () => {
   assert.deepEqual(parsePairs('--metadata', ['a=1', 'url=https://x/?q=2', 'empty=']), { a: '1', url: 'https://x/?q=2', empty: '' });
   for (const text of ['novalue', '=x']) assert.throws(() => parsePairs('--metadata', [text]), isQueueError('invalid_input', /no pair/));
-});
-
-describe('a grant', () => {
-  it('is a client and a pattern, with bounds on attributes', () => {
-    assert.deepEqual(parseGrant('grant', 'acme:Mail.*'), { clientId: 'acme', pattern: 'Mail.*' });
-    assert.deepEqual(parseGrant('grant', ' *:*  region=eu-west-1,eu-central-1 cores=4 gpu=true zone="4"'), {
-      clientId: '*',
-      pattern: '*',
-      attributes: { region: ['eu-west-1', 'eu-central-1'], cores: [4], gpu: [true], zone: ['4'] },
-    });
-  });
-
-  it('is written as it is read', () => {
-    for (const text of ['acme:Mail.*', '*:* region=eu,us cores=4 gpu=true zone="4"']) assert.equal(grantText(parseGrant('grant', text)), text);
-  });
-
-  it('is refused without a client or a pattern', () => {
-    for (const text of ['Mail.*', ':Mail.*', 'acme:', '', 'acme:Mail.* region'])
-      assert.throws(() => parseGrant('grant', text), isQueueError('invalid_input', /^grant: /));
-  });
 });
 
 describe('the environment', () => {

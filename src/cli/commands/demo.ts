@@ -19,13 +19,13 @@ import { untilSignal } from '../signals.ts';
 
 const COLUMNS: readonly Column[] = [
   { title: 'CLIENT' },
-  { title: 'FILES', align: 'right' },
-  { title: 'COMPLETED', align: 'right' },
-  { title: 'FAILED', align: 'right' },
-  { title: 'CATEGORIES', align: 'right' },
-  { title: 'LINES', align: 'right' },
-  { title: 'WORDS', align: 'right' },
-  { title: 'BYTES', align: 'right' },
+  { title: 'FILES', align: 'right', whole: true },
+  { title: 'COMPLETED', align: 'right', whole: true },
+  { title: 'FAILED', align: 'right', whole: true },
+  { title: 'LINES', align: 'right', whole: true },
+  { title: 'BYTES', align: 'right', whole: true },
+  { title: 'WORDS', align: 'right', whole: true, optional: true },
+  { title: 'CATEGORIES', align: 'right', whole: true, optional: true },
 ];
 
 export function demoCommand(cli: Cli, program: Command): void {
@@ -83,10 +83,10 @@ function textOf(context: Context, report: DemoReport, hint: string): string {
       share.files,
       { text: count(share.completed), style: 'green' as const },
       share.failed,
-      share.categories.size,
       share.lines,
-      share.words,
       share.bytes,
+      share.words,
+      share.categories.size,
     ]);
   const next = (command: string, why: string): string => `  ${io.paint('cyan', `${io.program} ${command}${hint}`)}\n      ${io.paint('dim', why)}`;
   const lines = [

@@ -1,5 +1,7 @@
 // `prismq grants`: what each worker may take. Without a grant a worker gets nothing.
 import type { Command } from 'commander';
+import { formatGrant, parseGrant } from '../../domain/capability.ts';
+import { unwrap } from '../../domain/errors.ts';
 import type { GrantInfo } from '../../service/handles.ts';
 import { declare, declareList, perform } from '../command.ts';
 import type { Cli } from '../command.ts';
@@ -7,7 +9,6 @@ import { answer, withQueue } from '../context.ts';
 import type { Context } from '../context.ts';
 import { relative, table } from '../format.ts';
 import { grantRow } from '../rows.ts';
-import { grantText, parseGrant } from '../values.ts';
 
 export function grantsCommand(cli: Cli, program: Command): void {
   const group = program.command('grants').description('Grants: list, add, remove. A worker takes what it declares and was granted.');
@@ -30,10 +31,10 @@ export function grantsCommand(cli: Cli, program: Command): void {
     .argument('<worker>')
     .argument('<grant>', 'CLIENT:PATTERN, then attribute=value,value …');
   perform(cli, add, async (context, [worker = '', text = '']) => {
-    const grant = parseGrant('grant', text);
+    const grant = unwrap(parseGrant(text));
     return withQueue(context, 'make', async (queue) => {
       const made = await queue.admin().grants.create(worker, grant);
-      answer(context, grantRow(made), () => `${worker} may take ${grantText(made)} (grant ${made.grantId}).`);
+      answer(context, grantRow(made), () => `${worker} may take ${formatGrant(made)} (grant ${made.grantId}).`);
     });
   });
   const remove = declare(cli, group, 'remove', {
@@ -51,6 +52,6 @@ export function grantsCommand(cli: Cli, program: Command): void {
 
 function tableOf({ io }: Context, grants: readonly GrantInfo[]): string {
   const now = io.now();
-  const rows = grants.map((grant) => [grant.grantId, grant.workerId, grantText(grant), relative(grant.createdAtUtc, now)]);
+  const rows = grants.map((grant) => [grant.grantId, grant.workerId, formatGrant(grant), relative(grant.createdAtUtc, now)]);
   return table(io, [{ title: 'GRANT', whole: true }, { title: 'WORKER' }, { title: 'MAY TAKE' }, { title: 'SINCE' }], rows);
 }

@@ -1,6 +1,7 @@
 // `prismq keys`: API keys. A key is shown once, when it is made.
 import type { Command } from 'commander';
-import { QueueError } from '../../domain/errors.ts';
+import { parseGrant } from '../../domain/capability.ts';
+import { QueueError, unwrap } from '../../domain/errors.ts';
 import type { KeyInfo, NewKey, Queue } from '../../service/handles.ts';
 import { collect, declare, declareList, perform } from '../command.ts';
 import type { Cli } from '../command.ts';
@@ -9,7 +10,6 @@ import type { Context } from '../context.ts';
 import { wrongInput } from '../failure.ts';
 import { relative, state, table } from '../format.ts';
 import { row } from '../rows.ts';
-import { parseGrant } from '../values.ts';
 
 const ROLES = ['client', 'worker', 'admin', 'auditor'] as const satisfies readonly NewKey['role'][];
 
@@ -66,7 +66,7 @@ function keyOf({ role, client, name, grant = [] }: Flags): NewKey {
     role: known,
     ...(client === undefined ? {} : { clientId: client }),
     ...(name === undefined ? {} : { name }),
-    ...(grant.length === 0 ? {} : { grants: grant.map((text) => parseGrant('--grant', text)) }),
+    ...(grant.length === 0 ? {} : { grants: grant.map((text) => unwrap(parseGrant(text))) }),
   };
 }
 

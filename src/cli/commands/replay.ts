@@ -19,6 +19,7 @@ import type { Crew } from '../replay/crew.ts';
 import { createMapping } from '../replay/mapping.ts';
 import { peakRssMb } from '../replay/player.ts';
 import { feed, hasUnfinished, untilDone } from '../replay/run.ts';
+import type { Done } from '../replay/run.ts';
 import { inspect } from '../replay/swf.ts';
 import type { Workload } from '../replay/swf.ts';
 import { auditRow } from '../rows.ts';
@@ -88,6 +89,8 @@ function settingsOf({ speed, workers, concurrency, limit }: Flags): Settings {
 async function replay(context: Context, file: string, workload: Workload, settings: Settings, isAppend: boolean, signal: AbortSignal): Promise<number> {
   const { io } = context;
   const db = dbOf(context, FRESH);
+  if (settings.workers > 1 && db.endsWith(':memory:'))
+    throw wrongInput('--workers', 'a queue in memory is of one process: give --db a file, or leave --workers out');
   if (!isAppend && context.dbFlag === undefined && settingFrom(io.env, 'db') === undefined) await makeRoom(db);
   await using queue = await openQueue(db);
   if (!isAppend && (await hasUnfinished(queue)))
@@ -134,8 +137,8 @@ async function play(
   const crew = startCrew(queue, db, settings, regions, warn);
   const progress = createProgress(io, 'replaying', total);
   let enqueued = 0;
-  let ended = 0;
-  const look = (done: number): void => progress.update(done, enqueued < total ? `${count(enqueued)} enqueued` : '');
+  let done: Done = { ended: 0, at: started };
+  const look = (seen: number): void => progress.update(seen, enqueued < total ? `${count(enqueued)} enqueued` : '');
   try {
     const fed = feed(queue, {
       file,
@@ -148,15 +151,14 @@ async function play(
     // When the crew breaks, what the feed still says is of no interest.
     fed.catch(() => undefined);
     await Promise.race([fed, crew.broken]);
-    ended = await untilDone(queue, crew, await fed, signal, look);
+    done = await untilDone(queue, crew, await fed, signal, look);
   } catch (error) {
     await crew.stop();
     throw error;
   } finally {
     progress.end();
   }
-  const seconds = (performance.now() - started) / 1000;
-  return { seconds, ended, peak: await crew.stop() };
+  return { seconds: (done.at - started) / 1000, ended: done.ended, peak: await crew.stop() };
 }
 
 function startCrew(queue: Queue, db: string, { workers, speed, concurrency }: Settings, regions: readonly string[], warn: (message: string) => void): Crew {

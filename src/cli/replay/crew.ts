@@ -25,7 +25,7 @@ export function crewHere(queue: Queue, settings: PlayerSettings, logger: WorkerL
     ended: () => ended,
     broken,
     async stop() {
-      await worker.stop({ graceMs: 1000 });
+      await worker.stop();
       return peakRssMb();
     },
   };
@@ -54,13 +54,15 @@ export function crewOf(size: number, orders: Orders, warn: (message: string) => 
   const exits = Array.from({ length: size }, () => {
     const child = fork(MEMBER, [JSON.stringify(orders)], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
     alive.add(child);
+    // It could not be started, or it is gone before it is told to stop: `close` follows either.
+    child.on('error', (error) => isStopping || warn(`a worker process: ${error.message}`));
     child.on('message', (told: Told) => {
       if ('ended' in told) ended.set(child, told.ended);
       else if ('warning' in told) warn(told.warning);
       else peak = Math.max(peak, told.peakRssMb);
     });
     return new Promise<void>((resolve) =>
-      child.once('exit', (code, signal) => {
+      child.once('close', (code, signal) => {
         alive.delete(child);
         if (!isStopping) warn(`a worker process ended early (${signal ?? String(code)}); what it held is run by the others`);
         if (alive.size === 0 && !isStopping) gone.reject(new QueueError('internal', 'every worker process of the replay ended early'));
@@ -73,7 +75,7 @@ export function crewOf(size: number, orders: Orders, warn: (message: string) => 
     broken: gone.promise,
     async stop() {
       isStopping = true;
-      for (const child of alive) child.send('stop');
+      for (const child of alive) if (child.connected) child.send('stop', () => undefined);
       await Promise.all(exits);
       return peak;
     },

@@ -8,6 +8,7 @@ const MOST_LABELS = 7;
 const LONGEST_TYPE = 200;
 /** For names that would make a longer type. */
 const CUT_SEGMENT = 24;
+const LONGEST_REGION = 63;
 const SLOWEST_MS = 86_400_000;
 /** The longest that a job is played: two thirds of what one attempt may take. */
 const LONGEST_RUN_MS = 57_600_000;
@@ -39,7 +40,7 @@ export function siteOf(partition: number, name: string | undefined): Site {
   const kept = reversed.length > MOST_LABELS ? [...reversed.slice(0, MOST_LABELS - 1), reversed.slice(MOST_LABELS - 1).join('_')] : reversed;
   const type = `Grid.${kept.map(segmentOf).join('.')}`;
   const short = type.length <= LONGEST_TYPE ? type : `Grid.${kept.map((label) => segmentOf(label).slice(0, CUT_SEGMENT)).join('.')}`;
-  return { type: short, region: labels.length > 1 ? (labels.at(-1) as string).toLowerCase() : null, name };
+  return { type: short, region: labels.length > 1 ? (labels.at(-1) as string).toLowerCase().slice(0, LONGEST_REGION) : null, name };
 }
 
 /** Remembers the sites: there are few of them and many jobs. */

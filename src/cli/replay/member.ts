@@ -27,7 +27,7 @@ const worker = startPlayer(queue, { ...settings, speed: speed ?? Number.POSITIVE
   error: warn,
 });
 const timer = setInterval(() => tell({ ended }), TELL_MS);
-const stop = (): void => void worker.stop({ graceMs: 1000 }).catch(() => undefined);
+const stop = (): void => void worker.stop();
 process.on('message', stop);
 process.on('disconnect', stop);
 process.on('SIGTERM', stop);

@@ -12,16 +12,38 @@ export interface PlayerSettings {
   readonly regions: readonly string[];
 }
 
+type Ended = (event: WorkerEvent & { readonly type: 'ended' }) => void;
+
 interface JobPayload {
   readonly run_s: number;
 }
 
-export function startPlayer(
-  queue: Queue,
-  { speed, concurrency, regions }: PlayerSettings,
-  ended: (event: WorkerEvent & { readonly type: 'ended' }) => void,
-  logger: WorkerLogger,
-): Worker {
+/** What one process of a replay runs. */
+export interface Player {
+  /** Resolves when it has stopped; rejects when it could not go on. */
+  readonly done: Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** As many values as one attribute of a worker may have. */
+const REGIONS_OF_ONE = 64;
+const GRACE_MS = 1000;
+
+/** One worker; more of them for a workload of more regions than one worker can name. */
+export function startPlayer(queue: Queue, settings: PlayerSettings, ended: Ended, logger: WorkerLogger): Player {
+  const workers = partsOf(settings.regions).map((regions) => startOne(queue, { ...settings, regions }, ended, logger));
+  return {
+    done: Promise.all(workers.map((worker) => worker.done)).then(() => undefined),
+    stop: async () => void (await Promise.allSettled(workers.map((worker) => worker.stop({ graceMs: GRACE_MS })))),
+  };
+}
+
+function partsOf(regions: readonly string[]): readonly (readonly string[])[] {
+  const parts = Array.from({ length: Math.ceil(regions.length / REGIONS_OF_ONE) }, (_, i) => regions.slice(i * REGIONS_OF_ONE, (i + 1) * REGIONS_OF_ONE));
+  return parts.length === 0 ? [[]] : parts;
+}
+
+function startOne(queue: Queue, { speed, concurrency, regions }: PlayerSettings, ended: Ended, logger: WorkerLogger): Worker {
   const play = (input: JobPayload, signal: AbortSignal): Promise<undefined> | undefined => {
     const ms = runTimeMs(input.run_s, speed);
     return ms < 1 ? undefined : wait(ms, undefined, { signal });

@@ -10,7 +10,7 @@ import type { SwfJob } from './swf.ts';
 
 const BATCH = 1000;
 const LOOK_MS = 20;
-/** When nothing ended for so long, the store is asked whether anything is left. */
+/** When nothing ended for so long, the store is asked as well. */
 const STILL_MS = 3000;
 
 export interface FeedOptions {
@@ -72,24 +72,33 @@ async function enqueueBatch(queue: Queue, batch: readonly SwfJob[], item: FeedOp
   );
 }
 
-/** Waits until as many ended as were enqueued, or nothing is left, or the signal fires. Answers how many ended. */
-export async function untilDone(queue: Queue, crew: Crew, enqueued: number, signal: AbortSignal, look: (ended: number) => void): Promise<number> {
-  let last = -1;
-  let since = performance.now();
-  while (!signal.aborted && crew.ended() < enqueued) {
-    await Promise.race([pause(LOOK_MS, signal), crew.broken]);
-    const ended = crew.ended();
-    look(ended);
-    if (ended !== last) {
-      last = ended;
-      since = performance.now();
-    } else if (performance.now() - since > STILL_MS) {
-      // A process that was killed did not tell its last ones.
-      if (!(await hasUnfinished(queue, 'Grid.*'))) return enqueued;
-      since = performance.now();
+/**
+ * Waits until nothing of a replay is left in the store, or the signal fires. Answers how many ended, and when. The counts of the
+ * crew only say when to ask: a killed process did not tell its last ones, and tasks of an earlier replay may be among them.
+ */
+export async function untilDone(queue: Queue, crew: Crew, enqueued: number, signal: AbortSignal, look: (ended: number) => void): Promise<Done> {
+  let ended = -1;
+  let at = performance.now();
+  let asked = at;
+  while (!signal.aborted) {
+    if (crew.ended() !== ended) {
+      ended = crew.ended();
+      at = performance.now();
+      look(ended);
     }
+    if ((ended >= enqueued && asked <= at) || performance.now() - Math.max(at, asked) > STILL_MS) {
+      if (!(await hasUnfinished(queue, 'Grid.*'))) return { ended: Math.max(ended, enqueued), at };
+      asked = performance.now();
+    }
+    await Promise.race([pause(LOOK_MS, signal), crew.broken]);
   }
-  return crew.ended();
+  return { ended: crew.ended(), at: performance.now() };
+}
+
+export interface Done {
+  readonly ended: number;
+  /** By the monotonic clock. */
+  readonly at: number;
 }
 
 /** Whether a task has not ended, of these types or of all. */
