@@ -27,12 +27,10 @@ async function enqueueFor(queue: Queue, callers: number): Promise<number> {
 
 async function fill(queue: Queue, tasks: number): Promise<number> {
   const start = performance.now();
-  for (let from = 0; from < tasks; from += BULK)
-    await Promise.all(
-      Array.from({ length: CLIENTS }, (_, c) =>
-        client(queue, c).enqueueMany(Array.from({ length: Math.ceil(BULK / CLIENTS) }, (_, i) => ({ type: 't0', payload: { i: from + i, pad: PAD } }))),
-      ),
-    );
+  for (let from = 0; from < tasks; from += BULK) {
+    const batch = Array.from({ length: Math.min(BULK, tasks - from) }, (_, i) => ({ type: 't0', payload: { i: from + i, pad: PAD } }));
+    await Promise.all(Array.from({ length: CLIENTS }, (_, c) => client(queue, c).enqueueMany(batch.filter((_, i) => i % CLIENTS === c))));
+  }
   return tasks / ((performance.now() - start) / 1000);
 }
 

@@ -104,6 +104,7 @@ export async function openQueue(url = 'prismq.db', options: OpenOptions = {}): P
       randomHex,
       limits: { payloadBytes, payloadDepth: LIMITS.payloadDepth.default },
       retentionMs: options.retentionMs ?? LIMITS.retentionMs.default,
+      strategies,
       createClients: options.createClients ?? true,
     },
     {

@@ -103,7 +103,7 @@ FROM walled.tasks t JOIN walled.leases l ON l.task_no = t.task_no
 WHERE t.client_id = :client_id AND t.task_id = :task_id AND l.client_id = :client_id AND l.lease_id = :lease_id AND l.worker_id = :worker_id AND l.lease_until_utc > :now;
 
 -- name: heartbeat_ends (engine)
-SELECT e.i, l.task_no, l.reserved_at_utc + t.max_run_ms
+SELECT e.i, l.task_no, l.reserved_at_utc + t.max_run_ms, l.lease_until_utc
 FROM staged.ends e
 CROSS JOIN walled.tasks t ON t.client_id = e.client_id AND t.task_id = e.task_id
 CROSS JOIN walled.leases l ON l.task_no = t.task_no AND l.client_id = e.client_id
@@ -114,7 +114,7 @@ SELECT e.i FROM staged.ends e JOIN walled.tasks t ON t.client_id = e.client_id A
 JOIN walled.finished f ON f.task_no = t.task_no WHERE f.status = 'cancelled' AND f.lease_id = e.lease_id AND f.worker_id = :worker_id;
 
 -- name: heartbeat_held (engine)
-SELECT l.task_no, l.lease_id, t.task_id, l.client_id, l.reserved_at_utc + t.max_run_ms
+SELECT l.task_no, t.task_id, l.reserved_at_utc + t.max_run_ms, l.lease_until_utc
 FROM walled.leases l JOIN walled.tasks t ON t.task_no = l.task_no WHERE l.worker_id = :worker_id AND l.lease_until_utc > :now;
 
 -- name: lease_extend (engine)

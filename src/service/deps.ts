@@ -4,6 +4,7 @@ import type { Operation } from '../domain/access.ts';
 import { QueueError } from '../domain/errors.ts';
 import { actorOf } from '../domain/principal.ts';
 import type { AdminPrincipal, Principal } from '../domain/principal.ts';
+import type { Strategy } from '../domain/strategy.ts';
 import type { GrantSpec } from '../domain/task.ts';
 import type { Store, StoreScope } from '../store/store.ts';
 
@@ -15,6 +16,8 @@ export interface Deps {
   readonly randomHex: (bytes: number) => string;
   readonly limits: { readonly payloadBytes: number; readonly payloadDepth: number };
   readonly retentionMs: number;
+  /** Strategies beside those built in. */
+  readonly strategies: readonly Strategy[];
   /** Whether a client that the program names is made on first use. */
   readonly createClients: boolean;
 }

@@ -6,7 +6,7 @@ import { checkPattern } from '../domain/category.ts';
 import { toJsonText } from '../domain/json-text.ts';
 import { LIMITS, checkInt, cleanErrorText } from '../domain/limits.ts';
 import type { Principal, WorkerPrincipal } from '../domain/principal.ts';
-import { DEFAULT_STRATEGY } from '../domain/strategy.ts';
+import { DEFAULT_STRATEGY, findStrategy } from '../domain/strategy.ts';
 import type { GrantSpec, LeaseRef, SettleResult, TaskFailure, WorkerInfo } from '../domain/task.ts';
 import type { ClaimRequest, StoreScope } from '../store/store.ts';
 import { prepareWith } from './client.ts';
@@ -24,6 +24,7 @@ export function workerHandle(deps: Deps, principal: WorkerPrincipal, scope: Stor
     await authorize(deps, principal, 'worker.register');
     const capabilities = unwrap(checkCapabilities(input.capabilities ?? {}));
     const { strategy = DEFAULT_STRATEGY, fairness = 'weighted', versions = {} } = input;
+    unwrap(findStrategy(strategy, deps.strategies));
     return store.register(scope, { capabilities, strategy, fairness, versions, ...(grants === null ? {} : { grants }) });
   };
   return {

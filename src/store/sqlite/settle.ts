@@ -142,7 +142,7 @@ export function heartbeatBatch(engine: Engine, scope: StoreScope, leases: readon
   const cancelled = new Set(held.length === leases.length ? [] : st.rows('heartbeat_cancelled', { worker_id: workerId }).map(([i]) => i as number));
   const runs = extend(
     engine,
-    held.map(([i, taskNo, runUntil]) => [taskNo, runUntil, i] as Row),
+    held.map(([i, taskNo, runUntil, leaseUntil]) => [taskNo, runUntil, i, leaseUntil] as Row),
     now,
     leaseMs,
   );
@@ -163,18 +163,18 @@ export function heartbeatHeld(engine: Engine, scope: StoreScope, leaseMs: number
   const workerId = scope.workerId as string;
   engine.wall.bind({ clients: '*', workerId });
   const held = engine.st.rows('heartbeat_held', { worker_id: workerId, now });
-  const runs = extend(engine, held.map(([taskNo, , , , runUntil], i) => [taskNo, runUntil, i]) as Row[], now, leaseMs);
-  const ids = (wanted: boolean): string[] => held.flatMap(([, , taskId], i) => (runs.extended.has(i) === wanted ? [taskId as string] : []));
+  const runs = extend(engine, held.map(([taskNo, , runUntil, leaseUntil], i) => [taskNo, runUntil, i, leaseUntil]) as Row[], now, leaseMs);
+  const ids = (wanted: boolean): string[] => held.flatMap(([, taskId], i) => (runs.extended.has(i) === wanted ? [taskId as string] : []));
   return { extended: ids(true), timedOut: ids(false), cancelled: [], lost: [] };
 }
 
-/** Rows of (task_no, run_until, index). The leases that share an end are extended in one statement. */
+/** Rows of (task_no, run_until, index, lease_until). A lease is never shortened: what the claim gave, it gave. The leases that share an end are extended in one statement. */
 function extend(engine: Engine, held: readonly Row[], now: number, leaseMs: number): { readonly extended: ReadonlySet<number> } {
   const byEnd = new Map<number, number[]>();
   const extended = new Set<number>();
-  for (const [taskNo, runUntil, i] of held) {
+  for (const [taskNo, runUntil, i, leaseUntil] of held) {
     if ((runUntil as number) <= now) continue;
-    const until = Math.min(now + leaseMs, runUntil as number);
+    const until = Math.max(leaseUntil as number, Math.min(now + leaseMs, runUntil as number));
     const same = byEnd.get(until);
     if (same === undefined) byEnd.set(until, [taskNo as number]);
     else same.push(taskNo as number);

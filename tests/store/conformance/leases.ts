@@ -66,6 +66,25 @@ export function leaseSuite(suite: Conformance): void {
     assert.deepEqual(await history(client, taskId), ['enqueue', 'claim'], 'a heartbeat is not audited');
   });
 
+  test(`${suite.name}: a heartbeat never shortens what the claim gave`, async (t) => {
+    const { client, other, clock } = await settle(suite, t);
+    const { taskId } = await client.enqueue('T.X', null, { maxRunMs: 20_000 });
+    const worker = other.worker('w');
+    const start = clock.now;
+    const lease = only(await worker.claim({ leaseMs: 30_000 }));
+    clock.now += 10_000;
+    await worker.heartbeat([lease], 1000);
+    assert.equal((await client.get(taskId)).leaseUntilUtc, start + 30_000);
+    clock.now += 12_000;
+    await worker.complete(lease, 'late, but inside its lease');
+    assert.equal((await client.get(taskId)).status, 'completed');
+  });
+
+  test(`${suite.name}: a worker does not register with a strategy that is not there`, async (t) => {
+    const { other } = await settle(suite, t);
+    await assert.rejects(other.worker('w').register({ strategy: 'NONSENSE' }), { code: 'unknown_strategy', message: /PRIORITY/ });
+  });
+
   test(`${suite.name}: the same end again is ok, another one is lease_lost`, async (t) => {
     const { client, other } = await settle(suite, t);
     const { taskId } = await client.enqueue('T.X');
