@@ -68,7 +68,7 @@ export const LAYERS = [
   {
     name: 'cli',
     at: ['src/cli/'],
-    may: [...INWARD, 'src/cli/', 'src/client/', 'src/worker/', 'src/server/', 'src/index.ts', 'node:*', 'commander', '@clack/prompts', 'yaml', 'smol-toml'],
+    may: [...INWARD, 'src/cli/', 'src/client/', 'src/worker/', 'src/server/', 'src/index.ts', 'node:*', 'commander', 'yaml', 'smol-toml'],
     types: ['src/service/handles.ts'],
     never: ['node:sqlite', 'node:process'],
     because: 'it is a user of the library like any other',

@@ -48,7 +48,7 @@ describe('import rules', () => {
       ['src/http/a.ts', 'hono'],
       ['src/client/a.ts', '../contract/operations.ts'],
       ['src/worker/a.ts', '../domain/task.ts'],
-      ['src/cli/a.ts', '@clack/prompts'],
+      ['src/cli/a.ts', 'smol-toml'],
       ['src/server/a.ts', 'pino'],
       ['src/index.ts', './store/sqlite/store.ts'],
     ];
