@@ -159,7 +159,7 @@ CREATE TABLE task_attempts (
 
 -- The audit: one row an event, in the transaction of the event, append-only.
 CREATE TABLE task_events (
-  log_id INTEGER PRIMARY KEY,
+  log_id INTEGER PRIMARY KEY CHECK (log_id > 0),
   client_id TEXT NOT NULL,
   task_no INTEGER NOT NULL REFERENCES tasks (task_no),
   at_utc INTEGER NOT NULL,
@@ -173,7 +173,7 @@ CREATE TABLE task_events (
 CREATE INDEX task_events_task ON task_events (task_no);
 
 CREATE TABLE security_events (
-  event_id INTEGER PRIMARY KEY,
+  event_id INTEGER PRIMARY KEY CHECK (event_id > 0),
   at_utc INTEGER NOT NULL,
   actor TEXT NOT NULL,
   action TEXT NOT NULL,
@@ -184,21 +184,22 @@ CREATE TABLE security_events (
 ) STRICT;
 CREATE INDEX security_events_client ON security_events (client_id, event_id);
 
--- Append-only: REPLACE does not fire delete triggers unless recursive_triggers is on, so the insert is guarded as well.
+-- Append-only: REPLACE does not fire delete triggers unless recursive_triggers is on, so the insert is guarded as well
+-- (before an insert that leaves the id to SQLite, NEW has -1, and nothing is looked up).
 -- Rows below the recorded cut may go (retention writes meta.audit_cut first).
 CREATE TRIGGER task_events_no_update BEFORE UPDATE ON task_events BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
 CREATE TRIGGER task_events_no_delete BEFORE DELETE ON task_events
   WHEN OLD.log_id >= coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'audit_cut'), 0)
   BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
 CREATE TRIGGER task_events_no_replace BEFORE INSERT ON task_events
-  WHEN NEW.log_id IS NOT NULL AND EXISTS (SELECT 1 FROM task_events WHERE log_id = NEW.log_id)
+  WHEN NEW.log_id > 0 AND EXISTS (SELECT 1 FROM task_events WHERE log_id = NEW.log_id)
   BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
 CREATE TRIGGER security_events_no_update BEFORE UPDATE ON security_events BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
 CREATE TRIGGER security_events_no_delete BEFORE DELETE ON security_events
   WHEN OLD.event_id >= coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'security_cut'), 0)
   BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
 CREATE TRIGGER security_events_no_replace BEFORE INSERT ON security_events
-  WHEN NEW.event_id IS NOT NULL AND EXISTS (SELECT 1 FROM security_events WHERE event_id = NEW.event_id)
+  WHEN NEW.event_id > 0 AND EXISTS (SELECT 1 FROM security_events WHERE event_id = NEW.event_id)
   BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
 
 -- What handlers say; erasable.

@@ -124,7 +124,8 @@ function* rowTriggers(names: Names): Generator<string> {
     ] as const) {
       const trigger = `t_${names.suffix}_${table}_${verb.toLowerCase()}`;
       names.policies.add(trigger);
-      const foreign = `NOT EXISTS (SELECT 1 FROM bound_set WHERE client_id IN (coalesce(${row}.client_id, '*'), '*'))`;
+      // Two look-ups in this order: `IN (a, b)` inside EXISTS would build a table of its own for every row.
+      const foreign = `coalesce(${row}.client_id, '*') NOT IN (SELECT client_id FROM bound_set) AND NOT EXISTS (SELECT 1 FROM bound_set WHERE client_id = '*')`;
       const stranger = kind === 'lease' ? ` OR EXISTS (SELECT 1 FROM who_set WHERE worker_id IS NOT ${row}.worker_id)` : '';
       const uncovered = kind === 'lease' && verb === 'INSERT' ? ` OR ${UNCOVERED} OR ${BORROWED}` : '';
       yield `CREATE TEMP TRIGGER ${trigger} BEFORE ${verb} ON main.${table} WHEN ${foreign}${stranger}${uncovered} BEGIN SELECT RAISE(ABORT, '${WALL_MESSAGE}'); END`;
