@@ -207,6 +207,7 @@ export function updateClient(
   if (engine.st.row('client_get', { client_id: clientId }) === undefined) return null;
   if (change.status !== undefined) engine.st.run('client_status', { client_id: clientId, status: change.status });
   if (change.weight !== undefined) engine.st.run('client_share', { client_id: clientId, weight: change.weight });
+  bump(engine, 'lanes_version'); // Claims remember whom they may ask by this number.
   const action = change.weight !== undefined ? 'client.weight' : 'client.suspend';
   security(engine, { actor: scope.actor, action, clientId, object: clientId, outcome: 'done', details: JSON.stringify(change) });
   return clientRow(engine.st.row('client_get', { client_id: clientId }) as Row);
@@ -269,7 +270,6 @@ export function revokeKey(engine: Engine, scope: StoreScope, keyId: string): boo
 }
 
 // Categories
-
 export function setCategory(engine: Engine, scope: StoreScope, category: CategoryRow): void {
   engine.wall.bind({ clients: scope.clients });
   engine.st.run('category_put', {

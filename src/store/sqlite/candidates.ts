@@ -1,0 +1,93 @@
+// Which clients a claim may ask, and for narrow workers in which lanes: those with ready work, looked up again when a claim is
+// not filled by those known, when a client got work, when lanes, sets or clients changed, and every so many claims.
+import type { Engine } from './engine.ts';
+import type { Row } from './statements.ts';
+
+/** Up to this many covered lanes a worker is narrow: its lanes are probed one by one. */
+const NARROW_LANES = 256;
+const CLIENTS_A_LOOK = 1024;
+
+interface Candidate {
+  readonly clientId: string;
+  readonly weight: number;
+}
+export type CoveredLanes = ReadonlyMap<string, readonly number[]>;
+/** `lanes` is null for a wide worker: its clients are scanned in order. */
+export interface Line {
+  readonly clients: readonly Candidate[];
+  readonly lanes: CoveredLanes | null;
+}
+interface Look extends Line {
+  claimsLeft: number;
+}
+
+export interface Candidates {
+  /** As looked up lately. A client that is missing costs it a turn, never the order within a client. */
+  recent(setId: number, clients: '*' | readonly string[]): Line;
+  /** As it is now; null when `line` is that already. */
+  fresh(line: Line | null, setId: number, clients: '*' | readonly string[]): Line | null;
+  /** A client got work. */
+  activated(clientId: string): void;
+}
+
+export function createCandidates(engine: Engine): Candidates {
+  const looks = new Map<number, Look>();
+  const covered = new Map<number, CoveredLanes | null>();
+  let version: unknown;
+  let newest: Line | null = null;
+  const refresh = (): void => {
+    const current = engine.st.row('lanes_version')?.[0];
+    if (current === version) return;
+    looks.clear();
+    covered.clear();
+    version = current;
+  };
+  const look = (setId: number, clients: '*' | readonly string[]): Line => {
+    let lanes = covered.get(setId);
+    if (lanes === undefined) covered.set(setId, (lanes = coveredLanes(engine, setId)));
+    const listed = lanes === null ? wideClients(engine, clients) : narrowClients(engine, setId);
+    // A look costs a probe a client: spread it over as many claims.
+    const made = { clients: listed, lanes, claimsLeft: Math.ceil(listed.length / 16) };
+    looks.set(setId, made);
+    newest = made;
+    return made;
+  };
+  return {
+    recent(setId, clients) {
+      refresh();
+      newest = null;
+      const known = looks.get(setId);
+      return known !== undefined && known.claimsLeft-- > 0 ? known : look(setId, clients);
+    },
+    fresh(line, setId, clients) {
+      refresh();
+      return line !== null && line === newest ? null : look(setId, clients);
+    },
+    activated(clientId) {
+      for (const known of looks.values()) if (!known.clients.some((client) => client.clientId === clientId)) known.claimsLeft = 0;
+    },
+  };
+}
+
+/** The covered lanes of a narrow set by client; null for a wide one. */
+function coveredLanes(engine: Engine, setId: number): CoveredLanes | null {
+  if ((engine.st.row('covered_count', { set_id: setId, most: NARROW_LANES + 1 })?.[0] as number) > NARROW_LANES) return null;
+  const lanes = new Map<string, number[]>();
+  for (const [clientId, laneId] of engine.st.rows('covered_lanes', { set_id: setId })) {
+    const mine = lanes.get(clientId as string);
+    if (mine === undefined) lanes.set(clientId as string, [laneId as number]);
+    else mine.push(laneId as number);
+  }
+  return lanes;
+}
+
+const listed = (rows: readonly Row[]): Candidate[] => rows.map(([clientId, weight]) => ({ clientId: clientId as string, weight: weight as number }));
+
+const narrowClients = (engine: Engine, setId: number): Candidate[] => listed(engine.st.rows('active_covered', { set_id: setId }));
+
+const wideClients = (engine: Engine, clients: '*' | readonly string[]): Candidate[] =>
+  listed(
+    clients === '*'
+      ? engine.st.rows('active_clients', { after: '', most: CLIENTS_A_LOOK })
+      : engine.st.rows('active_among', { client_ids: JSON.stringify(clients) }),
+  );
