@@ -41,6 +41,28 @@ async function drain(queue: Queue): Promise<number> {
   return completed / ((performance.now() - start) / 1000);
 }
 
+const WIDE = { clients: 28, types: 170, tasks: 100_000, claims: 1000 };
+
+/** Median of a claim of one among many lanes, commit included, ms. */
+async function claimOne(queue: Queue): Promise<number> {
+  const types = Array.from({ length: WIDE.types }, (_, i) => `Grid.Site${i}`);
+  const each = Math.ceil(WIDE.tasks / WIDE.clients);
+  for (let c = 0; c < WIDE.clients; c++)
+    for (let from = 0; from < each; from += BULK)
+      await client(queue, c).enqueueMany(
+        Array.from({ length: Math.min(BULK, each - from) }, (_, i) => ({ type: types[(from + i) % WIDE.types] as string, payload: {} })),
+      );
+  const worker = queue.worker('bench');
+  await worker.register();
+  const times: number[] = [];
+  for (let i = 0; i < WIDE.claims; i++) {
+    const start = performance.now();
+    await worker.claim({ max: 1 });
+    times.push(performance.now() - start);
+  }
+  return times.sort((a, b) => a - b)[WIDE.claims / 2] as number;
+}
+
 async function on<T>(action: (queue: Queue) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'prismq-bench-'));
   try {
@@ -59,5 +81,9 @@ await on(async (queue) => {
   rows[`bulk enqueue of ${DRAINED}, ${CLIENTS} clients`] = await fill(queue, DRAINED);
   rows[`drain of ${DRAINED}, one worker`] = await drain(queue);
 });
+const claim = await on(claimOne);
 console.log(`node ${process.version}, ${CLIENTS} clients, synchronous=FULL, tasks per second:`);
 for (const [name, rate] of Object.entries(rows)) console.log(`${name.padEnd(44)} ${Math.round(rate).toLocaleString('en')}`);
+console.log(
+  `claim of one among ${WIDE.clients} clients x ${WIDE.types} types, ${WIDE.tasks.toLocaleString('en')} queued, commit included: median ${claim.toFixed(2)} ms`,
+);
