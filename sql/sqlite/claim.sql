@@ -20,6 +20,10 @@ SELECT count(*) FROM (SELECT 1 FROM walled.capability_lanes c WHERE c.set_id = :
 -- name: covered_lanes (engine)
 SELECT c.client_id, c.lane_id FROM walled.capability_lanes c WHERE c.set_id = :set_id ORDER BY c.client_id, c.lane_id;
 
+-- name: uncovered_lane (engine)
+SELECT 1 FROM (SELECT DISTINCT c.client_id FROM walled.capability_lanes c WHERE c.set_id = :set_id) k CROSS JOIN walled.lanes n ON n.client_id = k.client_id
+WHERE NOT EXISTS (SELECT 1 FROM walled.capability_lanes o WHERE o.set_id = :set_id AND o.client_id = n.client_id AND o.lane_id = n.lane_id) LIMIT 1;
+
 -- name: active_covered (engine)
 SELECT DISTINCT c.client_id, k.weight FROM walled.capability_lanes c CROSS JOIN walled.clients k ON k.client_id = c.client_id
 WHERE c.set_id = :set_id AND k.status = 'active' AND EXISTS (SELECT 1 FROM walled.ready r WHERE r.lane_id = c.lane_id AND r.client_id = c.client_id);

@@ -56,7 +56,8 @@ CREATE UNIQUE INDEX tasks_idempotency ON tasks (client_id, idempotency_key) WHER
 CREATE INDEX tasks_format ON tasks (format) WHERE format IS NOT NULL;
 
 -- What may be claimed now. No foreign key to tasks: a check of the parent's delete would scan, since no index leads with
--- task_no. `prismq doctor` and the suites check that a task is in one place.
+-- task_no. `prismq doctor` and the suites check that a task is in one place. Indexes by lane and of other strategies than
+-- PRIORITY are made when a worker first needs them.
 CREATE TABLE ready (
   client_id TEXT NOT NULL,
   priority INTEGER NOT NULL,
@@ -71,7 +72,6 @@ CREATE TABLE ready (
   expires_at_utc INTEGER,
   PRIMARY KEY (client_id, priority, task_no)
 ) WITHOUT ROWID, STRICT;
-CREATE INDEX ready_lane ON ready (lane_id, priority, task_no);
 CREATE INDEX ready_expires ON ready (expires_at_utc) WHERE expires_at_utc IS NOT NULL;
 
 -- What becomes ready later: scheduled (state queued) or retried (state failed).

@@ -1,6 +1,7 @@
 // Which clients a claim may ask, and for narrow workers in which lanes: those with ready work, looked up again when a claim is
 // not filled by those known, when a client got work, when lanes, sets or clients changed, and every so many claims.
 import type { Engine } from './engine.ts';
+import { ensureLanes } from './orders.ts';
 import type { Row } from './statements.ts';
 
 /** Up to this many covered lanes a worker is narrow: its lanes are probed one by one. */
@@ -12,13 +13,19 @@ interface Candidate {
   readonly weight: number;
 }
 export type CoveredLanes = ReadonlyMap<string, readonly number[]>;
-/** `lanes` is null for a wide worker: its clients are scanned in order. */
+/** `lanes` is null where clients are scanned in order: for wide workers, and those that take all of each client. */
 export interface Line {
   readonly clients: readonly Candidate[];
   readonly lanes: CoveredLanes | null;
 }
 interface Look extends Line {
   claimsLeft: number;
+}
+
+interface Covered {
+  readonly lanes: CoveredLanes | null;
+  /** Clients whose lanes are all covered: they are scanned in order. */
+  readonly whole: readonly string[] | null;
 }
 
 export interface Candidates {
@@ -32,7 +39,7 @@ export interface Candidates {
 
 export function createCandidates(engine: Engine): Candidates {
   const looks = new Map<number, Look>();
-  const covered = new Map<number, CoveredLanes | null>();
+  const covered = new Map<number, Covered>();
   let version: unknown;
   let newest: Line | null = null;
   const refresh = (): void => {
@@ -43,9 +50,10 @@ export function createCandidates(engine: Engine): Candidates {
     version = current;
   };
   const look = (setId: number, clients: '*' | readonly string[]): Line => {
-    let lanes = covered.get(setId);
-    if (lanes === undefined) covered.set(setId, (lanes = coveredLanes(engine, setId)));
-    const listed = lanes === null ? wideClients(engine, clients) : narrowClients(engine, setId);
+    let reach = covered.get(setId);
+    if (reach === undefined) covered.set(setId, (reach = reachOf(engine, setId)));
+    const { lanes, whole } = reach;
+    const listed = lanes === null ? wideClients(engine, whole ?? clients) : narrowClients(engine, setId);
     // A look costs a probe a client: spread it over as many claims.
     const made = { clients: listed, lanes, claimsLeft: Math.ceil(listed.length / 16) };
     looks.set(setId, made);
@@ -69,16 +77,18 @@ export function createCandidates(engine: Engine): Candidates {
   };
 }
 
-/** The covered lanes of a narrow set by client; null for a wide one. */
-function coveredLanes(engine: Engine, setId: number): CoveredLanes | null {
-  if ((engine.st.row('covered_count', { set_id: setId, most: NARROW_LANES + 1 })?.[0] as number) > NARROW_LANES) return null;
+/** Of a narrow set that takes some lanes of a client and others not, the lanes; of one that takes all of each client, those clients. */
+function reachOf(engine: Engine, setId: number): Covered {
+  if ((engine.st.row('covered_count', { set_id: setId, most: NARROW_LANES + 1 })?.[0] as number) > NARROW_LANES) return { lanes: null, whole: null };
   const lanes = new Map<string, number[]>();
   for (const [clientId, laneId] of engine.st.rows('covered_lanes', { set_id: setId })) {
     const mine = lanes.get(clientId as string);
     if (mine === undefined) lanes.set(clientId as string, [laneId as number]);
     else mine.push(laneId as number);
   }
-  return lanes;
+  if (engine.st.row('uncovered_lane', { set_id: setId }) === undefined) return { lanes: null, whole: [...lanes.keys()] };
+  ensureLanes(engine);
+  return { lanes, whole: null };
 }
 
 const listed = (rows: readonly Row[]): Candidate[] => rows.map(([clientId, weight]) => ({ clientId: clientId as string, weight: weight as number }));

@@ -64,7 +64,7 @@ function prepare(engine: Engine, sets: ReturnType<typeof createSets>, scope: Sto
   if (worker === undefined) throw new QueueError('worker_outdated', `the worker ${workerId} is not registered: register it first`);
   const [registeredSet, named, fairness, key] = worker as [number, string, string, string];
   const strategy = unwrap(findStrategy(asked.strategy ?? named, engine.options.strategies));
-  ensureOrder(engine, strategy);
+  ensureOrder(engine, strategy, 'client');
   let setId = registeredSet;
   let content = sets.content(setId, key);
   if (asked.types !== undefined) {
@@ -112,6 +112,7 @@ type LanesOf = readonly (readonly [clientId: string, lanes: readonly number[]])[
 
 /** The best `most` of the heads of these lanes, beyond the `before` best. */
 function probe(engine: Engine, request: Request, lanes: LanesOf, before: number, most: number): number {
+  ensureOrder(engine, request.strategy, 'lane');
   const [client, ...others] = lanes;
   if (client !== undefined && others.length === 0 && client[1].length === 1) {
     const of = { lane_id: client[1][0] as number, client_id: client[0], now: request.now };

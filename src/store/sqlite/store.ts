@@ -19,6 +19,7 @@ import { tick } from './janitor.ts';
 import { amend, cancel, purge, reprioritise, requeue } from './moves.ts';
 import { loadMigrations, migrate } from './migrate.ts';
 import type { MigrationReport } from './migrate.ts';
+import { ensureLanes, hasLanes } from './orders.ts';
 import { readInbox, readLogs, readSecurity, readTask, readTasks } from './reads.ts';
 import type { Reader } from './reads.ts';
 import * as book from './registry.ts';
@@ -204,11 +205,13 @@ function workerOperations(parts: Parts): WorkerOperations {
     workers: (scope) => read(() => book.listWorkers(engine, scope)),
     removeWorker: (scope, workerId) => writer.one(scope.actor, () => book.dropWorker(engine, scope.actor, workerId, 'worker.remove')),
     pruneWorkers: (scope, staleMs) => writer.one(scope.actor, () => book.pruneWorkers(engine, scope, staleMs)),
-    inbox: (scope, limit) =>
-      read(() => {
+    inbox: async (scope, limit) => {
+      if (!hasLanes(engine)) await writer.one(scope.actor, () => ensureLanes(engine));
+      return read(() => {
         const worker = engine.st.row('worker_of', { worker_id: scope.workerId as string });
         return worker === undefined ? [] : readInbox(parts.own, scope, worker[0] as number, limit);
-      }),
+      });
+    },
     claim: (scope, request) => writer.one(scope.actor, () => parts.claimer.claim(scope, request)),
     heartbeat: (scope, leases, leaseMs) =>
       writer.one(scope.actor, () => (leases === 'all' ? heartbeatHeld(engine, scope, leaseMs) : heartbeatBatch(engine, scope, leases, leaseMs))),

@@ -133,18 +133,22 @@ function* rowTriggers(names: Names): Generator<string> {
   }
 }
 
+/** So many clients are bound faster one by one. */
+const FEW = 4;
+
 function binder(db: DatabaseSync, name: (sql: string) => string, wall: { current: StatementClass }): Pick<Wall, 'bind' | 'forget'> {
   wall.current = 'owner';
   const clear = db.prepare(name('DELETE FROM bound_set'));
-  const add = db.prepare(name('INSERT INTO bound_set SELECT value FROM json_each(?)'));
+  const addAll = db.prepare(name('INSERT INTO bound_set SELECT value FROM json_each(?)'));
+  const add = db.prepare(name('INSERT INTO bound_set VALUES (?)'));
   const nobody = db.prepare(name('DELETE FROM who_set'));
   const me = db.prepare(name('INSERT INTO who_set VALUES (?, ?)'));
   wall.current = 'none';
   let bound: string | null = null;
   return {
     bind(scope) {
-      const clients = scope.clients === '*' ? '["*"]' : JSON.stringify(scope.clients);
-      const key = `${scope.workerId ?? ''}\n${scope.setId ?? ''}\n${clients}`;
+      const clients = scope.clients === '*' ? ['*'] : scope.clients;
+      const key = `${scope.workerId ?? ''}\n${scope.setId ?? ''}\n${clients.join(' ')}`;
       if (key === bound) return;
       const before = wall.current;
       wall.current = 'owner';
@@ -152,7 +156,8 @@ function binder(db: DatabaseSync, name: (sql: string) => string, wall: { current
       try {
         clear.run();
         nobody.run();
-        add.run(clients);
+        if (clients.length > FEW) addAll.run(JSON.stringify(clients));
+        else for (const client of clients) add.run(client);
         if (scope.workerId !== undefined) me.run(scope.workerId, scope.setId ?? null);
         bound = key;
       } finally {
