@@ -49,3 +49,12 @@ FROM walled.tasks t WHERE t.task_no >= :first AND t.run_after_utc > :now;
 -- name: enqueue_log (engine)
 INSERT INTO main.task_events (client_id, task_no, at_utc, event, from_status, to_status, actor, attempt, details)
 SELECT t.client_id, t.task_no, :now, 'enqueue', NULL, 'queued', coalesce(:actor, 'client:' || t.client_id), 0, NULL FROM walled.tasks t WHERE t.task_no >= :first;
+
+-- The same for one task that is ready at once: reading it back through the wall costs more than its parameters.
+-- name: enqueue_ready_one (engine)
+INSERT INTO main.ready (client_id, priority, task_no, lane_id, attempt, claims, releases, losses, draw, due_at_utc, expires_at_utc)
+VALUES (?1, ?2, ?3, ?4, 0, 0, 0, 0, 0, ?5, ?6);
+
+-- name: enqueue_log_one (engine)
+INSERT INTO main.task_events (client_id, task_no, at_utc, event, from_status, to_status, actor, attempt, details)
+VALUES (?1, ?2, ?3, 'enqueue', NULL, 'queued', ?4, 0, NULL);

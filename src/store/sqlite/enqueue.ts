@@ -65,12 +65,25 @@ export function enqueueBatch(
 
 /** The rows of one transaction have consecutive numbers: `first` bounds what is theirs. */
 function store({ engine, rows, clients, now, ready, delayed, metadata }: Batch, actor: string | null): void {
-  const first = engine.st.insertMany('task_insert', rows) - rows.length + 1;
-  if (metadata) engine.st.run('enqueue_metadata', { first });
-  if (ready) engine.st.run('enqueue_ready', { first, now, draws: draws(engine) });
-  if (delayed) engine.st.run('enqueue_delayed', { first, now });
-  engine.st.run('enqueue_log', { first, now, actor });
+  const { st } = engine;
+  const first = st.insertMany('task_insert', rows) - rows.length + 1;
+  const [only] = rows;
+  if (metadata) st.run('enqueue_metadata', { first });
+  const drawn = draws(engine);
+  if (only !== undefined && rows.length === 1 && ready && drawn === 0) storeOne(engine, only, first, now, actor);
+  else {
+    if (ready) st.run('enqueue_ready', { first, now, draws: drawn });
+    if (delayed) st.run('enqueue_delayed', { first, now });
+    st.run('enqueue_log', { first, now, actor });
+  }
   for (const [clientId, refusal] of clients) if (refusal === null) engine.activated(clientId);
+}
+
+/** `row` is one of `task_insert`. */
+function storeOne({ st }: Engine, row: Row, taskNo: number, now: number, actor: string | null): void {
+  const [clientId, , laneId, priority] = row as readonly [string, string, number, number];
+  st.insert('enqueue_ready_one', [clientId, priority, taskNo, laneId, row[14] as number | null, row[15] as number | null]);
+  st.insert('enqueue_log_one', [clientId, taskNo, now, actor ?? `client:${clientId}`]);
 }
 
 function enqueueOne(batch: Batch, { task, createClient }: EnqueueItem): Result<EnqueueOutcome> {
