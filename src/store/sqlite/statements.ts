@@ -118,7 +118,7 @@ export class Statements {
     const before = this.#wall.current;
     this.#wall.current = cls;
     try {
-      const statement = this.#db.prepare(this.#wall.name(sql));
+      const statement = this.#db.prepare(plannedOnce(this.#wall.name(sql)));
       statement.setReturnArrays(true);
       const prepared = { statement, params, cls, sql };
       this.#prepared.set(key, prepared);
@@ -138,6 +138,9 @@ export class Statements {
     }
   }
 }
+
+/** SQLite looks at a bare parameter of LIMIT when it plans, and so plans anew whenever one is bound: an expression it leaves alone. */
+const plannedOnce = (sql: string): string => sql.replace(/\b(LIMIT|OFFSET) (\?\d*)(?!\d|\s*\+)/g, '$1 ($2 + 0)');
 
 function values(prepared: Prepared, params: Params): SQLInputValue[] {
   return prepared.params.map((name) => {
