@@ -44,6 +44,7 @@ export const ACCESS = {
   'task.amend': row('task', ['own', 'no', 'own', 'no', 'no', 'no'], 'not_found', 'denied', 'amend'),
   'task.purge': row('task', ['no', 'no', 'own', 'any', 'no', 'any'], 'not_found', 'always', 'purge'),
   'task.logs': row('log', ['own', 'no', 'own', 'meta', 'meta', 'no'], 'not_found', 'denied'),
+  'task.events': row('log', ['own', 'no', 'own', 'meta', 'meta', 'no'], 'empty', 'denied'),
   'inbox.list': row('task', ['no', 'grant', 'no', 'no', 'no', 'no'], 'empty', 'denied'),
   'lease.claim': row('task', ['no', 'grant', 'no', 'no', 'no', 'no'], 'empty', 'denied', 'claim'),
   'lease.heartbeat': row('task', ['no', 'lease', 'no', 'no', 'no', 'no'], 'lease_lost', 'denied', 'heartbeat'),

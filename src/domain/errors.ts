@@ -12,6 +12,16 @@ export interface ErrorRule {
 }
 
 export const ERRORS = {
+  malformed_request: {
+    status: 400,
+    exit: 2,
+    retryable: false,
+    when: 'the HTTP request can not be read: no JSON, a duplicate key or header, two idempotency keys that differ',
+  },
+  unsupported_media_type: { status: 415, exit: 2, retryable: false, when: 'a body that is not application/json' },
+  request_too_large: { status: 413, exit: 2, retryable: false, when: 'the body or the headers are over the limit of the server' },
+  method_not_allowed: { status: 405, exit: 2, retryable: false, when: 'the path exists and does not have this method; `allow` names those it has' },
+  rate_limited: { status: 429, exit: 6, retryable: true, when: 'too many requests of this key, client or address; `retry-after` says when' },
   invalid_input: { status: 422, exit: 2, retryable: false, when: 'a field is missing, of the wrong type or out of bounds; `details.fields` names it' },
   invalid_category: { status: 422, exit: 2, retryable: false, when: 'the task type is not a well-formed category, or the registry mode refuses it' },
   unknown_category: { status: 422, exit: 2, retryable: false, when: 'the registry mode is `registered` and the type is not in it' },
