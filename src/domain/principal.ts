@@ -5,6 +5,9 @@ export type Role = (typeof ROLES)[number];
 
 export type Principal = ClientPrincipal | WorkerPrincipal | AdminPrincipal | AuditorPrincipal | SystemPrincipal;
 
+/** Whom a credential can stand for: nobody authenticates as the system. */
+export type KeyPrincipal = Exclude<Principal, SystemPrincipal>;
+
 interface Acting {
   /** The API key it came with; absent in process. */
   readonly keyId?: string;

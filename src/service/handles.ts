@@ -2,7 +2,7 @@
 // implements the same interfaces. No method takes a client to trust; a foreign object answers like an absent one.
 import type { ErrorCode } from '../domain/errors.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
-import type { Principal } from '../domain/principal.ts';
+import type { KeyPrincipal, Principal } from '../domain/principal.ts';
 import type { TaskDefinition } from './definition.ts';
 import type { AdminHandle, SecurityEvent } from './admin-handle.ts';
 export type { ClientInfo, GrantInfo, KeyInfo, NewKey, CategoryInfo, SecurityEvent, AdminHandle } from './admin-handle.ts';
@@ -217,6 +217,12 @@ export interface AuditReport {
   readonly categories: number;
 }
 
+/** Where a credential came from, for the security event of a refusal. */
+export interface CallerOrigin {
+  readonly address?: string;
+  readonly requestId?: string;
+}
+
 export interface Queue extends AsyncDisposable {
   readonly url: string;
   /** The one door: what this principal may do, and nothing else. */
@@ -228,7 +234,12 @@ export interface Queue extends AsyncDisposable {
   /** The embedding program as the platform's operator. */
   admin(): AdminHandle;
   system(): SystemHandle;
-  /** The handle of whom this API key belongs to; throws `unauthenticated`. */
+  /**
+   * Who this credential (an API key, or a token that the configured verifier takes) is. Throws `unauthenticated`, one answer for
+   * all that do not open, or `client_suspended`. Known credentials are remembered for at most 5 s: ask again on each request.
+   */
+  principalOf(credential: string, from?: CallerOrigin): Promise<KeyPrincipal>;
+  /** The handle of whom this API key belongs to; throws as `principalOf`. */
   authenticate(key: string): Promise<ClientHandle | WorkerHandle | AdminHandle | AuditorHandle>;
   /** What the audit says of everything that was ever enqueued. */
   auditSummary(): Promise<AuditReport>;

@@ -3,7 +3,7 @@
 import { QueueError, unwrap } from '../domain/errors.ts';
 import { checkGrant } from '../domain/capability.ts';
 import { checkClientId, checkWorkerId } from '../domain/names.ts';
-import type { AdminPrincipal, Principal } from '../domain/principal.ts';
+import type { AdminPrincipal, KeyPrincipal } from '../domain/principal.ts';
 import type { KeyRow, StoreScope } from '../store/store.ts';
 import { authorize, ownGrant } from './deps.ts';
 import type { Deps } from './deps.ts';
@@ -48,7 +48,7 @@ function checkKey(deps: Deps, principal: AdminPrincipal, asked: NewKey): KeyRow 
 }
 
 /** Whose key it is. One answer for every key that does not open. */
-export async function principalOfKey(deps: Deps, key: string): Promise<Principal> {
+export async function principalOfKey(deps: Deps, key: string): Promise<KeyPrincipal> {
   const row: KeyInfo | null = KEY.test(key) ? await deps.store.findKey(deps.digest(key)) : null;
   if (row === null || row.revokedAtUtc !== null) throw new QueueError('unauthenticated', 'the key is unknown or was revoked');
   const keyId = row.keyId;

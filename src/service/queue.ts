@@ -52,6 +52,7 @@ export function createQueue(deps: Deps, parts: QueueParts): Queue {
     },
     admin: () => as({ role: 'admin' }),
     system: () => as({ role: 'system' }),
+    principalOf: (credential) => principalOfKey(deps, credential),
     authenticate: async (key) => as(await principalOfKey(deps, key)) as Awaited<ReturnType<Queue['authenticate']>>,
     auditSummary: () => deps.store.auditSummary(),
     close,
