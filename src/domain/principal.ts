@@ -11,6 +11,8 @@ export type KeyPrincipal = Exclude<Principal, SystemPrincipal>;
 interface Acting {
   /** The API key it came with; absent in process. */
   readonly keyId?: string;
+  /** What of its role it may do, in the words of `SCOPES` (access.ts); absent: all of it. */
+  readonly scopes?: readonly string[];
 }
 export interface ClientPrincipal extends Acting {
   readonly role: 'client';
