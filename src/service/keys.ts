@@ -127,6 +127,10 @@ export async function useBootstrap(deps: Deps, secret: string, { address }: Call
   const opens = typeof secret === 'string' && isBootstrap(secret);
   const made = opens ? await deps.store.useBootstrap(deps.digest(secret), { ...row, expiresInMs: null, grants: [] }) : null;
   if (made !== null) return { ...made, key };
-  await deps.refusals.record({ actor: 'anonymous', action: 'key.bootstrap', details: address === undefined ? {} : { address: address.slice(0, 64) } });
+  await deps.refusals.record({
+    actor: 'anonymous',
+    action: 'key.bootstrap',
+    details: { because: 'secret', ...(address === undefined ? {} : { address: address.slice(0, 64) }) },
+  });
   throw new QueueError('unauthenticated', 'the one-time secret is unknown, was used or has expired, or there is an admin already');
 }
