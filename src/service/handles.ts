@@ -2,10 +2,23 @@
 // implements the same interfaces. No method takes a client to trust; a foreign object answers like an absent one.
 import type { ErrorCode } from '../domain/errors.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
-import type { Principal } from '../domain/principal.ts';
+import type { KeyPrincipal, Principal } from '../domain/principal.ts';
 import type { TaskDefinition } from './definition.ts';
-import type { AdminHandle, SecurityEvent } from './admin-handle.ts';
-export type { ClientInfo, GrantInfo, KeyInfo, NewKey, CategoryInfo, SecurityEvent, AdminHandle } from './admin-handle.ts';
+import type { AdminHandle, BootstrapSecret, MadeKey, SecurityEvent } from './admin-handle.ts';
+import type { CallerOrigin } from './credential.ts';
+export type { CallerOrigin, TokenVerdict, VerifyToken } from './credential.ts';
+export type {
+  BootstrapSecret,
+  ClientInfo,
+  GrantInfo,
+  KeyInfo,
+  NewKey,
+  MadeKey,
+  RotateOptions,
+  CategoryInfo,
+  SecurityEvent,
+  AdminHandle,
+} from './admin-handle.ts';
 export type { StandardResult, StandardSchema, TaskDefinition } from './definition.ts';
 import type { StrategyName } from '../domain/strategy.ts';
 import type {
@@ -181,11 +194,16 @@ export interface SystemHandle {
   /** One bounded step of everything that is due. Any process may run it; none is needed for safety. */
   tick(): Promise<TickReport>;
   stats(): Promise<QueueStats>;
+  /** The numbers of `stats`, for what collects them. */
+  metrics(): Promise<QueueStats>;
+  /** A one-time secret that makes the first admin's key, for 15 minutes; null when an admin of the platform has a key. */
+  openBootstrap(): Promise<BootstrapSecret | null>;
 }
 
 /** Reads and verifies what happened; sees no payload and changes nothing. */
 export interface AuditorHandle {
   stats(): Promise<QueueStats>;
+  metrics(): Promise<QueueStats>;
   logs(taskId: string, page?: { readonly limit?: number; readonly cursor?: string }): Promise<Page<LogEntry>>;
   securityEvents(page?: { readonly limit?: number; readonly cursor?: string }): Promise<Page<SecurityEvent>>;
 }
@@ -228,8 +246,15 @@ export interface Queue extends AsyncDisposable {
   /** The embedding program as the platform's operator. */
   admin(): AdminHandle;
   system(): SystemHandle;
-  /** The handle of whom this API key belongs to; throws `unauthenticated`. */
+  /**
+   * Who this credential (an API key, or a token that the configured verifier takes) is. Throws `unauthenticated`, one answer for
+   * all that do not open, or `client_suspended`. Known credentials are remembered for at most 5 s: ask again on each request.
+   */
+  principalOf(credential: string, from?: CallerOrigin): Promise<KeyPrincipal>;
+  /** The handle of whom this API key belongs to; throws as `principalOf`. */
   authenticate(key: string): Promise<ClientHandle | WorkerHandle | AdminHandle | AuditorHandle>;
+  /** Trades the one-time secret for the key of the first admin of the platform; throws `unauthenticated`. */
+  bootstrap(secret: string, from?: CallerOrigin): Promise<MadeKey>;
   /** What the audit says of everything that was ever enqueued. */
   auditSummary(): Promise<AuditReport>;
   /** How a worker of this process renews its leases in a thread of its own; null where only the main loop can. */

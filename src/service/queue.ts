@@ -4,12 +4,14 @@ import { checkGrant } from '../domain/capability.ts';
 import { checkClientId, checkWorkerId } from '../domain/names.ts';
 import type { Principal } from '../domain/principal.ts';
 import type { GrantSpec } from '../domain/task.ts';
-import { adminHandle, securityEvents } from './admin.ts';
+import { adminHandle, metrics, securityEvents } from './admin.ts';
 import { clientHandle } from './client.ts';
 import { authorize, scopeOf } from './deps.ts';
-import type { Deps } from './deps.ts';
+import type { Deps, Given } from './deps.ts';
 import type { AuditorHandle, HandleOf, Queue, SystemHandle } from './handles.ts';
-import { principalOfKey } from './keys.ts';
+import { createKeyring } from './keyring.ts';
+import { openBootstrap, useBootstrap } from './keys.ts';
+import { Refusals } from './refusals.ts';
 import { statsOf, taskReads } from './tasks.ts';
 import { workerHandle } from './worker.ts';
 
@@ -22,7 +24,9 @@ export interface QueueParts {
 /** What a program without grants of its own gives its workers. */
 const EVERYTHING: readonly GrantSpec[] = [{ clientId: '*', pattern: '*' }];
 
-export function createQueue(deps: Deps, parts: QueueParts): Queue {
+export function createQueue(given: Given, parts: QueueParts): Queue {
+  const deps = wire(given);
+  const { keyring, refusals } = deps;
   let closing: Promise<void> | undefined;
   const as = <P extends Principal>(principal: P): HandleOf<P> => {
     const frozen: Principal = Object.freeze(Object.assign({}, principal as Principal));
@@ -30,7 +34,7 @@ export function createQueue(deps: Deps, parts: QueueParts): Queue {
   };
   const close = (): Promise<void> => {
     parts.onClose();
-    return (closing ??= deps.store.close());
+    return (closing ??= refusals.isIdle ? deps.store.close() : refusals.close().then(() => deps.store.close()));
   };
   return {
     url: parts.url,
@@ -52,11 +56,19 @@ export function createQueue(deps: Deps, parts: QueueParts): Queue {
     },
     admin: () => as({ role: 'admin' }),
     system: () => as({ role: 'system' }),
-    authenticate: async (key) => as(await principalOfKey(deps, key)) as Awaited<ReturnType<Queue['authenticate']>>,
+    principalOf: keyring.principalOf,
+    authenticate: async (key) => as(await keyring.principalOf(key)) as Awaited<ReturnType<Queue['authenticate']>>,
+    bootstrap: (secret, from) => useBootstrap(deps, secret, from),
     auditSummary: () => deps.store.auditSummary(),
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+function wire(given: Given): Deps {
+  const refusals = new Refusals(given.store);
+  const { store, digest, verifyToken } = given;
+  return { ...given, refusals, keyring: createKeyring({ store, digest, refusals, verifyToken }) };
 }
 
 function handleOf(deps: Deps, principal: Principal): HandleOf<Principal> {
@@ -80,7 +92,7 @@ function handleOf(deps: Deps, principal: Principal): HandleOf<Principal> {
 function auditorHandle(deps: Deps, principal: Principal): AuditorHandle {
   const scope = scopeOf(principal);
   const { stats, logs } = taskReads(deps, principal, scope);
-  return { stats, logs, securityEvents: (page) => securityEvents(deps, principal, scope, page) };
+  return { stats, logs, metrics: () => metrics(deps, principal, scope), securityEvents: (page) => securityEvents(deps, principal, scope, page) };
 }
 
 function systemHandle(deps: Deps, principal: Principal): SystemHandle {
@@ -90,5 +102,7 @@ function systemHandle(deps: Deps, principal: Principal): SystemHandle {
       return deps.store.tick({ retentionMs: deps.retentionMs });
     },
     stats: async () => statsOf(await deps.store.counts(scopeOf(principal))),
+    metrics: () => metrics(deps, principal, scopeOf(principal)),
+    openBootstrap: () => openBootstrap(deps, principal),
   };
 }

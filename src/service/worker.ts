@@ -66,7 +66,9 @@ function endings(deps: Deps, principal: Principal, scope: StoreScope): Pick<Work
   };
   return {
     async settle(items) {
-      await authorize(deps, principal, 'lease.complete');
+      // A batch is what its items are: scopes may give one end and not another.
+      if (principal.scopes === undefined || items.length === 0) await authorize(deps, principal, 'lease.complete');
+      else for (const { op } of items) await authorize(deps, principal, `lease.${op}`);
       return items.length === 0 ? [] : store.settle(scope, items);
     },
     async complete(lease, result, timing = {}) {
@@ -111,7 +113,7 @@ function insideLease(deps: Deps, principal: Principal, scope: StoreScope): Pick<
     },
     /** The child belongs to the task's client and submitter, never to the worker. */
     async enqueueChild(lease, type, payload, options = {}) {
-      await authorize(deps, principal, 'lease.progress');
+      await authorize(deps, principal, 'lease.enqueue');
       const parent = await store.holder(scope, lease);
       if (parent === null) throw QueueError.from(LEASE_LOST);
       const inherited = {

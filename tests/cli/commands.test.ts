@@ -170,13 +170,13 @@ it('grants are added with bounds, listed and taken back', async () => {
 
 it('keys are shown once, make their client, carry grants and are revoked', async () => {
   const made = await ask('keys', 'create', '--role', 'client', '--client', 'newcomer');
-  assert.deepEqual([made['role'], made['client_id'], String(made['key']).startsWith('pq_client_')], ['client', 'newcomer', true]);
+  assert.deepEqual([made['role'], made['client_id'], String(made['key']).startsWith('prismq_client_')], ['client', 'newcomer', true]);
   assert.ok((await list('clients')).items.some((client) => client['client_id'] === 'newcomer'));
   const worker = await ask('keys', 'create', '--role', 'worker', '--name', 'mailer-2', '--grant', 'acme:Mail.*', '--grant', 'newcomer:*');
   assert.equal(worker['worker_id'], 'mailer-2');
   assert.equal((await list('grants', '--worker', 'mailer-2')).items.length, 2);
   const shown = await inside(['keys', 'create', '--role', 'admin'], here);
-  assert.match(shown.out, /^pq_admin_\S+\n$/);
+  assert.match(shown.out, /^prismq_admin_\S+\n$/);
   assert.match(shown.err, /shown this once/);
   assert.equal((await ask('keys', 'revoke', String(made['key_id'])))['revoked'], true);
   const keys = JSON.stringify(await list('keys'));

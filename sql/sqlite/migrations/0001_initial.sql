@@ -276,8 +276,16 @@ CREATE TABLE api_keys (
   worker_id TEXT,
   name TEXT,
   created_at_utc INTEGER NOT NULL,
-  revoked_at_utc INTEGER
+  revoked_at_utc INTEGER,
+  expires_at_utc INTEGER,
+  -- A JSON list; NULL is all that the role may do.
+  scopes TEXT,
+  created_by TEXT,
+  -- To the minute.
+  last_used_at_utc INTEGER,
+  rotated_from TEXT
 ) WITHOUT ROWID, STRICT;
+CREATE INDEX api_keys_worker ON api_keys (worker_id) WHERE worker_id IS NOT NULL;
 
 CREATE TABLE categories (
   pattern TEXT PRIMARY KEY,

@@ -45,9 +45,10 @@ const OPEN_COLUMNS = [
 ] as const;
 const PRIVATE_COLUMNS = ['payload', 'result', 'error_message', 'progress', 'idempotency_key', 'metadata'] as const;
 
-/** Whose rights a scope reads with: an admin of the platform sees no payload. */
+/** Whose rights a scope reads with: an admin of the platform sees no payload, nor does who is blind. */
 export function classOf(scope: StoreScope): StatementClass {
-  if (scope.role === 'admin') return scope.clients === '*' || scope.blind === true ? 'platform' : 'admin';
+  if (scope.blind === true) return 'platform';
+  if (scope.role === 'admin') return scope.clients === '*' ? 'platform' : 'admin';
   return scope.role === 'auditor' ? 'auditor' : 'client';
 }
 const columnsOf = (cls: StatementClass): string =>

@@ -3,7 +3,7 @@
 import { canonicalAttributes } from '../../domain/capability.ts';
 import type { GrantSpec, WorkerCapabilities, WorkerInfo, WorkerStatus } from '../../domain/task.ts';
 import { LIMITS } from '../../domain/limits.ts';
-import type { CategoryRow, ClientRow, GrantRow, KeyRow, NewSecurityEvent, Registration, StoreScope } from '../store.ts';
+import type { CategoryRow, ClientRow, GrantRow, NewSecurityEvent, Registration, StoreScope } from '../store.ts';
 import { ensureSet } from './capability-sets.ts';
 import { bump, setSetting } from './engine.ts';
 import type { Engine } from './engine.ts';
@@ -211,62 +211,6 @@ export function updateClient(
   const action = change.weight !== undefined ? 'client.weight' : 'client.suspend';
   security(engine, { actor: scope.actor, action, clientId, object: clientId, outcome: 'done', details: JSON.stringify(change) });
   return clientRow(engine.st.row('client_get', { client_id: clientId }) as Row);
-}
-
-// Keys
-
-const keyRow = (row: Row): KeyRow => ({
-  keyId: row[0] as string,
-  role: row[1] as KeyRow['role'],
-  clientId: row[2] as string | null,
-  workerId: row[3] as string | null,
-  name: row[4] as string | null,
-  createdAtUtc: row[5] as number,
-  revokedAtUtc: row[6] as number | null,
-});
-
-export function createKey(engine: Engine, scope: StoreScope, key: KeyRow & { readonly digest: string }): KeyRow {
-  engine.wall.bind({ clients: scope.clients });
-  engine.st.run('key_insert', {
-    key_id: key.keyId,
-    digest: key.digest,
-    role: key.role,
-    client_id: key.clientId,
-    worker_id: key.workerId,
-    name: key.name,
-    now: engine.now(),
-  });
-  security(engine, {
-    actor: scope.actor,
-    action: 'key.create',
-    clientId: key.clientId,
-    object: key.keyId,
-    outcome: 'done',
-    details: JSON.stringify({ role: key.role, worker_id: key.workerId }),
-  });
-  return keyRow(engine.st.row('key_get', { key_id: key.keyId }) as Row);
-}
-
-export function listKeys(engine: Engine, scope: StoreScope): KeyRow[] {
-  engine.wall.bind({ clients: scope.clients });
-  return engine.st.rows('key_list').map(keyRow);
-}
-
-export function findKey(engine: Engine, digest: string): KeyRow | null {
-  engine.wall.bind({ clients: '*' });
-  const row = engine.st.row('key_find', { digest });
-  return row === undefined ? null : keyRow(row);
-}
-
-export function revokeKey(engine: Engine, scope: StoreScope, keyId: string): boolean {
-  engine.wall.bind({ clients: scope.clients });
-  const found = engine.st.row('key_get', { key_id: keyId });
-  if (found === undefined) return false;
-  const key = keyRow(found);
-  if (key.revokedAtUtc !== null) return true;
-  engine.st.run('key_revoke', { key_id: keyId, now: engine.now() });
-  security(engine, { actor: scope.actor, action: 'key.revoke', clientId: key.clientId, object: keyId, outcome: 'done' });
-  return true;
 }
 
 // Categories

@@ -85,7 +85,7 @@ const REGISTRY: Readonly<Record<string, WriteRight>> = {
     keys: ['worker_id', 'set_id'],
   },
   worker_grants: { insert: true, delete: true, keys: ['grant_id', 'worker_id', 'of_program'] },
-  api_keys: { insert: true, update: ['revoked_at_utc'], keys: ['key_id'] },
+  api_keys: { insert: true, update: ['revoked_at_utc', 'expires_at_utc', 'last_used_at_utc'], keys: ['key_id', 'last_used_at_utc'] },
   categories: { insert: true, delete: true, keys: ['pattern'] },
   meta: { insert: true, update: ['value'], keys: ['key'] },
   security_events: { insert: true },

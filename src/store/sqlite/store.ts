@@ -6,6 +6,7 @@ import type { Result } from '../../domain/errors.ts';
 import type { Settlement, SettleResult } from '../../domain/task.ts';
 import { loadStatements } from '../sql-files.ts';
 import type { EnqueueOutcome, Store, StoreOptions } from '../store.ts';
+import { keyOperations } from './api-keys.ts';
 import { createSets } from './capability-sets.ts';
 import { createClaimer } from './claim.ts';
 import { openConnection } from './connection.ts';
@@ -96,6 +97,7 @@ function wire(db: DatabaseSync, options: SqliteOptions): Store {
     ...taskOperations(parts),
     ...workerOperations(parts),
     ...bookOperations(parts),
+    ...keyOperations(engine, read),
     ...systemOperations(parts),
     async close() {
       watch.close();
@@ -236,10 +238,6 @@ type BookOperations = Pick<
   | 'createGrant'
   | 'grants'
   | 'deleteGrant'
-  | 'createKey'
-  | 'keys'
-  | 'findKey'
-  | 'revokeKey'
   | 'setCategory'
   | 'categories'
   | 'deleteCategory'
@@ -258,10 +256,6 @@ function bookOperations(parts: Parts): BookOperations {
     createGrant: (scope, grantId, workerId, grant) => writer.one(scope.actor, () => book.createGrant(engine, scope, grantId, workerId, grant)),
     grants: (scope, workerId) => read(() => book.listGrants(engine, scope, workerId)),
     deleteGrant: (scope, grantId) => writer.one(scope.actor, () => book.deleteGrant(engine, scope, grantId)),
-    createKey: (scope, key) => writer.one(scope.actor, () => book.createKey(engine, scope, key)),
-    keys: (scope) => read(() => book.listKeys(engine, scope)),
-    findKey: (digest) => read(() => book.findKey(engine, digest)),
-    revokeKey: (scope, keyId) => writer.one(scope.actor, () => book.revokeKey(engine, scope, keyId)),
     setCategory: (scope, category) => writer.one(scope.actor, () => book.setCategory(engine, scope, category)),
     categories: () => read(() => parts.categories()),
     deleteCategory: (scope, pattern) => writer.one(scope.actor, () => book.deleteCategory(engine, scope, pattern)),
