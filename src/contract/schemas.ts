@@ -9,7 +9,12 @@ import type { LimitName } from '../domain/limits.ts';
 const int = (name: LimitName) => z.int().min(LIMITS[name].min).max(LIMITS[name].max).describe(LIMITS[name].meaning);
 /** In a query string. */
 const queryInt = (name: LimitName) =>
-  z.string().regex(/^\d{1,9}$/).transform(Number).pipe(int(name)).meta({ override: 'integer' });
+  z
+    .string()
+    .regex(/^\d{1,9}$/)
+    .transform(Number)
+    .pipe(int(name))
+    .meta({ override: 'integer' });
 const instant = z.int().min(0).max(8_640_000_000_000_000).describe('milliseconds since the epoch, UTC');
 const count = z.int().min(0);
 const text = (max: number) => z.string().max(max);
@@ -19,7 +24,10 @@ const type = z.string().min(1).max(200).describe('a category: A.B.C');
 const pattern = z.string().min(1).max(202).describe('a category, A.B.* or *');
 const clientId = z.string().min(1).max(63);
 const workerId = z.string().min(1).max(128);
-const leaseId = z.string().regex(/^[A-Za-z0-9_-]{1,512}$/).describe('the receipt of the claim');
+const leaseId = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,512}$/)
+  .describe('the receipt of the claim');
 const taskId = z.string().min(1).max(64);
 const state = z.enum(STATES);
 const compatibility = z.record(z.string(), z.union([scalar, z.array(scalar), z.strictObject({ min: z.number().optional(), max: z.number().optional() })]));
@@ -80,7 +88,10 @@ export const REQUESTS = {
   }),
   Heartbeat: z.strictObject({
     status: z.enum(['ready', 'busy', 'draining', 'offline']).optional(),
-    leases: z.array(z.strictObject({ task_id: taskId, lease_id: leaseId })).max(10_000).optional(),
+    leases: z
+      .array(z.strictObject({ task_id: taskId, lease_id: leaseId }))
+      .max(10_000)
+      .optional(),
     lease_ms: int('leaseMs').optional(),
   }),
   Claim: z.strictObject({
@@ -135,8 +146,21 @@ export const REQUESTS = {
   PageQuery: z.strictObject({ limit: queryInt('listLimit').optional(), cursor: text(200).optional() }),
   LimitQuery: z.strictObject({ limit: queryInt('listLimit').optional() }),
   GrantQuery: z.strictObject({ worker_id: workerId.optional() }),
-  WaitQuery: z.strictObject({ wait_ms: z.string().regex(/^\d{1,5}$/).transform(Number).pipe(waitMs).meta({ override: 'integer' }).optional() }),
-  EventQuery: z.strictObject({ last_event_id: z.string().regex(/^\d{1,16}$/).optional() }),
+  WaitQuery: z.strictObject({
+    wait_ms: z
+      .string()
+      .regex(/^\d{1,5}$/)
+      .transform(Number)
+      .pipe(waitMs)
+      .meta({ override: 'integer' })
+      .optional(),
+  }),
+  EventQuery: z.strictObject({
+    last_event_id: z
+      .string()
+      .regex(/^\d{1,16}$/)
+      .optional(),
+  }),
 } as const satisfies Record<string, z.ZodType>;
 
 const enqueued = z.object({ task_id: z.string(), status: state, created_at_utc: instant, deduplicated: z.boolean() });
@@ -220,8 +244,23 @@ const worker = z.object({
   versions: z.record(z.string(), z.string()),
 });
 const client = z.object({ client_id: z.string(), status: z.enum(['active', 'suspended']), weight: z.int(), created_at_utc: instant });
-const grantInfo = z.object({ grant_id: z.string(), worker_id: z.string(), client_id: z.string(), pattern: z.string(), attributes: attributes.optional(), created_at_utc: instant });
-const key = z.object({ key_id: z.string(), role, client_id: z.string().nullable(), worker_id: z.string().nullable(), name: z.string().nullable(), created_at_utc: instant, revoked_at_utc: instant.nullable() });
+const grantInfo = z.object({
+  grant_id: z.string(),
+  worker_id: z.string(),
+  client_id: z.string(),
+  pattern: z.string(),
+  attributes: attributes.optional(),
+  created_at_utc: instant,
+});
+const key = z.object({
+  key_id: z.string(),
+  role,
+  client_id: z.string().nullable(),
+  worker_id: z.string().nullable(),
+  name: z.string().nullable(),
+  created_at_utc: instant,
+  revoked_at_utc: instant.nullable(),
+});
 const category = z.object({
   pattern: z.string(),
   priority: z.int().nullable(),
@@ -256,7 +295,17 @@ export const ANSWERS = {
   Workers: z.object({ workers: z.array(worker) }),
   Beat: z.object({ extended: z.array(z.string()), lost: z.array(z.string()), cancelled: z.array(z.string()), timed_out: z.array(z.string()) }),
   Inbox: z.object({
-    tasks: z.array(z.object({ task_id: z.string(), client_id: z.string(), type: z.string(), priority: z.int(), attempts: count, run_after_utc: instant, compatibility: z.record(z.string(), z.unknown()) })),
+    tasks: z.array(
+      z.object({
+        task_id: z.string(),
+        client_id: z.string(),
+        type: z.string(),
+        priority: z.int(),
+        attempts: count,
+        run_after_utc: instant,
+        compatibility: z.record(z.string(), z.unknown()),
+      }),
+    ),
   }),
   Claimed: z.object({ tasks: z.array(claimed) }),
   Settled: settled,
@@ -287,7 +336,15 @@ export const ANSWERS = {
   }),
   Alive: z.object({ status: z.string() }),
   OpenApi: z.record(z.string(), z.unknown()),
-  Problem: z.object({ type: z.string(), title: z.string(), status: z.int(), code: z.string(), detail: z.string(), request_id: z.string(), fields: z.array(z.object({ field: z.string(), message: z.string() })).optional() }),
+  Problem: z.object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    code: z.string(),
+    detail: z.string(),
+    request_id: z.string(),
+    fields: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+  }),
 } as const satisfies Record<string, z.ZodType>;
 
 export type RequestName = keyof typeof REQUESTS;

@@ -3,7 +3,18 @@
 import { JsonText } from '../domain/json-text.ts';
 
 /** Under these keys nothing is renamed. */
-const OPAQUE: ReadonlySet<string> = new Set(['payload', 'result', 'metadata', 'compatibility', 'attributes', 'details', 'progress', 'versions', 'schema', 'rule']);
+const OPAQUE: ReadonlySet<string> = new Set([
+  'payload',
+  'result',
+  'metadata',
+  'compatibility',
+  'attributes',
+  'details',
+  'progress',
+  'versions',
+  'schema',
+  'rule',
+]);
 
 const names = new Map<string, string>();
 const remember = (from: string, make: () => string): string => {
