@@ -1,5 +1,11 @@
 -- The book: workers and their capability sets, grants, clients, keys, categories, settings, security events.
 
+-- name: secret_get (registry)
+SELECT s.value FROM walled.secrets s WHERE s.name = :name;
+
+-- name: secret_insert (registry)
+INSERT INTO main.secrets (name, value) VALUES (:name, :value);
+
 -- name: meta_get (registry)
 SELECT value FROM walled.meta WHERE key = :key;
 

@@ -156,7 +156,7 @@ export const OPERATIONS = {
   }),
   progressTask: post('/queue/tasks/{id}/progress', 'lease.progress', null, { body: 'Progress', errors: LEASE, summary: 'How far the attempt is.' }),
   logTask: post('/queue/tasks/{id}/logs', 'lease.log', null, { body: 'Message', errors: LEASE, summary: 'A line of the handler.' }),
-  enqueueChild: post('/queue/tasks/{id}/children', 'lease.child', 'Enqueued', {
+  enqueueChild: post('/queue/tasks/{id}/children', 'lease.enqueue', 'Enqueued', {
     body: 'Child',
     status: [201, 200],
     errors: [...LEASE, ...ENQUEUE],

@@ -56,7 +56,6 @@ export const ACCESS = {
   'lease.release': row('task', ['no', 'lease', 'no', 'no', 'no', 'no'], 'lease_lost', 'denied', 'release'),
   'lease.progress': row('task', ['no', 'lease', 'no', 'no', 'no', 'no'], 'lease_lost', 'denied'),
   'lease.enqueue': row('task', ['no', 'lease', 'no', 'no', 'no', 'no'], 'lease_lost', 'denied'),
-  'lease.child': row('task', ['no', 'lease', 'no', 'no', 'no', 'no'], 'lease_lost', 'denied', 'enqueue'),
   'lease.log': row('log', ['no', 'lease', 'no', 'no', 'no', 'no'], 'lease_lost', 'denied'),
   'worker.register': row('worker', ['no', 'self', 'no', 'no', 'no', 'no'], 'n/a', 'always'),
   'worker.heartbeat': row('worker', ['no', 'self', 'no', 'no', 'no', 'no'], 'n/a', 'denied'),

@@ -19,7 +19,7 @@ export function adminHandle(deps: Deps, principal: AdminPrincipal, scope: StoreS
   return {
     ...taskReads(deps, principal, scope),
     ...taskMoves(deps, principal, scope),
-    inside: (clientId, reason) => inside(deps, principal, clientId, reason),
+    inside: (clientId, reason) => inside(deps, principal, clientId, reason, scope.raw === true),
     async purge(taskId) {
       await authorize(deps, principal, 'task.purge');
       const refusal = await deps.store.purge(scope, taskId);
@@ -46,7 +46,7 @@ export async function metrics(deps: Deps, principal: Principal, scope: StoreScop
 }
 
 /** A platform admin inside a client acts without seeing payloads, and each act is recorded with the reason before it is done. */
-function inside(deps: Deps, principal: AdminPrincipal, clientId: string, reason: string): ClientHandle {
+function inside(deps: Deps, principal: AdminPrincipal, clientId: string, reason: string, raw: boolean): ClientHandle {
   unwrap(checkClientId(clientId));
   if (principal.clientId !== undefined && principal.clientId !== clientId) {
     void recordRefusal(deps, principal, 'task.enqueue', clientId, 'client');
@@ -59,6 +59,7 @@ function inside(deps: Deps, principal: AdminPrincipal, clientId: string, reason:
     actor: principal.clientId === undefined ? 'admin' : `admin:${clientId}`,
     clients: [clientId],
     ...(reachOf(principal, 'task.payload') === 'no' ? { blind: true as const } : {}),
+    ...(raw ? { raw: true as const } : {}),
   };
   const handle = clientHandle(deps, { ...principal, reason }, clientId, scope, false);
   if (principal.clientId !== undefined) return handle;

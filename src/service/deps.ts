@@ -33,8 +33,8 @@ export interface Deps extends Given {
 }
 
 /** The scope that a principal acts in. A worker's clients follow from its grants. */
-export function scopeOf(principal: Principal): StoreScope {
-  const base = { role: principal.role, actor: actorOf(principal) };
+export function scopeOf(principal: Principal, raw = false): StoreScope {
+  const base = { role: principal.role, actor: actorOf(principal), ...(raw ? { raw: true as const } : {}) };
   const blind = reachOf(principal, 'task.payload') === 'no' ? { blind: true as const } : {};
   switch (principal.role) {
     case 'client':

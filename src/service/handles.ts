@@ -1,6 +1,7 @@
 // What each role holds: the methods of its role and nothing else, with its client or worker bound inside. The HTTP client
 // implements the same interfaces. No method takes a client to trust; a foreign object answers like an absent one.
 import type { ErrorCode } from '../domain/errors.ts';
+import type { Operation } from '../domain/access.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { KeyPrincipal, Principal } from '../domain/principal.ts';
 import type { TaskDefinition } from './definition.ts';
@@ -110,7 +111,13 @@ export interface TaskReads {
   get(taskId: string): Promise<Task>;
   list(filter?: ListFilter): Promise<Page<Task>>;
   logs(taskId: string, page?: { readonly limit?: number; readonly cursor?: string }): Promise<Page<LogEntry>>;
+  /** What happens from now on, or after a `logId`; ends when the signal fires. */
+  events(options?: EventOptions): AsyncIterable<LogEntry>;
   stats(): Promise<QueueStats>;
+}
+export interface EventOptions {
+  readonly after?: number;
+  readonly signal?: AbortSignal;
 }
 export interface TaskMoves {
   cancel(taskId: string, reason?: string): Promise<Task>;
@@ -144,6 +151,8 @@ export interface ClaimOptions {
   readonly fairness?: 'weighted' | 'none';
   /** Narrows this call: categories or patterns. */
   readonly types?: readonly string[];
+  /** Declared for this call alone, instead of what was registered. */
+  readonly capabilities?: WorkerCapabilities;
   /** 1,000–3,600,000; default 30,000. */
   readonly leaseMs?: number;
   readonly signal?: AbortSignal;
@@ -201,7 +210,7 @@ export interface SystemHandle {
 }
 
 /** Reads and verifies what happened; sees no payload and changes nothing. */
-export interface AuditorHandle {
+export interface AuditorHandle extends Pick<TaskReads, 'events'> {
   stats(): Promise<QueueStats>;
   metrics(): Promise<QueueStats>;
   logs(taskId: string, page?: { readonly limit?: number; readonly cursor?: string }): Promise<Page<LogEntry>>;
@@ -235,10 +244,19 @@ export interface AuditReport {
   readonly categories: number;
 }
 
+export interface HandleOptions {
+  /** Payloads, results and progress are answered as `JsonText`, byte for byte. */
+  readonly raw?: boolean;
+}
+
 export interface Queue extends AsyncDisposable {
   readonly url: string;
   /** The one door: what this principal may do, and nothing else. */
-  as<P extends Principal>(principal: P): HandleOf<P>;
+  as<P extends Principal>(principal: P, options?: HandleOptions): HandleOf<P>;
+  /** Refuses what the principal may not do, and puts the refusal on record. */
+  authorize(principal: Principal, operation: Operation): Promise<void>;
+  /** What this queue's servers sign with: 64 hex digits of that name, the same for all of them. */
+  secret(name: string): Promise<string>;
   /** The program's own client handle: registers the client on first use. Default id: `default`. */
   client(clientId?: string): ClientHandle;
   /** A worker of this process, granted `grants` (default: everything of every client). */

@@ -8,7 +8,7 @@ import { adminHandle, metrics, securityEvents } from './admin.ts';
 import { clientHandle } from './client.ts';
 import { authorize, scopeOf } from './deps.ts';
 import type { Deps, Given } from './deps.ts';
-import type { AuditorHandle, HandleOf, Queue, SystemHandle } from './handles.ts';
+import type { AuditorHandle, HandleOf, HandleOptions, Queue, SystemHandle } from './handles.ts';
 import { createKeyring } from './keyring.ts';
 import { openBootstrap, useBootstrap } from './keys.ts';
 import { Refusals } from './refusals.ts';
@@ -28,9 +28,9 @@ export function createQueue(given: Given, parts: QueueParts): Queue {
   const deps = wire(given);
   const { keyring, refusals } = deps;
   let closing: Promise<void> | undefined;
-  const as = <P extends Principal>(principal: P): HandleOf<P> => {
+  const as = <P extends Principal>(principal: P, { raw = false }: HandleOptions = {}): HandleOf<P> => {
     const frozen: Principal = Object.freeze(Object.assign({}, principal as Principal));
-    return handleOf(deps, frozen) as HandleOf<P>;
+    return handleOf(deps, frozen, raw) as HandleOf<P>;
   };
   const close = (): Promise<void> => {
     parts.onClose();
@@ -41,6 +41,8 @@ export function createQueue(given: Given, parts: QueueParts): Queue {
     capabilities: deps.store.capabilities,
     renewal: parts.renewal,
     as,
+    authorize: (principal, operation) => authorize(deps, principal, operation),
+    secret: (name) => deps.store.secret(name),
     client(clientId = 'default') {
       const principal = { role: 'client', clientId: unwrap(checkClientId(clientId)) } as const;
       return clientHandle(deps, principal, clientId, scopeOf(principal), deps.createClients);
@@ -71,8 +73,8 @@ function wire(given: Given): Deps {
   return { ...given, refusals, keyring: createKeyring({ store, digest, refusals, verifyToken }) };
 }
 
-function handleOf(deps: Deps, principal: Principal): HandleOf<Principal> {
-  const scope = scopeOf(principal);
+function handleOf(deps: Deps, principal: Principal, raw: boolean): HandleOf<Principal> {
+  const scope = scopeOf(principal, raw);
   switch (principal.role) {
     case 'client':
       return clientHandle(deps, principal, unwrap(checkClientId(principal.clientId)), scope, false);
@@ -91,8 +93,8 @@ function handleOf(deps: Deps, principal: Principal): HandleOf<Principal> {
 
 function auditorHandle(deps: Deps, principal: Principal): AuditorHandle {
   const scope = scopeOf(principal);
-  const { stats, logs } = taskReads(deps, principal, scope);
-  return { stats, logs, metrics: () => metrics(deps, principal, scope), securityEvents: (page) => securityEvents(deps, principal, scope, page) };
+  const { stats, logs, events } = taskReads(deps, principal, scope);
+  return { stats, logs, events, metrics: () => metrics(deps, principal, scope), securityEvents: (page) => securityEvents(deps, principal, scope, page) };
 }
 
 function systemHandle(deps: Deps, principal: Principal): SystemHandle {

@@ -32,6 +32,8 @@ export interface StoreScope {
   readonly workerId?: string;
   /** No payloads, no results: an admin of the platform inside a client, a key without the scope of payloads. */
   readonly blind?: true;
+  /** Payloads, results and progress are answered as `JsonText`, byte for byte. */
+  readonly raw?: true;
 }
 
 export interface EnqueueOutcome {
@@ -48,6 +50,8 @@ export interface ClaimRequest {
   readonly strategy?: string;
   readonly fairness?: 'weighted' | 'none';
   readonly types?: readonly string[];
+  /** Declared for this call alone, instead of what was registered. */
+  readonly capabilities?: WorkerCapabilities;
 }
 
 export interface TaskFilter {
@@ -205,6 +209,8 @@ export interface Store {
   task(scope: StoreScope, taskId: string): Promise<Task | null>;
   tasks(scope: StoreScope, filter: TaskFilter): Promise<StorePage<Task>>;
   logs(scope: StoreScope, taskId: string, page: { readonly limit: number; readonly cursor?: string }): Promise<StorePage<LogEntry> | null>;
+  /** What happened after a row of the audit, oldest first; `last` is where to go on. `after` null: only where the audit is now. */
+  events(scope: StoreScope, after: number | null, limit: number): Promise<{ readonly items: readonly LogEntry[]; readonly last: number }>;
   counts(scope: StoreScope): Promise<Counts>;
   cancel(scope: StoreScope, taskId: string, reason: string): Promise<Refusal | null>;
   requeue(scope: StoreScope, taskId: string): Promise<Refusal | null>;
@@ -258,6 +264,8 @@ export interface Store {
   recordSecurity(event: NewSecurityEvent): Promise<void>;
 
   // the system
+  /** 64 hex digits that are made at first use and stay. */
+  secret(name: string): Promise<string>;
   tick(options: { readonly retentionMs: number }): Promise<TickReport>;
   auditSummary(): Promise<AuditSummary>;
   /** Resolves when something may have changed (true) or after the time (false): a hint. */

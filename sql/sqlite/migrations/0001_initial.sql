@@ -7,6 +7,12 @@ CREATE TABLE meta (
   value TEXT NOT NULL
 ) WITHOUT ROWID, STRICT;
 
+-- What servers sign with; made at first use.
+CREATE TABLE secrets (
+  name TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) WITHOUT ROWID, STRICT;
+
 CREATE TABLE clients (
   client_id TEXT PRIMARY KEY,
   status TEXT NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'suspended')),

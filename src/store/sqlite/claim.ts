@@ -67,8 +67,9 @@ function prepare(engine: Engine, sets: ReturnType<typeof createSets>, scope: Sto
   ensureOrder(engine, strategy, 'client');
   let setId = registeredSet;
   let content = sets.content(setId, key);
-  if (asked.types !== undefined) {
-    const declared: WorkerCapabilities = { ...content.declared, categories: intersectPatterns(content.declared.categories ?? ['*'], asked.types) };
+  if (asked.types !== undefined || asked.capabilities !== undefined) {
+    const said = asked.capabilities ?? content.declared;
+    const declared: WorkerCapabilities = asked.types === undefined ? said : { ...said, categories: intersectPatterns(said.categories ?? ['*'], asked.types) };
     setId = ensureSet(engine, declared, content.grants);
     content = { ...content, declared };
   }

@@ -3,6 +3,7 @@
 import { patternRange } from '../../domain/category.ts';
 import { refuse, unwrap } from '../../domain/errors.ts';
 import type { TaskEvent, TaskState } from '../../domain/lifecycle.ts';
+import { JsonText } from '../../domain/json-text.ts';
 import type { Compatibility, Json, LogEntry, Task } from '../../domain/task.ts';
 import type { InboxRow, SecurityRow, StorePage, StoreScope, TaskFilter } from '../store.ts';
 import type { StatementClass } from './rights.ts';
@@ -60,7 +61,7 @@ export function readTask(reader: Reader, scope: StoreScope, taskId: string): Tas
   const where = scope.clients === '*' ? `q.client_id IN (SELECT client_id FROM walled.clients)` : 'q.client_id = :client_id';
   const sql = `SELECT ${columnsOf(cls)} FROM shown.task_queue q WHERE ${where} AND q.id = :task_id AND q.purged_at_utc IS NULL`;
   const row = reader.st.composed(cls, sql, { task_id: taskId, client_id: clientOf(scope) })[0];
-  return row === undefined ? null : taskOf(row);
+  return row === undefined ? null : taskOf(row, scope.raw === true);
 }
 
 const clientOf = (scope: StoreScope): string => (scope.clients === '*' ? '*' : (scope.clients[0] ?? ''));
@@ -103,7 +104,7 @@ export function readTasks(reader: Reader, scope: StoreScope, filter: TaskFilter)
   const page = rows.slice(0, filter.limit);
   const last = page.at(-1);
   return {
-    items: page.map((row) => taskOf(row.slice(1))),
+    items: page.map((row) => taskOf(row.slice(1), scope.raw === true)),
     nextCursor: rows.length > filter.limit && last !== undefined ? `${last[0] as number}.${last[1] as string}` : null,
   };
 }
@@ -137,7 +138,10 @@ function typeFilter(type: string | undefined): { readonly sql: string; readonly 
 
 const parse = (text: unknown): Json => (text === null || text === undefined ? null : (JSON.parse(text as string) as Json));
 
-function taskOf(row: Row): Task {
+/** The user's JSON as data, or as the text that it is. */
+const given = (text: unknown, raw: boolean): Json => (raw && typeof text === 'string' ? (new JsonText(text) as unknown as Json) : parse(text));
+
+function taskOf(row: Row, raw: boolean): Task {
   const open = {
     taskId: row[0] as string,
     clientId: row[1] as string,
@@ -169,11 +173,11 @@ function taskOf(row: Row): Task {
   const metadata = (row[31] === undefined ? {} : (parse(row[31]) ?? {})) as Record<string, string>;
   const rest = {
     errorMessage: (row[28] as string | null | undefined) ?? null,
-    progress: parse(row[29]),
+    progress: given(row[29], raw),
     idempotencyKey: (row[30] as string | null | undefined) ?? null,
     metadata,
   };
-  return row.length > OPEN_COLUMNS.length ? { ...open, ...rest, payload: parse(row[26]), result: parse(row[27]) } : { ...open, ...rest };
+  return row.length > OPEN_COLUMNS.length ? { ...open, ...rest, payload: given(row[26], raw), result: given(row[27], raw) } : { ...open, ...rest };
 }
 
 export function readLogs(
@@ -189,6 +193,21 @@ export function readLogs(
   const rows = reader.st.rows(name, { client_id: task?.clientId ?? clientOf(scope), task_id: taskId, after, most: page.limit + 1 });
   const items = rows.slice(0, page.limit).map(logOf);
   return { items, nextCursor: rows.length > page.limit ? String(items.at(-1)?.logId) : null };
+}
+
+/** Rows of the audit that one look passes. */
+const EVENT_WINDOW = 10_000;
+
+export function readEvents(reader: Reader, scope: StoreScope, after: number | null, limit: number): { items: LogEntry[]; last: number } {
+  reader.wall.bind({ clients: '*' });
+  const end = (reader.st.row('events_last')?.[0] as number | null | undefined) ?? 0;
+  if (after === null || after >= end) return { items: [], last: end };
+  reader.wall.bind({ clients: scope.clients });
+  const until = Math.min(end, after + EVENT_WINDOW);
+  const params = { after, until, most: limit };
+  const rows = scope.clients === '*' ? reader.st.rows('events_all', params) : reader.st.rows('events_of', { ...params, client_id: clientOf(scope) });
+  const items = rows.map(logOf);
+  return { items, last: items.length === limit ? (items.at(-1) as LogEntry).logId : until };
 }
 
 function numberCursor(cursor: string | undefined, start: number): number {

@@ -26,7 +26,7 @@ export const CLIENT_TABLES = {
 } as const;
 
 /** Tables without a client: the registry's own. */
-export const SHARED_TABLES = ['capability_sets', 'workers', 'categories', 'meta'] as const;
+export const SHARED_TABLES = ['capability_sets', 'workers', 'categories', 'meta', 'secrets'] as const;
 
 export interface WriteRight {
   readonly insert?: true;
@@ -89,6 +89,7 @@ const REGISTRY: Readonly<Record<string, WriteRight>> = {
   categories: { insert: true, delete: true, keys: ['pattern'] },
   meta: { insert: true, update: ['value'], keys: ['key'] },
   security_events: { insert: true },
+  secrets: { insert: true },
 };
 
 export const WRITES: Readonly<Partial<Record<StatementClass, Readonly<Record<string, WriteRight>>>>> = { engine: MOVES, registry: REGISTRY };
@@ -128,6 +129,7 @@ export const READS: Readonly<Partial<Record<StatementClass, Readonly<Record<stri
     worker_grants: true,
     categories: true,
     meta: true,
+    secrets: true,
     leases: { only: ['task_no', 'worker_id', 'client_id'] },
     api_keys: true,
     ready: { only: ['lane_id'] },

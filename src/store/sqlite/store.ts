@@ -21,11 +21,12 @@ import { amend, cancel, purge, reprioritise, requeue } from './moves.ts';
 import { loadMigrations, migrate } from './migrate.ts';
 import type { MigrationReport } from './migrate.ts';
 import { ensureLanes, hasLanes } from './orders.ts';
-import { readInbox, readLogs, readSecurity, readTask, readTasks } from './reads.ts';
+import { readEvents, readInbox, readLogs, readSecurity, readTask, readTasks } from './reads.ts';
 import type { Reader } from './reads.ts';
 import * as book from './registry.ts';
 import { heartbeatBatch, heartbeatHeld, settleBatch } from './settle.ts';
 import { readAuditSummary, readCounts } from './stats.ts';
+import { secretOf } from './secrets.ts';
 import { Statements } from './statements.ts';
 import { createEnqueueInside } from './transaction.ts';
 import type { EnqueueInside } from './transaction.ts';
@@ -142,7 +143,7 @@ const backoffIn = ({ engine, categories }: Parts): ((type: string) => StoreOptio
 
 type TaskOperations = Pick<
   Store,
-  'enqueue' | 'enqueueInside' | 'task' | 'tasks' | 'logs' | 'counts' | 'cancel' | 'requeue' | 'reprioritise' | 'amend' | 'purge'
+  'enqueue' | 'enqueueInside' | 'task' | 'tasks' | 'logs' | 'events' | 'counts' | 'cancel' | 'requeue' | 'reprioritise' | 'amend' | 'purge'
 >;
 
 function taskOperations(parts: Parts): TaskOperations {
@@ -170,6 +171,7 @@ function taskOperations(parts: Parts): TaskOperations {
     task: (scope, taskId) => read(() => readTask(parts.own, scope, taskId)),
     tasks: (scope, filter) => read(() => readTasks(reader, scope, filter)),
     logs: (scope, taskId, page) => read(() => readLogs(reader, scope, taskId, page)),
+    events: (scope, after, limit) => read(() => readEvents(reader, scope, after, limit)),
     counts: (scope) => read(() => readCounts(reader, scope, engine.now())),
     cancel: (scope, taskId, reason) => writer.one(scope.actor, () => cancel(engine, scope, taskId, reason)),
     requeue: (scope, taskId) => writer.one(scope.actor, () => requeue(engine, scope, taskId)),
@@ -269,12 +271,13 @@ function bookOperations(parts: Parts): BookOperations {
   };
 }
 
-type SystemOperations = Pick<Store, 'tick' | 'auditSummary' | 'changed'>;
+type SystemOperations = Pick<Store, 'tick' | 'secret' | 'auditSummary' | 'changed'>;
 
 function systemOperations(parts: Parts): SystemOperations {
   const backoffOf = backoffIn(parts);
   return {
     tick: ({ retentionMs }) => parts.engine.writer.one('system', () => tick(parts.engine, backoffOf, retentionMs)),
+    secret: (name) => parts.engine.writer.one('system', () => secretOf(parts.engine, name)),
     auditSummary: () => read(() => readAuditSummary(parts.reader)),
     changed: (timeoutMs, signal) => parts.watch.changed(timeoutMs, () => nextDueIn(parts), signal),
   };
