@@ -255,6 +255,8 @@ export interface Queue extends AsyncDisposable {
   as<P extends Principal>(principal: P, options?: HandleOptions): HandleOf<P>;
   /** Refuses what the principal may not do, and puts the refusal on record. */
   authorize(principal: Principal, operation: Operation): Promise<void>;
+  /** Whether the store answers; throws as it does. */
+  ping(): Promise<void>;
   /** What this queue's servers sign with: 64 hex digits of that name, the same for all of them. */
   secret(name: string): Promise<string>;
   /** The program's own client handle: registers the client on first use. Default id: `default`. */

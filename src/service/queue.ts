@@ -42,6 +42,7 @@ export function createQueue(given: Given, parts: QueueParts): Queue {
     renewal: parts.renewal,
     as,
     authorize: (principal, operation) => authorize(deps, principal, operation),
+    ping: async () => void (await deps.store.categories()),
     secret: (name) => deps.store.secret(name),
     client(clientId = 'default') {
       const principal = { role: 'client', clientId: unwrap(checkClientId(clientId)) } as const;
