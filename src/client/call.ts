@@ -78,8 +78,7 @@ async function once(settings: Settings, request: Prepared, { signal, waitMs = 0,
   try {
     const response = await send(settings, request, alarm.signal);
     const text = await response.text();
-    if (!response.ok) return { ok: false, ...failureOf(response, text) };
-    return { ok: true, value: text === '' ? undefined : read(text, raw) };
+    return response.ok ? read(settings, text, raw) : { ok: false, ...failureOf(settings.base, response, text) };
   } catch (error) {
     if (isAborted(given)) throw abortedError();
     if (error instanceof QueueError) throw error;
@@ -98,10 +97,15 @@ export async function send(settings: Settings, { url, method, headers, body }: P
   return settings.fetch(url, body === undefined ? init : { ...init, body });
 }
 
-function read(text: string, raw: boolean): unknown {
-  // Also where it is cut: cutting wants text that is JSON for sure.
-  const value: unknown = JSON.parse(text);
-  return decode(raw ? unwrap(cutBody(text)) : value);
+function read(settings: Settings, text: string, raw: boolean): Outcome {
+  if (text === '') return { ok: true, value: undefined };
+  try {
+    // Also where it is cut: cutting wants text that is JSON for sure.
+    const value: unknown = JSON.parse(text);
+    return { ok: true, value: decode(raw ? unwrap(cutBody(text)) : value) };
+  } catch {
+    return { ok: false, ...unreached(`what ${settings.base} answered is no answer of a PrismQ server: check the address`) };
+  }
 }
 
 /** The innermost reason that has words: fetch wraps what happened in "fetch failed". */
@@ -113,15 +117,27 @@ function reasonOf(error: unknown): string {
 
 export const isAborted = (signals: readonly (AbortSignal | undefined)[]): boolean => signals.some((signal) => signal?.aborted === true);
 
-/** A signal that fires with any of these, or after so long; `cancel` leaves nothing behind. */
-export function alarmAfter(ms: number, signals: readonly (AbortSignal | undefined)[]): { readonly signal: AbortSignal; readonly cancel: () => void } {
+export interface AlarmSignal {
+  readonly signal: AbortSignal;
+  /** Begins the time anew. */
+  reset(ms: number): void;
+  /** Leaves nothing behind. */
+  cancel(): void;
+}
+
+/** A signal that fires with any of these, or after so long. */
+export function alarmAfter(ms: number, signals: readonly (AbortSignal | undefined)[]): AlarmSignal {
   const controller = new AbortController();
   const fire = (): void => controller.abort();
-  const timer = setTimeout(fire, ms);
+  let timer = setTimeout(fire, ms);
   for (const signal of signals) signal?.addEventListener('abort', fire);
   if (isAborted(signals)) fire();
   return {
     signal: controller.signal,
+    reset(again) {
+      clearTimeout(timer);
+      timer = setTimeout(fire, again);
+    },
     cancel() {
       clearTimeout(timer);
       for (const signal of signals) signal?.removeEventListener('abort', fire);

@@ -1,7 +1,6 @@
 // What went wrong with a request, as the error of the product: problem documents by their stable code, everything else by what
 // can be known of it. Also whether the request may be sent again, and when.
 import type { OperationName } from '../contract/operations.ts';
-import { decode } from '../contract/wire.ts';
 import { ERRORS, QueueError } from '../domain/errors.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 
@@ -60,13 +59,11 @@ export const unreached = (message: string, cause?: unknown): Failure => ({ error
 
 export const abortedError = (): QueueError => new QueueError('aborted', 'the caller gave up by its signal');
 
-const STANDARD = new Set(['type', 'title', 'status', 'detail', 'instance', 'code', 'request_id']);
-
 /** The refusal of an answer that is no success. */
-export function failureOf(response: Response, text: string): Failure {
+export function failureOf(base: string, response: Response, text: string): Failure {
   const problem = problemOf(text);
   const retryAfterMs = retryAfterOf(response.headers.get('retry-after'));
-  const error = problem === undefined ? strangerError(response) : problemError(response.status, problem);
+  const error = problem === undefined ? strangerError(base, response.status) : problemError(response.status, problem);
   const outcome = UNDONE.includes(error.code) ? 'refused' : UNSURE.includes(error.code) ? 'unknown' : 'final';
   return retryAfterMs === undefined ? { error, outcome } : { error, outcome, retryAfterMs };
 }
@@ -83,10 +80,13 @@ function problemOf(text: string): Problem | undefined {
 }
 
 function problemError(status: number, problem: Problem): QueueError {
-  const { code, detail, title, request_id: requestId } = problem;
-  const rest = decode(Object.fromEntries(Object.entries(problem).filter(([key]) => !STANDARD.has(key)))) as Readonly<Record<string, unknown>>;
+  const { code, detail, title, request_id: requestId, fields, details: given } = problem;
   const message = typeof detail === 'string' ? detail : typeof title === 'string' ? title : code;
-  const details = { ...rest, ...(typeof requestId === 'string' ? { requestId } : {}) };
+  const details = {
+    ...(typeof given === 'object' ? given : {}),
+    ...(fields === undefined ? {} : { fields }),
+    ...(typeof requestId === 'string' ? { requestId } : {}),
+  };
   // A queue that closes over there is opened again: to its clients it is away.
   if (code === 'closed') return new QueueError('store_unavailable', message, details);
   if (Object.hasOwn(ERRORS, code)) return new QueueError(code as ErrorCode, message, details);
@@ -94,9 +94,9 @@ function problemError(status: number, problem: Problem): QueueError {
 }
 
 /** Something between us and the server answered, or another server. */
-function strangerError({ status, url }: Response): QueueError {
+function strangerError(base: string, status: number): QueueError {
   const code = status === 404 || status === 405 ? 'store_unavailable' : codeOf(status);
-  return new QueueError(code, `no PrismQ server answered at ${new URL(url).origin} but something else (HTTP ${status}): check the address`, { status });
+  return new QueueError(code, `something else than a PrismQ server answered at ${base} (HTTP ${status}): check the address`, { status });
 }
 
 const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
