@@ -2,8 +2,10 @@
 import { z } from 'zod';
 import { COMMON_ERRORS, OPERATION_LIST, rowOf } from '../contract/operations.ts';
 import type { OperationName, OperationRow } from '../contract/operations.ts';
-import { ANSWERS, REQUESTS } from '../contract/schemas.ts';
-import type { AnswerName, RequestName } from '../contract/schemas.ts';
+import { ANSWERS } from '../contract/answers.ts';
+import type { AnswerName } from '../contract/answers.ts';
+import { REQUESTS } from '../contract/schemas.ts';
+import type { RequestName } from '../contract/schemas.ts';
 import { ERRORS } from '../domain/errors.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 
