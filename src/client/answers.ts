@@ -1,8 +1,21 @@
 // What each operation answers, as data: the form of the wire after `decode`. The table of operations has a row for each.
 import type { OperationName } from '../contract/operations.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
+import type { Role } from '../domain/principal.ts';
 import type { HeartbeatResult, LogEntry, SettleResult, Task, WorkerInfo } from '../domain/task.ts';
 import type { CategoryInfo, ClientInfo, EnqueueItemResult, EnqueueResult, GrantInfo, KeyInfo, MadeKey, QueueStats, SecurityEvent } from '../service/handles.ts';
+
+/** Whose key it is. */
+export interface Identity {
+  readonly role: Exclude<Role, 'system'>;
+  /** Null for workers, and for admins and auditors of the platform. */
+  readonly clientId: string | null;
+  readonly workerId: string | null;
+  /** Null for a token that is no API key. */
+  readonly keyId: string | null;
+  /** Null: all that the role may do. */
+  readonly scopes: readonly string[] | null;
+}
 
 interface Settled {
   readonly taskId: string;
@@ -36,6 +49,7 @@ export interface Answers {
   readonly logTask: undefined;
   readonly enqueueChild: EnqueueResult;
   readonly settle: { readonly results: readonly SettleResult[] };
+  readonly whoami: Identity;
   readonly createClient: ClientInfo;
   readonly listClients: { readonly clients: readonly ClientInfo[] };
   readonly updateClient: ClientInfo;

@@ -38,7 +38,8 @@ function instantOf(field: string, date: Date): number {
 }
 
 /** The end of an attempt: the receipt says whose it is. */
-export function settlementBody({ clientId: _, ...item }: Settlement): object {
+export function settlementBody(settlement: Settlement): object {
+  const item = { ...settlement, clientId: undefined };
   return item.op === 'complete' && item.result !== undefined ? { ...item, result: new JsonText(item.result) } : item;
 }
 

@@ -13,7 +13,11 @@ export function clientHandle(line: Line, clientId: string): ClientHandle {
     clientId,
     ...taskReads(line),
     ...taskMoves(line),
-    async enqueue<Output>(type: string | TaskDefinition<never, Output>, payload?: unknown, options: EnqueueOptions & { signal?: AbortSignal; tx?: unknown } = {}) {
+    async enqueue<Output>(
+      type: string | TaskDefinition<never, Output>,
+      payload?: unknown,
+      options: EnqueueOptions & { signal?: AbortSignal; tx?: unknown } = {},
+    ) {
       const { signal, tx, ...rest } = options;
       if (tx !== undefined)
         throw new QueueError('invalid_input', 'tx: a transaction of yours can not go over HTTP: enqueue in process, or without it', {

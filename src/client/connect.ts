@@ -1,25 +1,13 @@
 // `connect({ url, key })`: the handles of the library, over HTTP. Nothing is sent before a method is called.
-import type { Role } from '../domain/principal.ts';
 import type { AdminHandle, AuditorHandle, ClientHandle, WorkerHandle } from '../service/handles.ts';
 import { adminHandle, auditorHandle } from './admin-handle.ts';
+import type { Identity } from './answers.ts';
 import { createCall } from './call.ts';
 import { clientHandle } from './client-handle.ts';
 import type { Line } from './line.ts';
 import { settingsOf } from './options.ts';
 import type { ConnectOptions } from './options.ts';
 import { workerHandle } from './worker-handle.ts';
-
-/** Whose key it is. */
-export interface Identity {
-  readonly role: Exclude<Role, 'system'>;
-  /** Null for workers, and for admins and auditors of the platform. */
-  readonly clientId: string | null;
-  readonly workerId: string | null;
-  /** Null for a token that is no API key. */
-  readonly keyId: string | null;
-  /** Null: all that the role may do. */
-  readonly scopes: readonly string[] | null;
-}
 
 /**
  * A server and a key. The key decides what each handle may do: take the one of its role. Every method throws a `QueueError`

@@ -2,7 +2,8 @@
 // browsers, Bun, Deno and edge workers.
 export { ERRORS, QueueError } from '../domain/errors.ts';
 export { connect } from './connect.ts';
-export type { Connection, Identity } from './connect.ts';
+export type { Connection } from './connect.ts';
+export type { Identity } from './answers.ts';
 export type { ConnectOptions } from './options.ts';
 export type { ErrorCode } from '../domain/errors.ts';
 export type * from '../domain/task.ts';

@@ -55,7 +55,10 @@ export const backoffMs = (failures: number, random: () => number): number =>
   Math.max(1, Math.ceil(random() * Math.min(CAP_MS, FIRST_MS * 2 ** Math.min(failures - 1, 10))));
 
 /** The request did not get through, or its answer did not get back. */
-export const unreached = (message: string, cause?: unknown): Failure => ({ error: new QueueError('store_unavailable', message, {}, cause), outcome: 'unknown' });
+export const unreached = (message: string, cause?: unknown): Failure => ({
+  error: new QueueError('store_unavailable', message, {}, cause),
+  outcome: 'unknown',
+});
 
 export const abortedError = (): QueueError => new QueueError('aborted', 'the caller gave up by its signal');
 

@@ -17,7 +17,11 @@ export interface StreamInput {
 /** The server says something at least every 15 s; after so long a silence the line is dead. */
 const SILENCE_MS = 60_000;
 
-export async function* streamOf({ settings, headers }: Pick<Line, 'settings' | 'headers'>, name: OperationName, input: StreamInput): AsyncGenerator<ServerEvent> {
+export async function* streamOf(
+  { settings, headers }: Pick<Line, 'settings' | 'headers'>,
+  name: OperationName,
+  input: StreamInput,
+): AsyncGenerator<ServerEvent> {
   const { signal } = input;
   const signals = [signal, settings.signal];
   let lastEventId = input.lastEventId;

@@ -1,6 +1,6 @@
 // The handle of a worker over HTTP: the same as `queue.worker(id)`. Leases are receipts that only the server reads; every write
 // names one and may be sent again.
-import { JsonText } from '../domain/json-text.ts';
+import type { JsonText } from '../domain/json-text.ts';
 import type { ClaimedTask, LeaseRef } from '../domain/task.ts';
 import type { ClaimOptions, InboxItem, WorkerHandle } from '../service/handles.ts';
 import { failureBody, jsonOf, newKey, settlementBody, taskBody } from './body.ts';

@@ -178,6 +178,8 @@ export interface InboxItem {
 
 export interface WorkerHandle {
   readonly workerId: string;
+  /** True where a claim that waits is the hint, and `wake` but waits. */
+  readonly waitsInClaim?: true;
   register(input?: RegisterInput): Promise<WorkerInfo>;
   /** A sign of life; changes the worker's status. */
   beat(status: WorkerStatus): Promise<void>;
