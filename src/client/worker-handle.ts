@@ -1,7 +1,7 @@
 // The handle of a worker over HTTP: the same as `queue.worker(id)`. Leases are receipts that only the server reads; every write
 // names one and may be sent again.
 import type { JsonText } from '../domain/json-text.ts';
-import type { ClaimedTask, LeaseRef } from '../domain/task.ts';
+import type { ClaimedTask, LeaseRef, Settlement, SettleResult } from '../domain/task.ts';
 import type { ClaimOptions, InboxItem, WorkerHandle } from '../service/handles.ts';
 import { failureBody, jsonOf, newKey, settlementBody, taskBody } from './body.ts';
 import { sleep } from './call.ts';
@@ -48,10 +48,37 @@ export function workerHandle(line: Line, given: string, self: () => Promise<stri
 const namesOf = ({ taskId, leaseId }: LeaseRef): object => ({ taskId, leaseId });
 const textOf = (value: unknown): string => JSON.stringify(value);
 
+/** A body is bounded: many large results go in several. */
+const PART_CHARACTERS = 1_000_000;
+const PART_ITEMS = 500;
+
+function* partsOf(items: readonly Settlement[]): Generator<readonly Settlement[]> {
+  let part: Settlement[] = [];
+  let characters = 0;
+  for (const item of items) {
+    const size = sizeOf(item);
+    if (part.length > 0 && (part.length >= PART_ITEMS || characters + size > PART_CHARACTERS)) {
+      yield part;
+      part = [];
+      characters = 0;
+    }
+    part.push(item);
+    characters += size;
+  }
+  if (part.length > 0) yield part;
+}
+
+function sizeOf(item: Settlement): number {
+  if (item.op === 'complete') return item.result?.length ?? 0;
+  return item.op === 'fail' ? item.error.message.length + (item.error.stack?.length ?? 0) : 0;
+}
+
 function endings({ call }: Line): Pick<WorkerHandle, 'settle' | 'complete' | 'fail' | 'release'> {
   return {
     async settle(items) {
-      return items.length === 0 ? [] : (await call('settle', { body: { items: items.map(settlementBody) } })).results;
+      const results: SettleResult[] = [];
+      for (const part of partsOf(items)) results.push(...(await call('settle', { body: { items: part.map(settlementBody) } })).results);
+      return results;
     },
     async complete({ taskId, leaseId }, result, timing = {}) {
       const text = result === undefined ? {} : { result: jsonOf(result, 'result') };
