@@ -1,10 +1,12 @@
 // `npm run bench`: a quick look at the rates of this machine, with isolation, audit and full durability on. Only ratios of one
 // run mean anything; nothing here passes or fails.
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openQueue, startWorker } from '../src/index.ts';
-import type { Queue } from '../src/index.ts';
+import type { Queue, WorkerHandle } from '../src/index.ts';
 
 const PAD = 'x'.repeat(96);
 const CLIENTS = 28;
@@ -63,11 +65,52 @@ async function claimOne(queue: Queue): Promise<number> {
   return times.sort((a, b) => a - b)[WIDE.claims / 2] as number;
 }
 
-async function on<T>(action: (queue: Queue) => Promise<T>): Promise<T> {
+const ROUNDS = { tasks: 20_000, batch: 100 };
+
+/** Claims and completes in batches over any worker's handle; tasks per second. */
+async function claimAndSettle(queue: Queue, worker: WorkerHandle): Promise<number> {
+  await fill(queue, ROUNDS.tasks);
+  const start = performance.now();
+  for (let done = 0; done < ROUNDS.tasks; ) {
+    const tasks = await worker.claim({ max: ROUNDS.batch });
+    if (tasks.length === 0) throw new Error('nothing left to claim');
+    await worker.settle(tasks.map(({ clientId, taskId, leaseId }) => ({ clientId, taskId, leaseId, op: 'complete' })));
+    done += tasks.length;
+  }
+  return ROUNDS.tasks / ((performance.now() - start) / 1000);
+}
+
+/** The same over HTTP, in the wire's own form: the server is a process of its own. */
+async function claimAndSettleOverHttp(queue: Queue, file: string): Promise<number> {
+  const { key } = await queue.admin().keys.create({ role: 'worker', name: 'http', grants: [{ clientId: '*', pattern: '*' }] });
+  await fill(queue, ROUNDS.tasks);
+  const server = fork(new URL('./http-server.mjs', import.meta.url), ['0', file], { execArgv: ['--conditions=prismq-source'] });
+  const [{ url }] = (await once(server, 'message')) as [{ url: string }];
+  const post = async <T>(path: string, body: unknown): Promise<T> => {
+    const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+    const response = await fetch(url + path, { method: 'POST', headers, body: JSON.stringify(body) });
+    if (!response.ok) throw new Error(await response.text());
+    return (await response.json()) as T;
+  };
+  const start = performance.now();
+  for (let done = 0; done < ROUNDS.tasks; ) {
+    const { tasks } = await post<{ tasks: { task_id: string; lease_id: string }[] }>('/queue/claim', { max: ROUNDS.batch });
+    if (tasks.length === 0) throw new Error('nothing left to claim');
+    await post('/queue/settle', { items: tasks.map(({ task_id, lease_id }) => ({ op: 'complete', task_id, lease_id })) });
+    done += tasks.length;
+  }
+  const rate = ROUNDS.tasks / ((performance.now() - start) / 1000);
+  server.send('stop');
+  await once(server, 'exit');
+  return rate;
+}
+
+async function on<T>(action: (queue: Queue, file: string) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'prismq-bench-'));
   try {
-    await using queue = await openQueue(join(folder, 'queue.db'));
-    return await action(queue);
+    const file = join(folder, 'queue.db');
+    await using queue = await openQueue(file);
+    return await action(queue, file);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -81,6 +124,8 @@ await on(async (queue) => {
   rows[`bulk enqueue of ${DRAINED}, ${CLIENTS} clients`] = await fill(queue, DRAINED);
   rows[`drain of ${DRAINED}, one worker`] = await drain(queue);
 });
+rows[`claim + complete in batches of ${ROUNDS.batch}, in process`] = await on((queue) => claimAndSettle(queue, queue.worker('bench')));
+rows[`claim + complete in batches of ${ROUNDS.batch}, over HTTP`] = await on(claimAndSettleOverHttp);
 const claim = await on(claimOne);
 console.log(`node ${process.version}, ${CLIENTS} clients, synchronous=FULL, tasks per second:`);
 for (const [name, rate] of Object.entries(rows)) console.log(`${name.padEnd(44)} ${Math.round(rate).toLocaleString('en')}`);

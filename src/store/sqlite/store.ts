@@ -28,6 +28,7 @@ import { heartbeatBatch, heartbeatHeld, settleBatch } from './settle.ts';
 import { readAuditSummary, readCounts } from './stats.ts';
 import { secretOf } from './secrets.ts';
 import { Statements } from './statements.ts';
+import { perTurn } from './turn.ts';
 import { createEnqueueInside } from './transaction.ts';
 import type { EnqueueInside } from './transaction.ts';
 import { buildWall } from './wall.ts';
@@ -259,7 +260,7 @@ function bookOperations(parts: Parts): BookOperations {
     grants: (scope, workerId) => read(() => book.listGrants(engine, scope, workerId)),
     deleteGrant: (scope, grantId) => writer.one(scope.actor, () => book.deleteGrant(engine, scope, grantId)),
     setCategory: (scope, category) => writer.one(scope.actor, () => book.setCategory(engine, scope, category)),
-    categories: () => read(() => parts.categories()),
+    categories: perTurn(() => read(() => parts.categories())),
     deleteCategory: (scope, pattern) => writer.one(scope.actor, () => book.deleteCategory(engine, scope, pattern)),
     setCategoryMode: (scope, mode) => writer.one(scope.actor, () => book.setCategoryMode(engine, scope, mode)),
     securityEvents: (scope, page) => read(() => readSecurity(parts.reader, scope, page)),
