@@ -112,7 +112,7 @@ test('what a caller sends with a refused credential does not grow the record', a
   await assert.rejects(queue.principalOf('x', { address: 'a'.repeat(100_000), requestId: 'r'.repeat(100_000) }), { code: 'unauthenticated' });
   const [event] = await events('authenticate');
   assert.ok(JSON.stringify(event).length < 500);
-  assert.ok(String(event?.details['address']).startsWith('aaa'));
+  assert.equal(event?.details['address'], 'a'.repeat(64));
 });
 
 test('a refusal is answered while the database can not be written; the record follows', async (t) => {
