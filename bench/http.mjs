@@ -7,7 +7,9 @@ import { once } from 'node:events';
 const PAD = 'x'.repeat(100);
 
 async function start(port) {
-  const child = fork(new URL('./http-server.mjs', import.meta.url), [String(port)], { execArgv: ['--conditions=prismq-source', ...(process.env.PROF ? ['--cpu-prof', '--cpu-prof-interval', '200', '--cpu-prof-dir', process.env.PROF] : [])] });
+  const child = fork(new URL('./http-server.mjs', import.meta.url), [String(port)], {
+    execArgv: ['--conditions=prismq-source', ...(process.env.PROF ? ['--cpu-prof', '--cpu-prof-interval', '200', '--cpu-prof-dir', process.env.PROF] : [])],
+  });
   const [{ key, url }] = await once(child, 'message');
   // The bench asks for CPU by HTTP.
   const meter = createServer(async (_, response) => {

@@ -32,6 +32,7 @@ function readMember(cursor: Cursor, depth: number): unknown {
   const c = peek(cursor);
   if (c === 123) return readObject(cursor, depth);
   if (c === 91 && depth < 2) return readList(cursor, depth);
+  if (c === 34) return readString(cursor);
   return JSON.parse(slice(cursor)) as unknown;
 }
 
@@ -39,7 +40,7 @@ function readObject(cursor: Cursor, depth: number): Record<string, unknown> {
   const made: Record<string, unknown> = {};
   cursor.at++;
   while (peek(cursor) !== 125) {
-    const key = JSON.parse(slice(cursor)) as string;
+    const key = readString(cursor);
     peek(cursor);
     cursor.at++;
     if (Object.hasOwn(made, key)) cursor.twice ??= key;
@@ -61,6 +62,18 @@ function readList(cursor: Cursor, depth: number): unknown[] {
   }
   cursor.at++;
   return made;
+}
+
+/** Most strings have no escape: they are their own value. */
+function readString(cursor: Cursor): string {
+  const { text, at } = cursor;
+  const end = text.indexOf('"', at + 1);
+  const plain = text.slice(at + 1, end);
+  if (!plain.includes('\\')) {
+    cursor.at = end + 1;
+    return plain;
+  }
+  return JSON.parse(slice(cursor)) as string;
 }
 
 /** The text of the value that begins here; the cursor goes behind it. */

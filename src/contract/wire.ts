@@ -18,13 +18,14 @@ const OPAQUE: ReadonlySet<string> = new Set([
   'by_status',
 ]);
 
+const MOST_NAMES = 2000;
 const names = new Map<string, string>();
 const remember = (from: string, make: () => string): string => {
   const known = names.get(from);
   if (known !== undefined) return known;
   const made = make();
   // The keys of our own types are few; what comes from outside is checked before it gets here.
-  if (names.size < 2000) names.set(from, made);
+  if (names.size < MOST_NAMES) names.set(from, made);
   return made;
 };
 export const toSnake = (name: string): string => remember(name, () => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
@@ -32,13 +33,35 @@ export const toCamel = (name: string): string => remember(name, () => name.repla
 
 /** JSON text of an answer. */
 export function encode(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'number') return Number.isFinite(value) ? String(value) : 'null';
+  if (value === null || value === undefined) return 'null';
   if (value instanceof JsonText) return value.text;
   if (Array.isArray(value)) return `[${value.map(encode).join(',')}]`;
-  if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null';
-  const parts: string[] = [];
-  for (const [key, member] of Object.entries(value))
-    if (member !== undefined) parts.push(`${JSON.stringify(toSnake(key))}:${OPAQUE.has(key) ? opaque(member) : encode(member)}`);
-  return `{${parts.join(',')}}`;
+  if (typeof value !== 'object') return JSON.stringify(value) ?? 'null';
+  let text = '';
+  for (const key in value) {
+    const member = (value as Record<string, unknown>)[key];
+    if (member === undefined) continue;
+    const { label, isOpaque } = labelOf(key);
+    text += `${text === '' ? '' : ','}${label}${isOpaque ? opaque(member) : encode(member)}`;
+  }
+  return `{${text}}`;
+}
+
+interface Label {
+  /** `"name":` as it goes on the wire. */
+  readonly label: string;
+  readonly isOpaque: boolean;
+}
+const labels = new Map<string, Label>();
+
+function labelOf(key: string): Label {
+  const known = labels.get(key);
+  if (known !== undefined) return known;
+  const made = { label: `${JSON.stringify(toSnake(key))}:`, isOpaque: OPAQUE.has(key) };
+  if (labels.size < MOST_NAMES) labels.set(key, made);
+  return made;
 }
 
 const opaque = (value: unknown): string => (value instanceof JsonText ? value.text : (JSON.stringify(value) ?? 'null'));

@@ -107,7 +107,10 @@ async function perform(desk: Desk, ask: Ask, row: OperationRow, principal: KeyPr
     input,
     inside,
     header: ask.header,
-    signal: ask.signal,
+    // Read only by what waits: a signal costs more than the rest of a call.
+    get signal() {
+      return ask.signal;
+    },
     stillOpen: () => authenticate(desk.bench, ask),
   };
   return (PERFORM as Partial<Record<OperationName, Performer>>)[ask.name]?.(call, desk.bench) ?? notThere();

@@ -18,4 +18,11 @@ export interface Bench {
 
 export type Performer = (call: Call, bench: Bench) => Promise<Answer>;
 export const given = <T>(call: Call): T => call.input as T;
-export const handleOf = (call: Call, { queue }: Bench): unknown => queue.as<KeyPrincipal>(call.principal, { raw: true });
+/** A principal that opened stays the same object for seconds: so does its handle. */
+const handles = new WeakMap<KeyPrincipal, unknown>();
+
+export function handleOf({ principal }: Call, { queue }: Bench): unknown {
+  let handle = handles.get(principal);
+  if (handle === undefined) handles.set(principal, (handle = queue.as<KeyPrincipal>(principal, { raw: true })));
+  return handle;
+}

@@ -119,6 +119,8 @@ function addressOf(request: IncomingMessage, proxies: number): string {
   return forwarded.at(-proxies) ?? direct;
 }
 
+const NO_QUERY = new URLSearchParams();
+
 interface Around {
   readonly requestId: string;
   readonly address: string;
@@ -131,7 +133,7 @@ function askOf(request: IncomingMessage, response: ServerResponse, name: Ask['na
   return {
     name,
     params: {},
-    query: new URLSearchParams(),
+    query: NO_QUERY,
     header(header) {
       const value = request.headers[header];
       return Array.isArray(value) ? value[0] : value;

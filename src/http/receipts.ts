@@ -1,6 +1,6 @@
 // The lease on the wire: a receipt that says client and lease and bears a MAC over them, the task and the worker. The server takes
 // the client from it after the MAC, so that every statement carries the client; whoever makes one up learns nothing.
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
 
 const MAC_BYTES = 16;
 
@@ -11,7 +11,8 @@ export interface Receipts {
 }
 
 export function createReceipts(secretHex: string): Receipts {
-  const secret = Buffer.from(secretHex, 'hex');
+  // A key object: bytes would be made into one for every MAC, which costs five times the MAC.
+  const secret = createSecretKey(Buffer.from(secretHex, 'hex'));
   const mac = (body: Buffer, workerId: string, taskId: string): Buffer =>
     createHmac('sha256', secret).update(body).update(`\0${workerId}\0${taskId}`).digest().subarray(0, MAC_BYTES);
   return {

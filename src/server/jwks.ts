@@ -15,28 +15,32 @@ const PAUSE_MS = 2000;
 const unavailable = (issuer: string): QueueError =>
   new QueueError('issuer_unavailable', `the keys of the issuer ${issuer} can not be had now: try again, and check its address`);
 
-/** A set behind an address: https, or http on this machine. */
+/** A set behind an address: https, or http on this machine. Keys that are known verify while the address fails. */
 export function remoteKeys(issuer: string, url: URL, now: () => number): JWTVerifyGetKey {
-  const set = createRemoteJWKSet(url, { timeoutDuration: TIMEOUT_MS, cooldownDuration: COOLDOWN_MS, cacheMaxAge: MAX_AGE_MS, [customFetch]: fetchBounded });
   let pauseUntil = 0;
+  const fetchKeys = async (href: string, options: RequestInit): Promise<Response> => {
+    try {
+      if (now() >= pauseUntil) return await fetchSet(href, options);
+    } catch {
+      pauseUntil = now() + PAUSE_MS;
+    }
+    throw unavailable(issuer);
+  };
+  const set = createRemoteJWKSet(url, { timeoutDuration: TIMEOUT_MS, cooldownDuration: COOLDOWN_MS, cacheMaxAge: MAX_AGE_MS, [customFetch]: fetchKeys });
   return async (header, token) => {
-    if (now() < pauseUntil) throw unavailable(issuer);
     try {
       return await set(header, token);
     } catch (error) {
-      if (isAboutToken(error)) throw error;
-      pauseUntil = now() + PAUSE_MS;
-      throw unavailable(issuer);
+      if (error instanceof errors.JOSEError || error instanceof QueueError) throw error;
+      // A key of the set that is none: as good as absent.
+      throw new errors.JWKSNoMatchingKey();
     }
   };
 }
 
-const isAboutToken = (error: unknown): boolean =>
-  error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys || error instanceof errors.JOSENotSupported;
-
-/** Like fetch, but what is too long, or moved, is no answer. */
-async function fetchBounded(url: string, options: RequestInit): Promise<Response> {
-  const response = await fetch(url, { ...options, redirect: 'error' });
+/** Like fetch, but what is too long, moved, or no key set is no answer. */
+async function fetchSet(href: string, options: RequestInit): Promise<Response> {
+  const response = await fetch(href, { ...options, redirect: 'error' });
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of response.body ?? []) {
@@ -44,7 +48,14 @@ async function fetchBounded(url: string, options: RequestInit): Promise<Response
     if (bytes > MOST_BYTES) throw new Error('the key set is too long');
     chunks.push(chunk);
   }
-  return new Response(Buffer.concat(chunks), { status: response.status, headers: response.headers });
+  const text = Buffer.concat(chunks).toString('utf8');
+  if (response.status !== 200 || keysIn(JSON.parse(text)) === null) throw new Error('no key set');
+  return new Response(text);
+}
+
+function keysIn(value: unknown): readonly Readonly<Record<string, unknown>>[] | null {
+  const keys = (value as { readonly keys?: unknown } | null)?.keys;
+  return Array.isArray(keys) && keys.every((key) => typeof key === 'object' && key !== null) ? (keys as Readonly<Record<string, unknown>>[]) : null;
 }
 
 /** A set in a file, read at once so that a wrong one is told at the start, and again when the file has changed. */
@@ -80,9 +91,8 @@ function readSet(file: string): JWTVerifyGetKey {
   } catch {
     return wrong('can not be read as JSON: give a JSON Web Key Set, {"keys": […]}');
   }
-  const keys = (value as { readonly keys?: unknown } | null)?.keys;
-  if (!Array.isArray(keys) || keys.length === 0) return wrong('has no keys: give a JSON Web Key Set, {"keys": […]}');
-  for (const key of keys as readonly Readonly<Record<string, unknown>>[])
-    if (key['kty'] === 'oct' || 'd' in key) return wrong('has a secret or private key: a verifier needs public keys only');
+  const keys = keysIn(value);
+  if (keys === null || keys.length === 0) return wrong('has no keys: give a JSON Web Key Set, {"keys": […]}');
+  for (const key of keys) if (key['kty'] === 'oct' || 'd' in key) return wrong('has a secret or private key: a verifier needs public keys only');
   return createLocalJWKSet(value as JSONWebKeySet);
 }

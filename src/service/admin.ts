@@ -24,7 +24,6 @@ export function adminHandle(deps: Deps, principal: AdminPrincipal, scope: StoreS
       await authorize(deps, principal, 'task.purge');
       const refusal = await deps.store.purge(scope, taskId);
       if (refusal !== null) throw QueueError.from(refusal);
-      await deps.store.recordSecurity({ actor: scope.actor, action: 'task.purge', clientId: principal.clientId ?? null, object: taskId, outcome: 'done' });
     },
     clients: clientAdmin(deps, principal, scope),
     workers: workerAdmin(deps, principal, scope),

@@ -216,6 +216,7 @@ export interface Store {
   requeue(scope: StoreScope, taskId: string): Promise<Refusal | null>;
   reprioritise(scope: StoreScope, taskId: string, priority: number): Promise<Refusal | null>;
   amend(scope: StoreScope, taskId: string, change: TaskChange): Promise<Refusal | null>;
+  /** With its security event in the same transaction. */
   purge(scope: StoreScope, taskId: string): Promise<Refusal | null>;
 
   // workers

@@ -5,6 +5,7 @@ import { QueueError } from '../../domain/errors.ts';
 import type { Result } from '../../domain/errors.ts';
 import type { Settlement, SettleResult } from '../../domain/task.ts';
 import { loadStatements } from '../sql-files.ts';
+import type { NamedStatement } from '../sql-files.ts';
 import type { EnqueueOutcome, Store, StoreOptions } from '../store.ts';
 import { keyOperations } from './api-keys.ts';
 import { createSets } from './capability-sets.ts';
@@ -28,6 +29,7 @@ import { heartbeatBatch, heartbeatHeld, settleBatch } from './settle.ts';
 import { readAuditSummary, readCounts } from './stats.ts';
 import { secretOf } from './secrets.ts';
 import { Statements } from './statements.ts';
+import { perTurn } from './turn.ts';
 import { createEnqueueInside } from './transaction.ts';
 import type { EnqueueInside } from './transaction.ts';
 import { buildWall } from './wall.ts';
@@ -44,6 +46,8 @@ export interface SqliteOptions extends StoreOptions {
   readonly synchronous: 'FULL' | 'NORMAL';
   /** Apply missing migrations when opening (default); false refuses an old schema. */
   readonly migrate: boolean;
+  /** In place of those of the SQL files. For tests, which change one and look whether anybody notices. */
+  readonly statements?: ReadonlyMap<string, NamedStatement>;
 }
 
 /** Brings a file's schema up to date, or with `dryRun` only tells what would run. */
@@ -64,15 +68,16 @@ export function openSqliteStore(options: SqliteOptions): Store {
     const pending = migrate(db, loadMigrations(MIGRATIONS), options.now(), !options.migrate);
     if (!options.migrate && pending.sql.length > 0)
       throw new QueueError('store_refused', `the schema is at ${pending.from} and needs ${pending.to}: run \`prismq migrate\``);
-    return wire(db, options);
+    return storeOn(db, options);
   } catch (error) {
     db.close();
     throw asQueueError(error);
   }
 }
 
-function wire(db: DatabaseSync, options: SqliteOptions): Store {
-  const named = loadStatements(SQL);
+/** The store on a connection of `openConnection` whose schema is there. `openSqliteStore` is what opens one. */
+export function storeOn(db: DatabaseSync, options: SqliteOptions): Store {
+  const named = options.statements ?? loadStatements(SQL);
   const wall = buildWall(db, options.randomHex(8));
   const st = new Statements(db, wall, named);
   const watch = createWatch(st);
@@ -122,7 +127,7 @@ interface Parts {
   readonly inside: EnqueueInside;
 }
 
-function openReader(options: SqliteOptions, named: ReturnType<typeof loadStatements>): Reader & { close(): void } {
+function openReader(options: SqliteOptions, named: ReadonlyMap<string, NamedStatement>): Reader & { close(): void } {
   const db = openConnection({ ...options, readOnly: true });
   const wall = buildWall(db, options.randomHex(8));
   return { st: new Statements(db, wall, named), wall, close: () => db.close() };
@@ -259,7 +264,7 @@ function bookOperations(parts: Parts): BookOperations {
     grants: (scope, workerId) => read(() => book.listGrants(engine, scope, workerId)),
     deleteGrant: (scope, grantId) => writer.one(scope.actor, () => book.deleteGrant(engine, scope, grantId)),
     setCategory: (scope, category) => writer.one(scope.actor, () => book.setCategory(engine, scope, category)),
-    categories: () => read(() => parts.categories()),
+    categories: perTurn(() => read(() => parts.categories())),
     deleteCategory: (scope, pattern) => writer.one(scope.actor, () => book.deleteCategory(engine, scope, pattern)),
     setCategoryMode: (scope, mode) => writer.one(scope.actor, () => book.setCategoryMode(engine, scope, mode)),
     securityEvents: (scope, page) => read(() => readSecurity(parts.reader, scope, page)),
