@@ -125,7 +125,7 @@ export const workerPerformers = {
   },
   async completeTask(call, bench) {
     const lease = leaseOf(call, bench);
-    const { result, ...timing } = given<{ result?: unknown; startedAfterMs?: number; runMs?: number }>(call);
+    const { leaseId: _, result, ...timing } = given<{ leaseId: string; result?: unknown; startedAfterMs?: number; runMs?: number }>(call);
     await workerOf(call, bench).complete(lease, result, timing);
     return settled(lease.taskId, 'completed');
   },

@@ -113,7 +113,7 @@ describe('an admin over HTTP', () => {
 
   it('an auditor reads what happened, and nothing of tasks', async () => {
     const { taskId } = await served.queue.client('acme').enqueue('Audit.Task', { n: 1 });
-    const connection = await served.as({ role: 'auditor' });
+    const connection = await served.as({ role: 'auditor', clientId: 'acme' });
     const auditor = connection.auditor();
     assert.deepEqual(
       (await auditor.logs(taskId)).items.map((entry) => entry.event),
