@@ -19,6 +19,8 @@ import type { Handlers, Worker, WorkerOptions, WorkerSummary } from './types.ts'
 
 /** Beyond the grace: for handing back what is left, and for the farewell. */
 const FAREWELL_MS = 5_000;
+/** For the farewell when what was handed back did not get through either. */
+const SHORT_FAREWELL_MS = 1_000;
 
 /**
  * Starts to take tasks and run them. With a queue, the worker is granted the patterns of its handlers; with `{ url, key }` of a
@@ -49,6 +51,8 @@ class RunningWorker implements Worker {
   #renewal: RunningRenewal | undefined;
   #phase: 'starting' | 'running' | 'stopping' | 'stopped' = 'starting';
   #grace: Grace | undefined;
+  /** The store took nothing any more when the worker stopped. */
+  #isAway = false;
   #failure: { readonly error: unknown } | undefined;
   readonly #end = Promise.withResolvers<WorkerSummary>();
 
@@ -134,6 +138,7 @@ class RunningWorker implements Worker {
       await this.#grace.until('aborted');
       this.#attempts.releaseAll();
       await this.#atMost(FAREWELL_MS, this.#settler.settled());
+      this.#isAway = !this.#settler.idle;
       this.#settler.abandon();
     } catch (error) {
       this.#failure ??= { error };
@@ -143,7 +148,7 @@ class RunningWorker implements Worker {
 
   async #leave(): Promise<void> {
     this.#attempts.stopWatching();
-    await this.#atMost(FAREWELL_MS, Promise.allSettled([this.#renewal?.stop(), this.#presence.leave()]));
+    await this.#atMost(this.#isAway ? SHORT_FAREWELL_MS : FAREWELL_MS, Promise.allSettled([this.#renewal?.stop(), this.#presence.leave()]));
     this.#enlisted.close();
     this.#phase = 'stopped';
     this.#report({ type: 'stopped', workerId: this.workerId, summary: this.summary });
