@@ -46,7 +46,7 @@ describe('an admin over HTTP', () => {
       expiresInMs: 60_000,
     });
     assert.match(made.key, /^prismq_worker_/);
-    const { key, ...info } = made;
+    const { key: _, ...info } = made;
     const listed = (await admin.keys.list()).find((one) => one.keyId === info.keyId);
     assert.deepEqual(listed, info);
     assert.deepEqual([listed?.scopes, listed?.workerId], [['lease.*'], 'w1']);

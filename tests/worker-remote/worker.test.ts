@@ -102,7 +102,7 @@ describe('a remote worker', () => {
     assert.deepEqual(outcomes[0], outcomes[2]);
     assert.deepEqual(outcomes[1], outcomes[2]);
     assert.deepEqual(
-      (outcomes[2]?.['tasks'] as { status: string }[]).map((task) => task.status),
+      ((outcomes[2] ?? {})['tasks'] as { status: string }[]).map((task) => task.status),
       ['completed', 'completed', 'dead_letter', 'completed', 'dead_letter', 'completed'],
     );
   });
