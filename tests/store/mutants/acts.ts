@@ -51,6 +51,18 @@ async function reads(scene: Scene): Promise<void> {
   await see('clients', () => scene.queue.admin().clients.list());
 }
 
+async function events({ store, me, see }: Scene): Promise<void> {
+  const mine = { role: 'client', actor: `client:${me}`, clients: [me] } as const;
+  const all = { role: 'admin', actor: 'admin', clients: '*' } as const;
+  for (const scope of [mine, all])
+    for (const [after, most] of [
+      [0, 5],
+      [10, 4],
+      [20, 500],
+    ] as const)
+      await see(`${scope.role} after ${after}`, () => store.events(scope, after, most));
+}
+
 async function overview({ queue, see }: Scene): Promise<void> {
   const admin = queue.admin();
   await see('stats', () => admin.stats());
@@ -120,6 +132,15 @@ const claims = {
   typed: (scene) => drain(scene, 'mixed', { types: ['Mail.Digest', 'Mail.Keyed'] }),
   deadline: (scene) => drain(scene, 'mixed', { strategy: 'DEADLINE', types: ['Mail.Digest', 'Mail.Send'] }),
   newLanes,
+  /** A narrow worker that may take some lanes of a client and others not: its lanes are probed. */
+  async probed(scene) {
+    const { queue, me } = scene;
+    const workerId = `probes-${me}`;
+    await queue.admin().grants.create(workerId, { clientId: me, pattern: 'Mail.Expires' });
+    await queue.admin().grants.create(workerId, { clientId: 'halted', pattern: '*' });
+    await queue.as({ role: 'worker', workerId }).register();
+    await drain(scene, workerId, {});
+  },
   /** One type of one client at a time, so that the draw decides nothing. */
   async drawn(scene) {
     for (const twin of ['Mail.Send', 'Mail.Digest']) await scene.see(twin, () => worker(scene, 'few').claim({ strategy: 'WEIGHTED_RANDOM', types: [twin] }));
@@ -337,6 +358,59 @@ const book = {
     for (const { keyId } of await queue.admin().keys.list()) await see(`revoke ${keyId}`, () => admin.keys.revoke(keyId));
     await see('all', () => queue.admin().keys.list());
   },
+  async rotatedKeys(scene) {
+    const { queue, see, clock } = scene;
+    const admin = ofClient(scene);
+    const first = await admin.keys.create({ role: 'client', name: 'first' });
+    const second = await admin.keys.create({ role: 'client', name: 'second' });
+    await see('rotate', () => admin.keys.rotate(first.keyId, { overlapMs: SECOND }));
+    await see('all', () => queue.admin().keys.list());
+    for (const at of [0, 30 * SECOND, 61 * SECOND]) {
+      clock.now = THEN + at;
+      await see(`used after ${at}`, () => queue.principalOf(second.key));
+      await see(`used after ${at}, by its record`, () => admin.keys.list());
+    }
+    await see('the old one', () => queue.principalOf(first.key));
+  },
+  async keysOfTheSuspended({ queue, me, you, see }) {
+    const made = {
+      mine: await queue.admin().keys.create({ role: 'client', clientId: me }),
+      other: await queue.admin().keys.create({ role: 'client', clientId: you }),
+    };
+    await queue.admin().clients.suspend(me);
+    await see('of who is suspended', () => queue.principalOf(made.mine.key));
+    await see('of who is not', () => queue.principalOf(made.other.key));
+    await queue.admin().clients.resume(me);
+  },
+  /** The keys of workers belong to whoever trusts the worker. */
+  async keysOfWorkers(scene) {
+    const { queue, me, you } = scene;
+    const [own, granted, keyed] = [`${me}:own`, `${me}:granted`, `${me}:keyed`];
+    await queue.admin().grants.create(own, { clientId: me, pattern: 'Mail.*' });
+    await queue.admin().grants.create(granted, { clientId: you, pattern: 'Mail.*' });
+    await queue.admin().keys.create({ role: 'worker', name: keyed });
+    for (const name of [own, granted, keyed, `${me}:unheard`]) await scene.see(name, () => ofClient(scene).keys.create({ role: 'worker', name }));
+    await scene.see('all', () => scene.queue.admin().keys.list());
+  },
+  async firstAdmin({ queue, me, see, clock }) {
+    await see('open', () => queue.system().openBootstrap());
+    await see('an admin of a client', () => queue.admin().keys.create({ role: 'admin', clientId: me }));
+    await see('another role', () => queue.admin().keys.create({ role: 'auditor' }));
+    await see('still open', () => queue.system().openBootstrap());
+    const short = await queue.admin().keys.create({ role: 'admin', expiresInMs: 60 * SECOND });
+    await see('there is one', () => queue.system().openBootstrap());
+    clock.now += 60 * SECOND;
+    await see('it has expired', () => queue.system().openBootstrap());
+    const { keyId } = await queue.admin().keys.create({ role: 'admin' });
+    await see('there is one again', () => queue.system().openBootstrap());
+    await queue.admin().keys.revoke(keyId);
+    await see('it was revoked', () => queue.system().openBootstrap());
+    await see('all', async () => [short.keyId, await queue.admin().keys.list()]);
+    for (const key of await queue.admin().keys.list()) await queue.admin().keys.revoke(key.keyId);
+  },
+  async secrets({ store, see }) {
+    for (const name of ['one', 'two', 'one']) await see(name, () => store.secret(name));
+  },
   async categories({ queue, see, me }) {
     const { categories } = queue.admin();
     await see('set', () => categories.set({ pattern: 'Known.*', maxAttempts: 2 }));
@@ -373,6 +447,7 @@ const group = (name: string, plays: Readonly<Record<string, Act['play']>>, balla
 export const ACTS: readonly Act[] = [
   { name: 'reads', play: reads },
   { name: 'overview', play: overview },
+  { name: 'events', play: events },
   { name: 'inboxes', play: inboxes },
   { name: 'repeats', play: repeats },
   ...group('move', moves),
