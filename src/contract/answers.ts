@@ -182,6 +182,7 @@ export const ANSWERS = {
       }),
     ),
   }),
+  Metrics: z.string().describe('OpenMetrics text'),
   Alive: z.object({ status: z.string() }),
   OpenApi: z.record(z.string(), z.unknown()),
   Problem: z.object({

@@ -1,14 +1,18 @@
 // The server on node:http: checks the head that the router never sees in full, bounds connections and time, and takes the hot
 // path (enqueue, claim, settle) past the router; everything else goes through it.
 import { createServer } from 'node:http';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, Server, ServerOptions, ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { promisify } from 'node:util';
 import { getRequestListener } from '@hono/node-server';
 import { hotPaths } from './answer.ts';
 import { headersOf } from './app.ts';
 import type { HttpApp } from './app.ts';
 import { QueueError } from '../domain/errors.ts';
-import { problem } from './problem.ts';
+import { addressOf, originOf } from './origin.ts';
+import { bodyConsumed } from './problem.ts';
 import type { Ask, Reply } from './reply.ts';
 
 export interface ListenOptions {
@@ -19,11 +23,24 @@ export interface ListenOptions {
   readonly maxConnections?: number;
   /** Whose word about the caller's address is believed: the number of proxies in front. Default 0. */
   readonly proxies?: number;
+  /** Speaks TLS with these; absent: plain HTTP. */
+  readonly tls?: Certificate;
+}
+
+/** In PEM. */
+export interface Certificate {
+  readonly cert: string | Buffer;
+  readonly key: string | Buffer;
+  readonly passphrase?: string;
 }
 
 export interface Listening {
   readonly url: string;
   readonly port: number;
+  /** Open now. */
+  connections(): Promise<number>;
+  /** For connections from now on. */
+  renew(tls: Certificate): void;
   /** Takes no more, ends waits and streams, and closes what is left after the grace. */
   close(graceMs?: number): Promise<void>;
 }
@@ -45,15 +62,7 @@ const ONCE = new Set([
 ]);
 
 export async function listen(app: HttpApp, options: ListenOptions): Promise<Listening> {
-  const server = createServer(
-    {
-      maxHeaderSize: LIMITS.maxHeaderSize,
-      requestTimeout: LIMITS.requestTimeout,
-      headersTimeout: LIMITS.headersTimeout,
-      keepAliveTimeout: LIMITS.keepAliveTimeout,
-    },
-    listener(app, options.proxies ?? 0),
-  );
+  const server = serverOf(nodeHandler(app, options), options.tls);
   server.maxHeadersCount = LIMITS.maxHeaders;
   server.maxConnections = options.maxConnections ?? 10_000;
   // A protocol that nobody here speaks.
@@ -64,41 +73,70 @@ export async function listen(app: HttpApp, options: ListenOptions): Promise<List
   });
   const { port } = server.address() as AddressInfo;
   const host = options.host.includes(':') ? `[${options.host}]` : options.host;
-  return { url: `http://${host}:${port}`, port, close: (graceMs = 10_000) => close(server, app, graceMs) };
+  return {
+    url: `${options.tls === undefined ? 'http' : 'https'}://${host}:${port}`,
+    port,
+    connections: promisify(server.getConnections.bind(server)),
+    renew(tls) {
+      if ('setSecureContext' in server) server.setSecureContext(tls);
+    },
+    close: (graceMs = 10_000) => close(server, app, graceMs),
+  };
 }
 
-async function close(server: Server, app: HttpApp, graceMs: number): Promise<void> {
+function serverOf(handler: RequestListener, tls: Certificate | undefined): Server | TlsServer {
+  const { maxHeaderSize, requestTimeout, headersTimeout, keepAliveTimeout } = LIMITS;
+  const options: ServerOptions = { maxHeaderSize, requestTimeout, headersTimeout, keepAliveTimeout };
+  if (tls === undefined) return createServer(options, handler);
+  return createTlsServer({ ...options, ...tls, minVersion: 'TLSv1.2' }, (request, response) => {
+    response.setHeader('strict-transport-security', 'max-age=31536000');
+    handler(request, response);
+  });
+}
+
+const SWEEP_MS = 50;
+
+async function close(server: Server | TlsServer, app: HttpApp, graceMs: number): Promise<void> {
   app.drain();
   const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
+  // A connection whose last answer has gone out is idle a little later than its answer.
+  const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
   server.closeIdleConnections();
   const hard = setTimeout(() => server.closeAllConnections(), graceMs);
   await closed;
+  clearInterval(sweep);
   clearTimeout(hard);
 }
 
-function listener(app: HttpApp, proxies: number): (request: IncomingMessage, response: ServerResponse) => void {
+/** What `node:http`, and what is built on it, calls with each request. Wants the body unread. */
+export function nodeHandler(app: HttpApp, { proxies = 0 }: Pick<ListenOptions, 'proxies'> = {}): (request: IncomingMessage, response: ServerResponse) => void {
   const hot = hotPaths();
-  const router = getRequestListener((request, env) => app.fetch(request, { address: addressOf((env as { incoming: IncomingMessage }).incoming, proxies) }), {
+  const router = getRequestListener((request, env) => app.fetch(request, originOf((env as { incoming: IncomingMessage }).incoming, proxies)), {
     overrideGlobalObjects: false,
   });
   return (request, response) => {
+    if (app.draining.aborted) response.shouldKeepAlive = false;
     const trouble = headTrouble(request);
     if (trouble !== null) {
       const id = app.requestId();
       response.shouldKeepAlive = false;
-      return write(response, problem(trouble, id), id);
+      return write(response, app.refuse(trouble, id, originOf(request, proxies)), id);
     }
     const name = hot.get(`${request.method} ${request.url}`);
     if (name === undefined) return void router(request, response);
     const requestId = app.requestId();
     void app
       .answer(askOf(request, response, name, { requestId, address: addressOf(request, proxies), maxBytes: app.maxBodyBytes, draining: app.draining }))
-      .then((reply) => write(response, reply, requestId));
+      .then((reply) => {
+        if (app.draining.aborted) response.shouldKeepAlive = false;
+        write(response, reply, requestId);
+      });
   };
 }
 
 function headTrouble(request: IncomingMessage): QueueError | null {
   if (!(request.url ?? '').startsWith('/')) return new QueueError('malformed_request', 'the target is a path that begins with `/`');
+  if (request.readableDidRead || request.readableEnded) return bodyConsumed();
   const seen = new Set<string>();
   for (let i = 0; i < request.rawHeaders.length; i += 2) {
     const name = (request.rawHeaders[i] as string).toLowerCase();
@@ -106,17 +144,6 @@ function headTrouble(request: IncomingMessage): QueueError | null {
     seen.add(name);
   }
   return null;
-}
-
-/** The address that the outermost trusted proxy saw. */
-function addressOf(request: IncomingMessage, proxies: number): string {
-  const direct = request.socket.remoteAddress ?? 'unknown';
-  if (proxies === 0) return direct;
-  const forwarded = String(request.headers['x-forwarded-for'] ?? '')
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '');
-  return forwarded.at(-proxies) ?? direct;
 }
 
 const NO_QUERY = new URLSearchParams();

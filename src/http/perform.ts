@@ -111,6 +111,10 @@ const keyPerformers = {
   },
 } satisfies Partial<Record<OperationName, Performer>>;
 
+const serverPerformers = {
+  metrics: async ({ principal }, bench) => ({ text: await bench.metrics(principal) }),
+} satisfies Partial<Record<OperationName, Performer>>;
+
 const NULL = new JsonText('null');
 
 const bookPerformers = {
@@ -163,4 +167,6 @@ const bookPerformers = {
   securityEvents: async (call, bench) => page('events', await adminOf(call, bench).securityEvents(call.input)),
 } satisfies Partial<Record<OperationName, Performer>>;
 
-export const PERFORM = { ...taskPerformers, ...workerPerformers, ...keyPerformers, ...bookPerformers } satisfies Partial<Record<OperationName, Performer>>;
+export const PERFORM = { ...taskPerformers, ...workerPerformers, ...keyPerformers, ...serverPerformers, ...bookPerformers } satisfies Partial<
+  Record<OperationName, Performer>
+>;
