@@ -13,7 +13,7 @@ export const EXITS = {
   4: 'not allowed',
   5: 'in conflict with the state',
   6: 'over a limit',
-  7: 'the database can not be used now, or the wait ended',
+  7: 'the database or the server can not be used now, or the wait ended',
   130: 'interrupted',
 } as const satisfies Readonly<Record<number, string>>;
 export type Exit = keyof typeof EXITS;
