@@ -2,7 +2,7 @@
 // browsers, Bun, Deno and edge workers.
 export { defineTask } from '../domain/definition.ts';
 export { ERRORS, QueueError } from '../domain/errors.ts';
-export { connect } from './connect.ts';
+export { connect, redeemBootstrap } from './connect.ts';
 export type { Connection } from './connect.ts';
 export type { Identity } from './answers.ts';
 export type { ConnectOptions } from './options.ts';
