@@ -88,7 +88,11 @@ const taskPerformers = {
     for (;;) {
       const left = until - performance.now();
       try {
-        return value(left <= 0 || call.signal.aborted ? await client.get(idOf(call)) : await client.wait(idOf(call), { timeoutMs: Math.min(left, LOOK_MS), signal: call.signal }));
+        return value(
+          left <= 0 || call.signal.aborted
+            ? await client.get(idOf(call))
+            : await client.wait(idOf(call), { timeoutMs: Math.min(left, LOOK_MS), signal: call.signal }),
+        );
       } catch (error) {
         // A server that drains answers with the task as it is.
         if (error instanceof QueueError && error.code === 'aborted' && call.signal.aborted) continue;
