@@ -105,6 +105,6 @@ export async function startServer(base: string, argv: readonly string[] = [], en
       look();
       void ended.then(() => reject(new Error(`it ended without saying ${String(pattern)}: ${said.out}${said.err}`)));
     });
-  const [, url = ''] = await hasSaid(/"url":"([^"]+)"/);
+  const [, url = ''] = await hasSaid(/\burl(?:":"|=)(https?:\/\/[^"\s]+)/);
   return { url, said, hasSaid, kill: (signal) => void child.kill(signal), ended };
 }
