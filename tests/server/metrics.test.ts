@@ -1,5 +1,6 @@
 // /metrics: well-formed OpenMetrics, numbers that are true, labels from our tables alone, and who may read them.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import { OPERATION_LIST } from '../../src/contract/operations.ts';
@@ -198,6 +199,16 @@ it('counts what happened, in text that is OpenMetrics', async () => {
     'prismq_run_seconds',
   ])
     assert.ok((valueOf(read, name) ?? -1) >= 0, name);
+});
+
+it('every family is in the guide', async () => {
+  const guide = readFileSync(new URL('../../docs/server.md', import.meta.url), 'utf8');
+  const { types } = parse((await ask(await served())).text);
+  const missing = [...types]
+    .map(([name, type]) => name + (type === 'counter' ? '_total' : type === 'info' ? '_info' : ''))
+    .filter((name) => !guide.includes(`\`${name}\``));
+  assert.deepEqual(missing, []);
+  assert.ok(types.size > 20);
 });
 
 it('histograms only rise, and end with their count', async () => {
