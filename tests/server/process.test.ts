@@ -106,7 +106,7 @@ describe('a server that is told to stop', () => {
 
   it('ends at once when it is told a second time', async () => {
     const base = temporaryFolder();
-    const [{ key = '' } = {}] = await makeKeys(base, [CLIENT, ADMIN]);
+    const [key] = (await makeKeys(base, [CLIENT, ADMIN])).map((made) => made.key) as [string];
     const server = await startServer(base, [], { PRISMQ_GRACE_MS: '600000' });
     await halfSent(server.url, key);
     server.kill('SIGTERM');
@@ -117,7 +117,7 @@ describe('a server that is told to stop', () => {
 
   it('waits no longer than its grace for one that never ends', async () => {
     const base = temporaryFolder();
-    const [{ key = '' } = {}] = await makeKeys(base, [CLIENT, ADMIN]);
+    const [key] = (await makeKeys(base, [CLIENT, ADMIN])).map((made) => made.key) as [string];
     const server = await startServer(base, [], { PRISMQ_GRACE_MS: '100' });
     const { answer } = await halfSent(server.url, key);
     server.kill('SIGINT');
