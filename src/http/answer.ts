@@ -5,6 +5,7 @@ import type { OperationName, OperationRow } from '../contract/operations.ts';
 import { encode } from '../contract/wire.ts';
 import type { Operation } from '../domain/access.ts';
 import { QueueError } from '../domain/errors.ts';
+import { actorOf } from '../domain/principal.ts';
 import type { KeyPrincipal } from '../domain/principal.ts';
 import type { MadeKey } from '../service/handles.ts';
 import type { Bench, Performer } from './bench.ts';
@@ -96,7 +97,7 @@ const BEARER = /^Bearer ([!-~]+)$/i;
 async function whoIs(desk: Desk, ask: Ask): Promise<KeyPrincipal> {
   const { key, client } = desk.buckets;
   const principal = await guessed(desk, ask, () => authenticate(desk.bench, ask));
-  key.take(principal.keyId ?? actorKey(principal));
+  key.take(principal.keyId ?? actorOf(principal));
   if ('clientId' in principal && principal.clientId !== undefined) client.take(principal.clientId);
   return principal;
 }
@@ -117,8 +118,6 @@ async function authenticate({ queue }: Bench, ask: Ask): Promise<KeyPrincipal> {
   if (credential === undefined) throw new QueueError('unauthenticated', 'send the key as `Authorization: Bearer prismq_…`');
   return queue.principalOf(credential, { address: ask.address, requestId: ask.requestId });
 }
-
-const actorKey = (principal: KeyPrincipal): string => `${principal.role} ${'workerId' in principal ? principal.workerId : (principal.clientId ?? '')}`;
 
 async function perform(desk: Desk, ask: Ask, row: OperationRow, principal: KeyPrincipal): Promise<Answer> {
   const { queue } = desk.bench;
@@ -195,7 +194,7 @@ function eventOf(ask: Ask, principal: KeyPrincipal | null, status: number, ms: n
 
 function whoOf(principal: KeyPrincipal): Pick<RequestEvent, 'actor' | 'keyId' | 'clientId'> {
   return {
-    actor: actorKey(principal),
+    actor: actorOf(principal),
     ...(principal.keyId === undefined ? {} : { keyId: principal.keyId }),
     ...('clientId' in principal && principal.clientId !== undefined ? { clientId: principal.clientId } : {}),
   };

@@ -102,7 +102,9 @@ async function createDesk(
       openapi: JSON.stringify(openapi(version)),
       async ready() {
         if (draining.aborted) throw new QueueError('store_unavailable', 'the server is draining');
-        await queue.ping();
+        await queue.ping().catch((error: unknown) => {
+          throw new QueueError('store_unavailable', 'the store does not answer', {}, error);
+        });
       },
       async metrics(principal) {
         const handle = principal === null ? queue.system() : (queue.as(principal) as AuditorHandle);
