@@ -3,7 +3,7 @@
 import type { OperationName } from '../contract/operations.ts';
 import { QueueError } from '../domain/errors.ts';
 import { JsonText } from '../domain/json-text.ts';
-import type { AdminHandle, AuditorHandle, ClientHandle, EnqueueItem, GrantInfo, NewKey, TaskReads } from '../service/handles.ts';
+import type { AdminHandle, AuditorHandle, ClientHandle, EnqueueItem, GrantInfo, NewKey, RotateOptions, TaskReads } from '../service/handles.ts';
 import { LOOK_MS, given, handleOf } from './bench.ts';
 import type { Bench, Performer } from './bench.ts';
 import type { Answer, Call } from './reply.ts';
@@ -155,7 +155,7 @@ const bookPerformers = {
   },
   createKey: async (call, bench) => ({ status: 201, value: await adminOf(call, bench).keys.create(given<NewKey>(call)) }),
   listKeys: async (call, bench) => value({ keys: await adminOf(call, bench).keys.list() }),
-  rotateKey: async (call, bench) => ({ status: 201, value: await adminOf(call, bench).keys.rotate(idOf(call), given<{ overlapMs?: number }>(call)) }),
+  rotateKey: async (call, bench) => ({ status: 201, value: await adminOf(call, bench).keys.rotate(idOf(call), given<RotateOptions>(call)) }),
   async revokeKey(call, bench) {
     await adminOf(call, bench).keys.revoke(idOf(call));
     return done;
