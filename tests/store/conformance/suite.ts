@@ -6,11 +6,13 @@ import { fairnessSuite } from './fairness.ts';
 import { isolationSuite } from './isolation.ts';
 import { leaseSuite } from './leases.ts';
 import type { Conformance } from './rig.ts';
+import { strategySuite } from './strategies.ts';
 import { transitionSuite } from './transitions.ts';
 
 export function conformance(suite: Conformance): void {
   enqueueSuite(suite);
   claimSuite(suite);
+  strategySuite(suite);
   leaseSuite(suite);
   transitionSuite(suite);
   endingSuite(suite);
