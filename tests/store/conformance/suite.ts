@@ -5,6 +5,7 @@ import { enqueueSuite } from './enqueue.ts';
 import { fairnessSuite } from './fairness.ts';
 import { isolationSuite } from './isolation.ts';
 import { leaseSuite } from './leases.ts';
+import { listSuite } from './lists.ts';
 import type { Conformance } from './rig.ts';
 import { strategySuite } from './strategies.ts';
 import { transitionSuite } from './transitions.ts';
@@ -18,4 +19,5 @@ export function conformance(suite: Conformance): void {
   endingSuite(suite);
   isolationSuite(suite);
   fairnessSuite(suite);
+  listSuite(suite);
 }
