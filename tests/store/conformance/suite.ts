@@ -3,12 +3,14 @@ import { claimSuite } from './claim.ts';
 import { endingSuite } from './endings.ts';
 import { enqueueSuite } from './enqueue.ts';
 import { fairnessSuite } from './fairness.ts';
+import { grantSuite } from './grants.ts';
 import { isolationSuite } from './isolation.ts';
 import { leaseSuite } from './leases.ts';
 import { listSuite } from './lists.ts';
 import type { Conformance } from './rig.ts';
 import { strategySuite } from './strategies.ts';
 import { transitionSuite } from './transitions.ts';
+import { workerSuite } from './workers.ts';
 
 export function conformance(suite: Conformance): void {
   enqueueSuite(suite);
@@ -20,4 +22,6 @@ export function conformance(suite: Conformance): void {
   isolationSuite(suite);
   fairnessSuite(suite);
   listSuite(suite);
+  grantSuite(suite);
+  workerSuite(suite);
 }
