@@ -8,6 +8,7 @@ import { grantSuite } from './grants.ts';
 import { idempotencySuite } from './idempotency.ts';
 import { isolationSuite } from './isolation.ts';
 import { leaseSuite } from './leases.ts';
+import { limitSuite } from './limits.ts';
 import { listSuite } from './lists.ts';
 import type { Conformance } from './rig.ts';
 import { retentionSuite } from './retention.ts';
@@ -25,6 +26,7 @@ export function conformance(suite: Conformance): void {
   isolationSuite(suite);
   fairnessSuite(suite);
   listSuite(suite);
+  limitSuite(suite);
   clientSuite(suite);
   idempotencySuite(suite);
   retentionSuite(suite);
