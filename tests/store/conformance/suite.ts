@@ -12,6 +12,7 @@ import { limitSuite } from './limits.ts';
 import { listSuite } from './lists.ts';
 import type { Conformance } from './rig.ts';
 import { retentionSuite } from './retention.ts';
+import { settlingSuite } from './settling.ts';
 import { strategySuite } from './strategies.ts';
 import { transitionSuite } from './transitions.ts';
 import { workerSuite } from './workers.ts';
@@ -23,6 +24,7 @@ export function conformance(suite: Conformance): void {
   leaseSuite(suite);
   transitionSuite(suite);
   endingSuite(suite);
+  settlingSuite(suite);
   isolationSuite(suite);
   fairnessSuite(suite);
   listSuite(suite);
