@@ -40,7 +40,7 @@ export function keysCommand(cli: Cli, program: Command): void {
     .option('--grant <client:pattern>', 'what the worker may take; may be given again', collect);
   perform<Flags>(cli, create, async (context, _, flags) => {
     const asked = keyOf(flags);
-    return withQueue(context, 'make', async (queue) => {
+    return withQueue(context, 'make', async (queue, context) => {
       if (asked.clientId !== undefined) await makeClient(queue, asked.clientId);
       const { key, ...info } = await queue.admin().keys.create(asked);
       answer(context, { key, ...row(info) }, () => key);
