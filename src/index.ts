@@ -82,9 +82,8 @@ export async function openQueue(url = 'prismq.db', options: OpenOptions = {}): P
   const file = fileOf(url);
   const now = options.now ?? Date.now;
   const randomHex = (bytes: number): string => randomBytes(bytes).toString('hex');
-  const { synchronous = 'FULL', strategies = [], backoff = DEFAULT_BACKOFF, busyTimeoutMs = 5000, lanesPerClient = LIMITS.lanesPerClient.default } = options;
-  const payloadBytes =
-    options.payloadBytes === undefined ? LIMITS.payloadBytes.default : unwrap(checkInt('payloadBytes', options.payloadBytes, 'payloadBytes'));
+  const { synchronous = 'FULL', strategies = [], backoff = DEFAULT_BACKOFF, busyTimeoutMs = 5000 } = options;
+  const [payloadBytes, lanesPerClient, retentionMs] = [limitOf(options, 'payloadBytes'), limitOf(options, 'lanesPerClient'), limitOf(options, 'retentionMs')];
   const store = openSqliteStore({
     file,
     synchronous,
@@ -97,7 +96,7 @@ export async function openQueue(url = 'prismq.db', options: OpenOptions = {}): P
     busyTimeoutMs,
     lanesPerClient,
   });
-  const janitor = startJanitor(options, () => store.tick({ retentionMs: options.retentionMs ?? LIMITS.retentionMs.default }));
+  const janitor = startJanitor(options, () => store.tick({ retentionMs }));
   return createQueue(
     {
       store,
@@ -105,7 +104,7 @@ export async function openQueue(url = 'prismq.db', options: OpenOptions = {}): P
       digest: (text) => createHash('sha256').update(text).digest('hex'),
       randomHex,
       limits: { payloadBytes, payloadDepth: LIMITS.payloadDepth.default },
-      retentionMs: options.retentionMs ?? LIMITS.retentionMs.default,
+      retentionMs,
       strategies,
       createClients: options.createClients ?? true,
       ...(options.verifyToken === undefined ? {} : { verifyToken: options.verifyToken }),
@@ -119,6 +118,12 @@ export async function openQueue(url = 'prismq.db', options: OpenOptions = {}): P
       onClose: () => clearInterval(janitor),
     },
   );
+}
+
+/** As given, inside of its bounds, or the default. */
+function limitOf(options: OpenOptions, name: 'payloadBytes' | 'lanesPerClient' | 'retentionMs'): number {
+  const given = options[name];
+  return given === undefined ? LIMITS[name].default : unwrap(checkInt(name, given, name));
 }
 
 /** The janitor's steps on a timer that keeps no process alive. A failure is told and tried again. */

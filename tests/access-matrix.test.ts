@@ -1,12 +1,13 @@
 // The access table through the service: every operation that a role has a method for, allowed or refused as its row says, on
-// what is its own, what is another client's and what is absent.
+// what is its own, what is another client's and what is absent. The rows are those of access-table.ts, not of the code.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { ACCESS, COLUMNS, OPERATION_NAMES } from '../src/domain/access.ts';
-import type { Column, Operation } from '../src/domain/access.ts';
+import { ACCESS, COLUMNS } from '../src/domain/access.ts';
+import type { AccessRule, Column, Operation } from '../src/domain/access.ts';
 import type { ClaimedTask, LeaseRef } from '../src/domain/task.ts';
 import { openQueue } from '../src/index.ts';
+import { EXPECTED } from './access-table.ts';
 import type { AdminHandle, AuditorHandle, ClientHandle, Queue, SystemHandle, WorkerHandle } from '../src/service/handles.ts';
 
 /** What a call is about: ids that are the caller's own, another client's, or nobody's. */
@@ -139,10 +140,21 @@ async function snapshot(queue: Queue): Promise<unknown> {
   return { tasks, clients: await admin.clients.list(), grants: await admin.grants.list(), keys: await admin.keys.list(), known: await admin.categories.list() };
 }
 
-for (const operation of OPERATION_NAMES)
+test('the table of the code is the table of the tests, cell for cell', () => {
+  const rows = Object.entries<AccessRule>(ACCESS).map(([operation, { reach, foreign, audit }]) => ({ operation, reach, foreign, audit }));
+  assert.deepEqual(rows, EXPECTED);
+  assert.equal(EXPECTED.length, 41);
+  for (const { operation, reach } of EXPECTED)
+    for (const column of Object.keys(CALLS[operation as Operation] ?? {})) assert.ok(column in reach, `${operation} has a column ${column}`);
+});
+
+const done = async (queue: Queue, operation: Operation): Promise<number> =>
+  (await queue.admin().securityEvents({ limit: 1000 })).items.filter((event) => event.action === operation && event.outcome === 'done').length;
+
+for (const { operation: name, reach, foreign, audit } of EXPECTED)
   for (const column of COLUMNS) {
+    const operation = name as Operation;
     if (CALLS[operation]?.[column] === undefined) continue;
-    const { reach, foreign } = ACCESS[operation];
     if (reach[column] === 'no') {
       test(`${operation} is refused to ${column} and recorded`, async (t) => {
         const here = await world(t);
@@ -154,9 +166,12 @@ for (const operation of OPERATION_NAMES)
       });
       continue;
     }
-    test(`${operation} is given to ${column}`, async (t) => {
+    const recorded = audit === 'always' || reach[column] === 'named';
+    test(`${operation} is given to ${column}, and ${recorded ? 'recorded' : 'leaves no security event'}`, async (t) => {
       const here = await world(t);
+      const before = await done(here.queue, operation);
       await perform(operation, column, here, here.own);
+      assert.equal((await done(here.queue, operation)) - before, recorded ? 1 : 0);
     });
     // What a foreign heartbeat answers is a list; the conformance suite has it.
     const bounded = reach[column] === 'own' || (reach[column] === 'lease' && operation !== 'lease.heartbeat');

@@ -21,32 +21,36 @@ export interface Context {
 export function dbOf({ io, dbFlag }: Context, fallback: string = CONFIG.db.default): string {
   const given = dbFlag ?? (settingFrom(io.env, 'db') as string | undefined) ?? fallback;
   if (given === '') throw wrongInput('--db', 'give the path of a file');
-  return given === ':memory:' || /^[a-z]{2,}:/.test(given) ? given : resolve(io.base, given);
+  return isPath(given) ? resolve(io.base, given) : given;
 }
 
 /** The flag to say it again in a hint; '' for the default. */
 export const dbHint = ({ io }: Context, db: string): string =>
   db === resolve(io.base, CONFIG.db.default) ? '' : ` --db ${/[^\w./@:-]/.test(db) ? `'${db.replaceAll("'", `'\\''`)}'` : db}`;
 
-/** Opens the queue for one command. Only what adds something makes a file that is not there. */
-export async function withQueue<T>(
-  context: Context,
-  mode: 'make' | 'there',
-  use: (queue: Queue) => Promise<T>,
-  options: OpenOptions = { janitorMs: 0 },
-): Promise<T> {
+type Use<T> = (queue: Queue, context: Context) => Promise<T>;
+
+/** Opens the queue for one command. Only what adds something makes a file that is not there, and only when it is not refused. */
+export async function withQueue<T>(context: Context, mode: 'make' | 'there', use: Use<T>, options: OpenOptions = { janitorMs: 0 }): Promise<T> {
   const db = dbOf(context);
   if (mode === 'there') requireFile(context, db);
-  const queue = await openQueue(db, options);
-  try {
-    return await use(queue);
-  } finally {
-    await queue.close();
-  }
+  else if (isPath(db) && !existsSync(db)) await rehearse(context, use, options);
+  await using queue = await openQueue(db, options);
+  return await use(queue, context);
 }
 
+const SILENT = { write: () => true };
+
+/** What an empty queue refuses is refused before there is one. The same act in memory, where nobody hears of it. */
+async function rehearse<T>(context: Context, use: Use<T>, options: OpenOptions): Promise<void> {
+  await using queue = await openQueue(':memory:', options);
+  await use(queue, { ...context, io: { ...context.io, out: SILENT, err: SILENT } });
+}
+
+const isPath = (db: string): boolean => db !== ':memory:' && !/^[a-z]{2,}:/.test(db);
+
 export function requireFile({ io }: Context, db: string): void {
-  if (db === ':memory:' || /^[a-z]{2,}:/.test(db)) return;
+  if (!isPath(db)) return;
   if (!existsSync(db))
     throw new QueueError(
       'store_unavailable',

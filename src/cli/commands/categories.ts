@@ -37,7 +37,7 @@ export function categoriesCommand(cli: Cli, program: Command): void {
     .option('--schema <json|@file>', 'a JSON Schema of the payload, kept for readers');
   perform<Flags>(cli, set, async (context, [pattern = ''], flags) => {
     const category = { pattern, ...(await defaultsOf(context, flags)) };
-    return withQueue(context, 'make', async (queue) => {
+    return withQueue(context, 'make', async (queue, context) => {
       const stored = await queue.admin().categories.set(category);
       answer(context, categoryRow(stored), () => `${stored.pattern} is registered.`);
     });
@@ -80,7 +80,7 @@ function listAndMode(cli: Cli, group: Command): void {
   perform(cli, mode, async (context, [given]) => {
     const wanted = MODES.find((one) => one === given);
     if (given !== undefined && wanted === undefined) throw wrongInput('mode', `${JSON.stringify(given)} is no mode: there are ${MODES.join(', ')}`);
-    return withQueue(context, given === undefined ? 'there' : 'make', async (queue) => {
+    return withQueue(context, given === undefined ? 'there' : 'make', async (queue, context) => {
       const now = await queue.admin().categories.mode(wanted);
       answer(context, { mode: now }, () => now);
     });

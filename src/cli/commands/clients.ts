@@ -42,8 +42,8 @@ export function clientsCommand(cli: Cli, program: Command): void {
   });
 }
 
-async function change(context: Context, mode: 'make' | 'there', act: (clients: AdminHandle['clients']) => Promise<ClientInfo>, done: string): Promise<void> {
-  await withQueue(context, mode, async (queue) => {
+async function change(asked: Context, mode: 'make' | 'there', act: (clients: AdminHandle['clients']) => Promise<ClientInfo>, done: string): Promise<void> {
+  await withQueue(asked, mode, async (queue, context) => {
     const client = await act(queue.admin().clients);
     answer(context, row(client), () => `The client ${client.clientId} ${done}.`);
   });

@@ -45,7 +45,7 @@ export function enqueueCommand(cli: Cli, program: Command): void {
   perform<Flags>(cli, command, async (context, [type = '', given], flags) => {
     const payload = given === undefined ? undefined : parseJson('payload', await readText(context.io, 'payload', given));
     const options = enqueueOptions(context.io, flags);
-    return withQueue(context, 'make', async (queue) => {
+    return withQueue(context, 'make', async (queue, context) => {
       const { taskId, status, createdAtUtc, deduplicated } = await queue.client(flags.client).enqueue(type, payload, options);
       answer(context, { id: taskId, client_id: flags.client, type, ...row({ status, createdAtUtc, deduplicated }) }, () => taskId);
       note(

@@ -32,7 +32,7 @@ export function grantsCommand(cli: Cli, program: Command): void {
     .argument('<grant>', 'CLIENT:PATTERN, then attribute=value,value …');
   perform(cli, add, async (context, [worker = '', text = '']) => {
     const grant = unwrap(parseGrant(text));
-    return withQueue(context, 'make', async (queue) => {
+    return withQueue(context, 'make', async (queue, context) => {
       const made = await queue.admin().grants.create(worker, grant);
       answer(context, grantRow(made), () => `${worker} may take ${formatGrant(made)} (grant ${made.grantId}).`);
     });

@@ -50,6 +50,7 @@ const MOVES: Readonly<Record<string, WriteRight>> = {
       'payload',
       'format',
       'metadata',
+      'expires_at_utc',
       'amended_at_utc',
       'purged_at_utc',
       'idempotency_key',
