@@ -1,0 +1,93 @@
+// The sealer: chains what the audit got since it last looked, a segment a client, in one short transaction. Any process may run it;
+// the write lock makes it one at a time, so no chain forks and none has a gap. Hashing is beside the hot path, never in it.
+import { hash as digestOf } from 'node:crypto';
+import { CHAINS, genesis, sealRows } from '../../domain/audit-chain.ts';
+import type { AuditRow, ChainName, Hash, Head, Seal } from '../../domain/audit-chain.ts';
+import type { AnchoredHead } from '../../domain/audit-check.ts';
+import type { StoreScope } from '../store.ts';
+import type { Engine } from './engine.ts';
+import type { Reader } from './reads.ts';
+import type { Row, Statements } from './statements.ts';
+
+const sha256: Hash = (text) => digestOf('sha256', text, 'hex');
+
+/** Rows of one step; how many were sealed. Fewer than `most` is all there were. */
+export function sealStep(engine: Engine, most: number): number {
+  engine.wall.bind({ clients: '*' });
+  let sealed = 0;
+  for (const chain of CHAINS) {
+    const rows = rowsAfter(engine.st, chain, sealedTo(engine.st, chain), most - sealed);
+    sealed += rows.length;
+    const last = rows.at(-1);
+    if (last === undefined) continue;
+    for (const [clientId, own] of Map.groupBy(rows, (row) => row.clientId)) insert(engine.st, sealRows(sha256, headOf(engine.st, chain, clientId), own, engine.now()));
+    engine.st.run('sealed_put', { chain, id: last.id });
+  }
+  return sealed;
+}
+
+const STATEMENT = { tasks: 'seal_tasks', security: 'seal_security' } as const satisfies Record<ChainName, string>;
+
+function rowsAfter(st: Statements, chain: ChainName, after: number, most: number): AuditRow[] {
+  if (most <= 0) return [];
+  return st.rows(STATEMENT[chain], { after, most }).map(([id, clientId, ...fields]) => ({ chain, id: id as number, clientId: clientId as string, fields: fields as AuditRow['fields'] }));
+}
+
+const sealedTo = (st: Statements, chain: ChainName): number => st.row('sealed_to', { chain })?.[0] as number;
+
+function headOf(st: Statements, chain: ChainName, clientId: string): Head {
+  const found = st.row('seal_head', { client_id: clientId, chain });
+  return found === undefined ? genesis(sha256, chain, clientId) : { seq: found[0] as number, hash: found[1] as string };
+}
+
+function insert(st: Statements, seal: Seal): void {
+  st.insert('seal_insert', [seal.chain, seal.clientId, seal.seq, seal.rows, seal.firstId, seal.lastId, seal.prevHash, seal.hash, seal.marks, seal.atUtc]);
+}
+
+export interface AuditPage {
+  readonly rows: readonly AuditRow[];
+  /** The seals that end among these rows, in order. */
+  readonly seals: readonly Seal[];
+  /** Where to go on; null at the end. */
+  readonly next: number | null;
+  /** The sealer has looked at every row up to this id. */
+  readonly passed: number;
+}
+
+/** A stretch of a chain, oldest first, of the clients in scope. */
+export function readAudit(reader: Reader, scope: StoreScope, chain: ChainName, after: number, most: number): AuditPage {
+  reader.wall.bind({ clients: scope.clients });
+  const passed = sealedTo(reader.st, chain);
+  const rows = rowsAfter(reader.st, chain, after, most);
+  const last = rows.at(-1)?.id;
+  const isEnd = rows.length < most;
+  const until = isEnd || last === undefined ? Number.MAX_SAFE_INTEGER : last;
+  return { rows, seals: reader.st.rows('seals_after', { chain, after, until }).map(sealOf), next: isEnd ? null : (last as number), passed };
+}
+
+const sealOf = (row: Row): Seal => ({
+  chain: row[0] as ChainName,
+  clientId: row[1] as string,
+  seq: row[2] as number,
+  rows: row[3] as number,
+  firstId: row[4] as number,
+  lastId: row[5] as number,
+  prevHash: row[6] as string,
+  hash: row[7] as string,
+  marks: row[8] as string,
+  atUtc: row[9] as number,
+});
+
+const HEADS_A_READ = 5000;
+
+export function readHeads(reader: Reader, scope: StoreScope): AnchoredHead[] {
+  reader.wall.bind({ clients: scope.clients });
+  const heads: AnchoredHead[] = [];
+  // The empty client comes first: nothing is before it but what no text is before.
+  for (let after = ''; ; ) {
+    const rows = reader.st.rows('audit_heads', { after, most: HEADS_A_READ });
+    for (const [chain, clientId, seq, hash] of rows) heads.push({ chain: chain as ChainName, clientId: clientId as string, seq: seq as number, hash: hash as string });
+    if (rows.length < HEADS_A_READ) return heads;
+    after = heads.at(-1)?.clientId ?? '';
+  }
+}
