@@ -9,7 +9,7 @@ import { LIMITS, checkInt } from './domain/limits.ts';
 import { DEFAULT_BACKOFF } from './domain/retry.ts';
 import type { BackoffPolicy } from './domain/retry.ts';
 import type { Strategy } from './domain/strategy.ts';
-import type { Queue, VerifyToken } from './service/handles.ts';
+import type { Queue, SystemHandle, VerifyToken } from './service/handles.ts';
 import { createQueue } from './service/queue.ts';
 import { migrateSqlite, openSqliteStore } from './store/sqlite/store.ts';
 import type { MigrationReport } from './store/sqlite/migrate.ts';
@@ -55,6 +55,8 @@ export interface OpenOptions {
 }
 
 const JANITOR_MS = 1000;
+/** An event is sealed within a second. */
+const SEAL_MS = 500;
 
 /** The file of a store's URL: a path, `sqlite:path`, a file URL or `:memory:`. */
 export function fileOf(url: string): string {
@@ -97,8 +99,7 @@ export async function openQueue(url = 'prismq.db', options: OpenOptions = {}): P
     busyTimeoutMs,
     lanesPerClient,
   });
-  const janitor = startJanitor(options, () => store.tick({ retentionMs: options.retentionMs ?? LIMITS.retentionMs.default }));
-  return createQueue(
+  const queue = createQueue(
     {
       store,
       newId: createIds({ nowMs: now, random: (bytes) => void randomFillSync(bytes) }).next,
@@ -116,22 +117,28 @@ export async function openQueue(url = 'prismq.db', options: OpenOptions = {}): P
         file === ':memory:'
           ? null
           : { module: new URL(import.meta.url.endsWith('.ts') ? './renewal.ts' : './renewal.js', import.meta.url).href, data: { file, workerId, synchronous } },
-      onClose: () => clearInterval(janitor),
+      onClose: () => timers.forEach((timer) => clearInterval(timer)),
     },
   );
+  const timers = startBackground(options, queue.system());
+  return queue;
 }
 
-/** The janitor's steps on a timer that keeps no process alive. A failure is told and tried again. */
-function startJanitor(options: OpenOptions, step: () => Promise<unknown>): NodeJS.Timeout | undefined {
-  const every = options.janitorMs ?? JANITOR_MS;
-  if (every === 0) return undefined;
+/** What is done in the background, on timers that keep no process alive: the janitor's steps, and the seals of the audit. */
+function startBackground({ janitorMs = JANITOR_MS, onError }: OpenOptions, system: SystemHandle): readonly NodeJS.Timeout[] {
+  if (janitorMs === 0) return [];
+  return [every(janitorMs, () => system.tick(), onError), every(Math.min(janitorMs, SEAL_MS), () => system.seal(), onError)];
+}
+
+/** One step at a time. A failure is told and tried again. */
+function every(ms: number, step: () => Promise<unknown>, onError: OpenOptions['onError']): NodeJS.Timeout {
   let running = false;
   const timer = setInterval(() => {
     if (running) return;
     running = true;
     void step()
-      .catch((error: unknown) => options.onError?.(error))
+      .catch((error: unknown) => onError?.(error))
       .finally(() => (running = false));
-  }, every);
+  }, ms);
   return timer.unref();
 }

@@ -88,13 +88,18 @@ export interface AuditFault {
 export function faultOf(hash: Hash, head: Head, rows: readonly AuditRow[], seal: Seal): AuditFault | null {
   const { chain, clientId } = seal;
   const fault = (seq: number, id: number | null, why: string): AuditFault => ({ chain, clientId, seq, id, why });
-  if (seal.prevHash !== head.hash) return fault(head.seq + 1, seal.firstId, 'the seal does not follow the one before it: a seal is missing, changed or out of place');
+  if (seal.prevHash !== head.hash)
+    return fault(head.seq + 1, seal.firstId, 'the seal does not follow the one before it: a seal is missing, changed or out of place');
   if (seal.seq !== head.seq + seal.rows) return fault(head.seq + 1, seal.firstId, 'the numbers of the chain have a gap');
   let current = head.hash;
   for (const [i, row] of rows.entries()) {
     current = hash(current + canonicalRow(row));
     if (current.slice(0, MARK) !== seal.marks.slice(i * MARK, (i + 1) * MARK))
-      return fault(head.seq + 1 + i, row.id, i < seal.rows ? 'the row was changed, moved, put in, or the one before it was taken out' : 'a row was put in after it was sealed');
+      return fault(
+        head.seq + 1 + i,
+        row.id,
+        i < seal.rows ? 'the row was changed, moved, put in, or the one before it was taken out' : 'a row was put in after it was sealed',
+      );
   }
   if (rows.length < seal.rows) return fault(head.seq + 1 + rows.length, null, 'a row was taken out');
   return current === seal.hash && seal.marks.length === seal.rows * MARK ? null : fault(seal.seq, seal.lastId, 'the seal was changed');

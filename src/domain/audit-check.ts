@@ -71,7 +71,13 @@ export function createCheck(hash: Hash, anchors: readonly AnchoredHead[] = []): 
     for (const chain of chains.values()) {
       const [row] = chain.pending;
       if (chain.chain !== name || chain.fault !== null || row === undefined || row.id > id) continue;
-      chain.fault = { chain: name, clientId: chain.clientId, seq: chain.head.seq + 1, id: row.id, why: 'the row has no seal, though the sealer was beyond it: it was put in, or its seal was taken out' };
+      chain.fault = {
+        chain: name,
+        clientId: chain.clientId,
+        seq: chain.head.seq + 1,
+        id: row.id,
+        why: 'the row has no seal, though the sealer was beyond it: it was put in, or its seal was taken out',
+      };
     }
   };
   return {
@@ -95,5 +101,11 @@ export function createCheck(hash: Hash, anchors: readonly AnchoredHead[] = []): 
 function cutOf({ chain, clientId, head, wanted }: Chain): AuditFault | null {
   const [seq] = [...wanted.keys()].toSorted((a, b) => a - b);
   if (seq === undefined) return null;
-  return { chain, clientId, seq: head.seq + 1, id: null, why: seq > head.seq ? `the end was cut off: row ${seq} was anchored` : `row ${seq} was anchored and is not the end of a seal` };
+  return {
+    chain,
+    clientId,
+    seq: head.seq + 1,
+    id: null,
+    why: seq > head.seq ? `the end was cut off: row ${seq} was anchored` : `row ${seq} was anchored and is not the end of a seal`,
+  };
 }

@@ -5,6 +5,7 @@ import { checkClientId, checkWorkerId } from '../domain/names.ts';
 import type { Principal } from '../domain/principal.ts';
 import type { GrantSpec } from '../domain/task.ts';
 import { adminHandle, metrics, securityEvents } from './admin.ts';
+import { auditReads } from './audit.ts';
 import { clientHandle } from './client.ts';
 import { authorize, scopeOf } from './deps.ts';
 import type { Deps, Given } from './deps.ts';
@@ -14,6 +15,9 @@ import { openBootstrap, useBootstrap } from './keys.ts';
 import { Refusals } from './refusals.ts';
 import { statsOf, taskReads } from './tasks.ts';
 import { workerHandle } from './worker.ts';
+
+/** Rows that one transaction seals. */
+const SEAL_STEP = 1000;
 
 export interface QueueParts {
   readonly url: string;
@@ -95,7 +99,14 @@ function handleOf(deps: Deps, principal: Principal, raw: boolean): HandleOf<Prin
 function auditorHandle(deps: Deps, principal: Principal): AuditorHandle {
   const scope = scopeOf(principal);
   const { stats, logs, events } = taskReads(deps, principal, scope);
-  return { stats, logs, events, metrics: () => metrics(deps, principal, scope), securityEvents: (page) => securityEvents(deps, principal, scope, page) };
+  return {
+    stats,
+    logs,
+    events,
+    audit: auditReads(deps, principal, scope),
+    metrics: () => metrics(deps, principal, scope),
+    securityEvents: (page) => securityEvents(deps, principal, scope, page),
+  };
 }
 
 function systemHandle(deps: Deps, principal: Principal): SystemHandle {
@@ -103,6 +114,12 @@ function systemHandle(deps: Deps, principal: Principal): SystemHandle {
     async tick() {
       await authorize(deps, principal, 'janitor.tick');
       return deps.store.tick({ retentionMs: deps.retentionMs });
+    },
+    async seal() {
+      await authorize(deps, principal, 'audit.seal');
+      let sealed = 0;
+      for (let step = SEAL_STEP; step === SEAL_STEP; sealed += step) step = await deps.store.seal(SEAL_STEP);
+      return sealed;
     },
     stats: async () => statsOf(await deps.store.counts(scopeOf(principal))),
     metrics: () => metrics(deps, principal, scopeOf(principal)),

@@ -4,7 +4,7 @@ import { hash as digestOf } from 'node:crypto';
 import { CHAINS, genesis, sealRows } from '../../domain/audit-chain.ts';
 import type { AuditRow, ChainName, Hash, Head, Seal } from '../../domain/audit-chain.ts';
 import type { AnchoredHead } from '../../domain/audit-check.ts';
-import type { StoreScope } from '../store.ts';
+import type { AuditPage, StoreScope } from '../store.ts';
 import type { Engine } from './engine.ts';
 import type { Reader } from './reads.ts';
 import type { Row, Statements } from './statements.ts';
@@ -20,17 +20,26 @@ export function sealStep(engine: Engine, most: number): number {
     sealed += rows.length;
     const last = rows.at(-1);
     if (last === undefined) continue;
-    for (const [clientId, own] of Map.groupBy(rows, (row) => row.clientId)) insert(engine.st, sealRows(sha256, headOf(engine.st, chain, clientId), own, engine.now()));
+    for (const [clientId, own] of Map.groupBy(rows, (row) => row.clientId))
+      insert(engine.st, sealRows(sha256, headOf(engine.st, chain, clientId), own, engine.now()));
     engine.st.run('sealed_put', { chain, id: last.id });
   }
   return sealed;
+}
+
+/** Whether there is anything to seal: asked without the write lock. */
+export function isBehind(reader: Reader): boolean {
+  reader.wall.bind({ clients: '*' });
+  return reader.st.row('seal_behind')?.[0] === 1;
 }
 
 const STATEMENT = { tasks: 'seal_tasks', security: 'seal_security' } as const satisfies Record<ChainName, string>;
 
 function rowsAfter(st: Statements, chain: ChainName, after: number, most: number): AuditRow[] {
   if (most <= 0) return [];
-  return st.rows(STATEMENT[chain], { after, most }).map(([id, clientId, ...fields]) => ({ chain, id: id as number, clientId: clientId as string, fields: fields as AuditRow['fields'] }));
+  return st
+    .rows(STATEMENT[chain], { after, most })
+    .map(([id, clientId, ...fields]) => ({ chain, id: id as number, clientId: clientId as string, fields: fields as AuditRow['fields'] }));
 }
 
 const sealedTo = (st: Statements, chain: ChainName): number => st.row('sealed_to', { chain })?.[0] as number;
@@ -42,16 +51,6 @@ function headOf(st: Statements, chain: ChainName, clientId: string): Head {
 
 function insert(st: Statements, seal: Seal): void {
   st.insert('seal_insert', [seal.chain, seal.clientId, seal.seq, seal.rows, seal.firstId, seal.lastId, seal.prevHash, seal.hash, seal.marks, seal.atUtc]);
-}
-
-export interface AuditPage {
-  readonly rows: readonly AuditRow[];
-  /** The seals that end among these rows, in order. */
-  readonly seals: readonly Seal[];
-  /** Where to go on; null at the end. */
-  readonly next: number | null;
-  /** The sealer has looked at every row up to this id. */
-  readonly passed: number;
 }
 
 /** A stretch of a chain, oldest first, of the clients in scope. */
@@ -83,11 +82,11 @@ const HEADS_A_READ = 5000;
 export function readHeads(reader: Reader, scope: StoreScope): AnchoredHead[] {
   reader.wall.bind({ clients: scope.clients });
   const heads: AnchoredHead[] = [];
-  // The empty client comes first: nothing is before it but what no text is before.
-  for (let after = ''; ; ) {
+  for (let after: string | null = null; ; ) {
     const rows = reader.st.rows('audit_heads', { after, most: HEADS_A_READ });
-    for (const [chain, clientId, seq, hash] of rows) heads.push({ chain: chain as ChainName, clientId: clientId as string, seq: seq as number, hash: hash as string });
+    for (const [chain, clientId, seq, hash] of rows)
+      heads.push({ chain: chain as ChainName, clientId: clientId as string, seq: seq as number, hash: hash as string });
     if (rows.length < HEADS_A_READ) return heads;
-    after = heads.at(-1)?.clientId ?? '';
+    after = heads.at(-1)?.clientId ?? null;
   }
 }
