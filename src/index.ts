@@ -10,7 +10,11 @@ import { DEFAULT_BACKOFF } from './domain/retry.ts';
 import type { BackoffPolicy } from './domain/retry.ts';
 import type { Strategy } from './domain/strategy.ts';
 import type { Queue, SystemHandle, VerifyToken } from './service/handles.ts';
+import { startSealer } from './sealer.ts';
+import type { Sealer } from './sealer.ts';
+import type { SealingData } from './sealing.ts';
 import { createQueue } from './service/queue.ts';
+import type { Store } from './store/store.ts';
 import { migrateSqlite, openSqliteStore } from './store/sqlite/store.ts';
 import type { MigrationReport } from './store/sqlite/migrate.ts';
 
@@ -55,8 +59,6 @@ export interface OpenOptions {
 }
 
 const JANITOR_MS = 1000;
-/** An event is sealed within a second. */
-const SEAL_MS = 500;
 
 /** The file of a store's URL: a path, `sqlite:path`, a file URL or `:memory:`. */
 export function fileOf(url: string): string {
@@ -117,27 +119,39 @@ export async function openQueue(url = 'prismq.db', options: OpenOptions = {}): P
         file === ':memory:'
           ? null
           : { module: new URL(import.meta.url.endsWith('.ts') ? './renewal.ts' : './renewal.js', import.meta.url).href, data: { file, workerId, synchronous } },
-      onClose: () => timers.forEach((timer) => clearInterval(timer)),
+      onClose: () => background?.stop(),
     },
   );
-  const timers = startBackground(options, queue.system());
+  const background = startBackground(options, queue.system(), (most) => store.seal(most), file === ':memory:' ? null : { file });
   return queue;
 }
 
-/** What is done in the background, on timers that keep no process alive: the janitor's steps, and the seals of the audit. */
-function startBackground({ janitorMs = JANITOR_MS, onError }: OpenOptions, system: SystemHandle): readonly NodeJS.Timeout[] {
-  if (janitorMs === 0) return [];
-  return [every(janitorMs, () => system.tick(), onError), every(Math.min(janitorMs, SEAL_MS), () => system.seal(), onError)];
+/** What is done in the background and keeps no process alive: the janitor's steps, and the seals of the audit. */
+function startBackground(
+  { janitorMs = JANITOR_MS, onError = () => undefined }: OpenOptions,
+  system: SystemHandle,
+  seal: Store['seal'],
+  thread: SealingData | null,
+): Sealer | undefined {
+  if (janitorMs === 0) return undefined;
+  const janitor = every(janitorMs, () => system.tick(), onError);
+  const sealer = startSealer({ seal, thread, onError });
+  return {
+    stop() {
+      clearInterval(janitor);
+      return sealer.stop();
+    },
+  };
 }
 
 /** One step at a time. A failure is told and tried again. */
-function every(ms: number, step: () => Promise<unknown>, onError: OpenOptions['onError']): NodeJS.Timeout {
+function every(ms: number, step: () => Promise<unknown>, onError: (error: unknown) => void): NodeJS.Timeout {
   let running = false;
   const timer = setInterval(() => {
     if (running) return;
     running = true;
     void step()
-      .catch((error: unknown) => onError?.(error))
+      .catch(onError)
       .finally(() => (running = false));
   }, ms);
   return timer.unref();

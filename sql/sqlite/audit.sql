@@ -9,10 +9,6 @@ FROM walled.task_events e CROSS JOIN walled.tasks t ON t.task_no = e.task_no WHE
 SELECT s.event_id, coalesce(s.client_id, ''), s.at_utc, s.actor, s.action, s.object, s.outcome, s.details
 FROM walled.security_events s WHERE s.event_id > :after ORDER BY s.event_id LIMIT :most;
 
--- name: seal_behind (sealer)
-SELECT coalesce((SELECT max(e.log_id) FROM walled.task_events e), 0) > (SELECT p.sealed_id FROM walled.audit_passed p WHERE p.chain = 'tasks')
-  OR coalesce((SELECT max(s.event_id) FROM walled.security_events s), 0) > (SELECT p.sealed_id FROM walled.audit_passed p WHERE p.chain = 'security');
-
 -- name: seal_head (sealer)
 SELECT a.seq, a.hash FROM walled.audit_seals a WHERE a.client_id = :client_id AND a.chain = :chain ORDER BY a.seq DESC LIMIT 1;
 

@@ -22,7 +22,8 @@ const SEAL_STEP = 1000;
 export interface QueueParts {
   readonly url: string;
   readonly renewal: Queue['renewal'];
-  readonly onClose: () => void;
+  /** Ends what runs in the background; the store is closed after it. */
+  readonly onClose: () => Promise<void> | undefined;
 }
 
 /** What a program without grants of its own gives its workers. */
@@ -36,10 +37,12 @@ export function createQueue(given: Given, parts: QueueParts): Queue {
     const frozen: Principal = Object.freeze(Object.assign({}, principal as Principal));
     return handleOf(deps, frozen, raw) as HandleOf<P>;
   };
-  const close = (): Promise<void> => {
-    parts.onClose();
-    return (closing ??= refusals.isIdle ? deps.store.close() : refusals.close().then(() => deps.store.close()));
+  const end = async (): Promise<void> => {
+    await parts.onClose();
+    if (!refusals.isIdle) await refusals.close();
+    await deps.store.close();
   };
+  const close = (): Promise<void> => (closing ??= end());
   return {
     url: parts.url,
     capabilities: deps.store.capabilities,

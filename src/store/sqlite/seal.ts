@@ -1,5 +1,6 @@
-// The sealer: chains what the audit got since it last looked, a segment a client, in one short transaction. Any process may run it;
-// the write lock makes it one at a time, so no chain forks and none has a gap. Hashing is beside the hot path, never in it.
+// The sealer: chains what the audit got since it last looked, a segment a client. Any process may run it, and any number at once:
+// reading and hashing take no lock, and the short transaction that writes the seals drops them when somebody was faster. So no chain
+// forks and none has a gap.
 import { hash as digestOf } from 'node:crypto';
 import { CHAINS, genesis, sealRows } from '../../domain/audit-chain.ts';
 import type { AuditRow, ChainName, Hash, Head, Seal } from '../../domain/audit-chain.ts';
@@ -11,26 +12,40 @@ import type { Row, Statements } from './statements.ts';
 
 const sha256: Hash = (text) => digestOf('sha256', text, 'hex');
 
-/** Rows of one step; how many were sealed. Fewer than `most` is all there were. */
-export function sealStep(engine: Engine, most: number): number {
-  engine.wall.bind({ clients: '*' });
-  let sealed = 0;
-  for (const chain of CHAINS) {
-    const rows = rowsAfter(engine.st, chain, sealedTo(engine.st, chain), most - sealed);
-    sealed += rows.length;
-    const last = rows.at(-1);
-    if (last === undefined) continue;
-    for (const [clientId, own] of Map.groupBy(rows, (row) => row.clientId))
-      insert(engine.st, sealRows(sha256, headOf(engine.st, chain, clientId), own, engine.now()));
-    engine.st.run('sealed_put', { chain, id: last.id });
-  }
-  return sealed;
+/** Seals that were computed from what the sealer had not looked at yet. */
+export interface Prepared {
+  readonly rows: number;
+  readonly chains: readonly { readonly chain: ChainName; readonly after: number; readonly last: number; readonly seals: readonly Seal[] }[];
 }
 
-/** Whether there is anything to seal: asked without the write lock. */
-export function isBehind(reader: Reader): boolean {
+/** Reads and hashes without the write lock. */
+export function prepareSeals(reader: Reader, now: number, most: number): Prepared {
   reader.wall.bind({ clients: '*' });
-  return reader.st.row('seal_behind')?.[0] === 1;
+  const chains: Prepared['chains'][number][] = [];
+  let left = most;
+  for (const chain of CHAINS) {
+    const after = sealedTo(reader.st, chain);
+    const rows = rowsAfter(reader.st, chain, after, left);
+    left -= rows.length;
+    const last = rows.at(-1)?.id;
+    if (last === undefined) continue;
+    const seals = [...Map.groupBy(rows, (row) => row.clientId)].map(([clientId, own]) => sealRows(sha256, headOf(reader.st, chain, clientId), own, now));
+    chains.push({ chain, after, last, seals });
+  }
+  return { rows: most - left, chains };
+}
+
+/** Under the write lock: writes the seals, unless somebody else has sealed meanwhile. How many rows are sealed by them. */
+export function writeSeals(engine: Engine, prepared: Prepared): number {
+  engine.wall.bind({ clients: '*' });
+  let sealed = 0;
+  for (const { chain, after, last, seals } of prepared.chains) {
+    if (sealedTo(engine.st, chain) !== after) continue;
+    for (const seal of seals) insert(engine.st, seal);
+    engine.st.run('sealed_put', { chain, id: last });
+    sealed += seals.reduce((sum, { rows }) => sum + rows, 0);
+  }
+  return sealed;
 }
 
 const STATEMENT = { tasks: 'seal_tasks', security: 'seal_security' } as const satisfies Record<ChainName, string>;

@@ -3,7 +3,7 @@ import type { Store } from '../store.ts';
 import { tick } from './janitor.ts';
 import { backoffIn, read } from './parts.ts';
 import type { Parts } from './parts.ts';
-import { isBehind, readAudit, readHeads, sealStep } from './seal.ts';
+import { prepareSeals, readAudit, readHeads, writeSeals } from './seal.ts';
 import { secretOf } from './secrets.ts';
 import { readAuditSummary } from './stats.ts';
 import { readTrail } from './trail.ts';
@@ -16,7 +16,10 @@ export function systemOperations(parts: Parts): SystemOperations {
   return {
     tick: ({ retentionMs }) => writer.one('system', () => tick(parts.engine, backoffOf, retentionMs)),
     secret: (name) => writer.one('system', () => secretOf(parts.engine, name)),
-    seal: async (most) => ((await read(() => isBehind(parts.reader))) ? writer.one('system', () => sealStep(parts.engine, most)) : 0),
+    async seal(most) {
+      const prepared = await read(() => prepareSeals(parts.reader, parts.engine.now(), most));
+      return prepared.rows === 0 ? 0 : writer.one('system', () => writeSeals(parts.engine, prepared));
+    },
     audit: (scope, chain, after, most) => read(() => readAudit(parts.reader, scope, chain, after, most)),
     auditHeads: (scope) => read(() => readHeads(parts.reader, scope)),
     trail: (scope, filter) => read(() => readTrail(parts.reader, scope, filter)),
