@@ -16,6 +16,7 @@ task.reprioritise  own    -      own          named          -       -      not_
 task.amend         own    -      own          -              -       -      not_found   denied
 task.purge         -      -      own          any            -       any    not_found   always
 task.logs          own    -      own          meta           meta    -      not_found   denied
+task.events        own    -      own          meta           meta    -      empty       denied
 inbox.list         -      grant  -            -              -       -      empty       denied
 lease.claim        -      grant  -            -              -       -      empty       denied
 lease.heartbeat    -      lease  -            -              -       -      lease_lost  denied
@@ -23,6 +24,7 @@ lease.complete     -      lease  -            -              -       -      leas
 lease.fail         -      lease  -            -              -       -      lease_lost  denied
 lease.release      -      lease  -            -              -       -      lease_lost  denied
 lease.progress     -      lease  -            -              -       -      lease_lost  denied
+lease.enqueue      -      lease  -            -              -       -      lease_lost  denied
 lease.log          -      lease  -            -              -       -      lease_lost  denied
 worker.register    -      self   -            -              -       -      n/a         always
 worker.heartbeat   -      self   -            -              -       -      n/a         denied
@@ -34,7 +36,9 @@ grant.list         -      self   own          any            any     -      empt
 grant.delete       -      -      own          any            -       -      not_found   always
 key.create         -      -      own          any            -       -      n/a         always
 key.list           -      -      own          any            any     -      empty       none
+key.rotate         -      -      own          any            -       -      not_found   always
 key.revoke         -      -      own          any            -       -      not_found   always
+key.bootstrap      -      -      -            -              -       any    n/a         always
 client.create      -      -      -            any            -       -      n/a         always
 client.list        -      -      -            any            any     -      empty       none
 client.suspend     -      -      -            any            -       -      not_found   always
@@ -43,6 +47,10 @@ category.set       -      -      -            any            -       -      n/a 
 category.list      any    any    any          any            any     -      empty       none
 category.delete    -      -      -            any            -       -      not_found   always
 audit.events       -      -      own          any            any     -      empty       none
+audit.trail        -      -      own          any            any     -      empty       none
+audit.verify       -      -      own          any            any     any    empty       none
+audit.export       -      -      own          any            any     -      empty       always
+audit.seal         -      -      -            -              -       any    n/a         none
 metrics.read       -      -      own          any            any     any    empty       none
 janitor.tick       -      -      -            any            -       any    n/a         none
 `;

@@ -255,6 +255,21 @@ export const OPERATIONS = {
     summary: 'Logins, refusals, changes of keys, grants and clients; newest first.',
   }),
 
+  auditTrail: get('/queue/admin/audit', 'audit.trail', 'TrailPage', {
+    query: 'TrailQuery',
+    summary: 'What happened to tasks and what concerned security, by client, time, actor, object and action; newest first.',
+  }),
+  auditHeads: get('/queue/admin/audit/heads', 'audit.verify', 'AuditHeads', {
+    query: 'OfClientQuery',
+    errors: TASK,
+    summary: 'The end of each chain of the audit, to be signed and kept elsewhere.',
+  }),
+  verifyAudit: post('/queue/admin/audit/verify', 'audit.verify', 'AuditVerdict', {
+    body: 'Verify',
+    errors: TASK,
+    summary: 'Reads every row of the audit and recomputes its chains.',
+  }),
+
   // without a key
   livez: get('/livez', 'public', 'Alive', { summary: 'The process answers.' }),
   readyz: get('/readyz', 'public', 'Alive', { errors: ['store_unavailable'], summary: 'It can serve: the store answers and it is not draining.' }),

@@ -4,7 +4,19 @@ import type { OperationName } from '../contract/operations.ts';
 import { QueueError } from '../domain/errors.ts';
 import { JsonText } from '../domain/json-text.ts';
 import type { KeyPrincipal } from '../domain/principal.ts';
-import type { AdminHandle, AuditorHandle, BookReads, ClientHandle, EnqueueItem, GrantInfo, NewKey, TaskReads } from '../service/handles.ts';
+import type {
+  AdminHandle,
+  AuditReads,
+  AuditorHandle,
+  BookReads,
+  ClientHandle,
+  EnqueueItem,
+  GrantInfo,
+  NewKey,
+  TaskReads,
+  TrailFilter,
+  VerifyOptions,
+} from '../service/handles.ts';
 import { LOOK_MS, given, handleOf, itemOf } from './bench.ts';
 import type { Bench, Performer } from './bench.ts';
 import type { Answer, Call } from './reply.ts';
@@ -158,6 +170,11 @@ const bookPerformers = {
   },
   setCategoryMode: async (call, bench) => value({ mode: await adminOf(call, bench).categories.mode(given<{ mode: 'open' }>(call).mode) }),
   securityEvents: async (call, bench) => page('events', await (bench.queue.as(narrowed(call)) as AuditorHandle).securityEvents(call.input)),
+  auditTrail: async (call, bench) => page('entries', await auditOf(call, bench).trail(given<TrailFilter>(call))),
+  auditHeads: async (call, bench) => value({ heads: await auditOf(call, bench).heads(call.input) }),
+  verifyAudit: async (call, bench) => value(await auditOf(call, bench).verify(given<VerifyOptions>(call))),
 } satisfies Partial<Record<OperationName, Performer>>;
+
+const auditOf = (call: Call, bench: Bench): AuditReads => (handleOf(call, bench) as AuditorHandle).audit;
 
 export const PERFORM = { ...taskPerformers, ...workerPerformers, ...keyPerformers, ...bookPerformers } satisfies Partial<Record<OperationName, Performer>>;
