@@ -13,7 +13,8 @@ export const EXITS = {
   4: 'not allowed',
   5: 'in conflict with the state',
   6: 'over a limit',
-  7: 'the database can not be used now, or the wait ended',
+  7: 'the database, the server or its address can not be used now, or the wait ended',
+  78: 'a server refused its settings',
   130: 'interrupted',
 } as const satisfies Readonly<Record<number, string>>;
 export type Exit = keyof typeof EXITS;

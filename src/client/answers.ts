@@ -75,6 +75,7 @@ export interface Answers {
   readonly listKeys: { readonly keys: readonly KeyInfo[] };
   readonly rotateKey: MadeKey;
   readonly revokeKey: undefined;
+  readonly bootstrap: MadeKey;
   readonly setCategory: CategoryInfo;
   readonly listCategories: { readonly mode: 'open' | 'hierarchical' | 'registered'; readonly categories: readonly CategoryInfo[] };
   readonly deleteCategory: undefined;
@@ -86,7 +87,7 @@ export interface Answers {
 }
 
 /** All but the stream and what wants no key: those are not asked by `call`. */
-export type Callable = Exclude<OperationName, 'events' | 'livez' | 'readyz' | 'openapi'>;
+export type Callable = Exclude<OperationName, 'events' | 'metrics' | 'livez' | 'readyz' | 'openapi'>;
 
 /** What is missing above does not compile here. */
 export type AnswerOf<Name extends Callable> = Answers[Name];

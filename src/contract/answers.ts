@@ -207,6 +207,7 @@ export const ANSWERS = {
     anchors: count,
     faults: z.array(z.object({ chain: z.enum(CHAINS), client_id: z.string(), seq: z.int(), id: z.int().nullable(), why: z.string() })),
   }),
+  Metrics: z.string().describe('OpenMetrics text'),
   Alive: z.object({ status: z.string() }),
   OpenApi: z.record(z.string(), z.unknown()),
   Problem: z.object({

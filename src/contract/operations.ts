@@ -28,6 +28,8 @@ export interface OperationRow {
   readonly waits?: true;
   /** Server-sent events. */
   readonly stream?: true;
+  /** What the answer is, where it is no JSON. */
+  readonly contentType?: string;
   readonly summary: string;
 }
 
@@ -270,7 +272,20 @@ export const OPERATIONS = {
     summary: 'Reads every row of the audit and recomputes its chains.',
   }),
 
+  // of the server
+  metrics: get('/metrics', 'metrics.read', 'Metrics', {
+    contentType: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
+    errors: TASK,
+    summary: 'Numbers of the queue and, for the platform, of this server. On its own machine no key is needed, unless the server is told otherwise.',
+  }),
+
   // without a key
+  bootstrap: post('/queue/admin/bootstrap', 'public', 'KeyMade', {
+    body: 'Bootstrap',
+    status: [201],
+    errors: ['unauthenticated', 'invalid_input', 'rate_limited'],
+    summary: 'Trades the one-time secret of a new server for the key of its first admin.',
+  }),
   livez: get('/livez', 'public', 'Alive', { summary: 'The process answers.' }),
   readyz: get('/readyz', 'public', 'Alive', { errors: ['store_unavailable'], summary: 'It can serve: the store answers and it is not draining.' }),
   openapi: get('/openapi.json', 'public', 'OpenApi', { summary: 'This interface as OpenAPI 3.1.' }),

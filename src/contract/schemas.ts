@@ -130,6 +130,7 @@ export const REQUESTS = {
     backoff: backoff.nullable().optional(),
     schema: json.optional(),
   }),
+  Bootstrap: z.strictObject({ secret: text(128).min(1) }),
   CategoryMode: z.strictObject({ mode: z.enum(CATEGORY_MODES) }),
   Verify: z.strictObject({
     client_id: clientId.optional(),

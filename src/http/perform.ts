@@ -120,6 +120,10 @@ const keyPerformers = {
   },
 } satisfies Partial<Record<OperationName, Performer>>;
 
+const serverPerformers = {
+  metrics: async ({ principal }, bench) => ({ text: await bench.metrics(principal) }),
+} satisfies Partial<Record<OperationName, Performer>>;
+
 const NULL = new JsonText('null');
 
 const bookPerformers = {
@@ -177,4 +181,6 @@ const bookPerformers = {
 
 const auditOf = (call: Call, bench: Bench): AuditReads => (handleOf(call, bench) as AuditorHandle).audit;
 
-export const PERFORM = { ...taskPerformers, ...workerPerformers, ...keyPerformers, ...bookPerformers } satisfies Partial<Record<OperationName, Performer>>;
+export const PERFORM = { ...taskPerformers, ...workerPerformers, ...keyPerformers, ...serverPerformers, ...bookPerformers } satisfies Partial<
+  Record<OperationName, Performer>
+>;
