@@ -125,7 +125,7 @@ export const OPERATIONS = {
     errors: ['not_found', 'unknown_strategy'],
     summary: 'Registers the worker whose key this is, with what it declares.',
   }),
-  beat: post('/queue/workers/{id}/heartbeat', 'worker.heartbeat', 'Beat', {
+  beat: post('/queue/workers/{id}/heartbeat', ['worker.heartbeat', 'lease.heartbeat'], 'Beat', {
     body: 'Heartbeat',
     errors: ['not_found', 'worker_outdated'],
     summary: 'A sign of life; extends the named leases.',
@@ -162,7 +162,7 @@ export const OPERATIONS = {
     errors: [...LEASE, ...ENQUEUE],
     summary: 'Enqueues for the client and under the submitter of the leased task.',
   }),
-  settle: post('/queue/settle', 'lease.complete', 'SettledMany', {
+  settle: post('/queue/settle', ['lease.complete', 'lease.fail', 'lease.release'], 'SettledMany', {
     body: 'Settle',
     errors: ['invalid_payload', 'payload_too_large'],
     hot: true,

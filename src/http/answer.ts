@@ -3,6 +3,7 @@
 import { OPERATIONS, rowOf } from '../contract/operations.ts';
 import type { OperationName, OperationRow } from '../contract/operations.ts';
 import { encode } from '../contract/wire.ts';
+import { reachOf } from '../domain/access.ts';
 import type { Operation } from '../domain/access.ts';
 import { QueueError } from '../domain/errors.ts';
 import type { KeyPrincipal } from '../domain/principal.ts';
@@ -93,9 +94,10 @@ const actorKey = (principal: KeyPrincipal): string => `${principal.role} ${'work
 
 async function perform(desk: Desk, ask: Ask, row: OperationRow, principal: KeyPrincipal): Promise<Answer> {
   const { queue } = desk.bench;
-  const access = row.access as Operation | readonly Operation[];
-  // Where the body decides, the performer asks for the one that it needs.
-  if (typeof access === 'string') await queue.authorize(principal, access);
+  const [first, ...others] = [row.access as Operation | readonly Operation[]].flat();
+  // Where the body decides, the performer asks for what it needs; whom none of it is for is told at once.
+  const isFirst = others.length === 0 || others.every((other) => reachOf(principal, other) === 'no');
+  if (first !== undefined && isFirst) await queue.authorize(principal, first);
   checkProtocol(ask);
   const inside = insideOf(ask, principal);
   const input = await readInput(ask, row, desk.maxBodyBytes);

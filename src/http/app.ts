@@ -105,7 +105,6 @@ function route(desk: Desk, requestId: () => string, draining: AbortSignal): Hono
     const id = requestId();
     return responseOf(problem(error, id), id);
   };
-  const allowed = new Map<string, string[]>();
   for (const name of OPERATION_LIST) {
     const { method, path } = rowOf(name);
     const pattern = path.replace(/\{(\w+)\}/g, ':$1');
@@ -113,16 +112,28 @@ function route(desk: Desk, requestId: () => string, draining: AbortSignal): Hono
       const id = requestId();
       return responseOf(await answer(desk, askOf(context, name, desk.maxBodyBytes, id, draining)), id);
     });
-    allowed.set(pattern, [...(allowed.get(pattern) ?? []), method]);
   }
-  for (const [pattern, methods] of allowed) {
-    const allow = methods.join(', ');
-    router.all(pattern, () => refuse(new QueueError('method_not_allowed', `this path has ${allow}`, { allow })));
-  }
-  router.notFound(() => refuse(new QueueError('not_found', 'there is no such path')));
+  router.notFound(({ req }) => {
+    const allow = methodsAt(req.path).join(', ');
+    return refuse(
+      allow === '' ? new QueueError('not_found', 'there is no such path') : new QueueError('method_not_allowed', `this path has ${allow}`, { allow }),
+    );
+  });
   router.onError((error) => refuse(new QueueError('internal', 'something went wrong here', {}, error)));
   return router;
 }
+
+const SHAPES = OPERATION_LIST.map((name) => ({
+  method: rowOf(name).method,
+  shape: new RegExp(
+    `^${rowOf(name)
+      .path.replace(/[.]/g, '\\.')
+      .replace(/\{\w+\}/g, '[^/]+')}$`,
+  ),
+}));
+
+/** Those that a path has, for who came with another. */
+const methodsAt = (path: string): readonly string[] => [...new Set(SHAPES.filter(({ shape }) => shape.test(path)).map(({ method }) => method))];
 
 function askOf(context: Context<Env>, name: OperationName, maxBytes: number, requestId: string, draining: AbortSignal): Ask {
   const { req } = context;
@@ -141,7 +152,7 @@ function askOf(context: Context<Env>, name: OperationName, maxBytes: number, req
 /** Stops at the limit, whatever the head said of the length. */
 async function readText(request: Request, maxBytes: number): Promise<string> {
   if (request.body === null) return '';
-  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   let text = '';
   let bytes = 0;
   try {
