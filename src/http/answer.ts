@@ -93,11 +93,7 @@ async function authenticate({ queue }: Bench, ask: Ask): Promise<KeyPrincipal> {
 const actorKey = (principal: KeyPrincipal): string => `${principal.role} ${'workerId' in principal ? principal.workerId : (principal.clientId ?? '')}`;
 
 async function perform(desk: Desk, ask: Ask, row: OperationRow, principal: KeyPrincipal): Promise<Answer> {
-  const { queue } = desk.bench;
-  const [first, ...others] = [row.access as Operation | readonly Operation[]].flat();
-  // Where the body decides, the performer asks for what it needs; whom none of it is for is told at once.
-  const isFirst = others.length === 0 || others.every((other) => reachOf(principal, other) === 'no');
-  if (first !== undefined && isFirst) await queue.authorize(principal, first);
+  await admit(desk, row.access as Operation | readonly Operation[], principal);
   checkProtocol(ask);
   const inside = insideOf(ask, principal);
   const input = await readInput(ask, row, desk.maxBodyBytes);
@@ -116,6 +112,13 @@ async function perform(desk: Desk, ask: Ask, row: OperationRow, principal: KeyPr
     stillOpen: () => authenticate(desk.bench, ask),
   };
   return (PERFORM as Partial<Record<OperationName, Performer>>)[ask.name]?.(call, desk.bench) ?? notThere();
+}
+
+/** Where the body decides, the performer asks for what it needs; whom none of it is for is told at once. */
+async function admit({ bench }: Desk, access: Operation | readonly Operation[], principal: KeyPrincipal): Promise<void> {
+  if (typeof access === 'string') return bench.queue.authorize(principal, access);
+  const [first] = access;
+  if (first !== undefined && access.every((one) => reachOf(principal, one) === 'no')) await bench.queue.authorize(principal, first);
 }
 
 function notThere(): never {
