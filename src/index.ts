@@ -52,6 +52,8 @@ export interface OpenOptions {
   readonly now?: () => number;
   /** Uniform in [0, 1), for jitter. For tests. */
   readonly random?: () => number;
+  /** Ids of tasks, in place of fresh ones. For tests. */
+  readonly newId?: () => string;
   /** Verifies tokens that are no API keys, for `principalOf`; default: none is taken. */
   readonly verifyToken?: VerifyToken;
   /** Told of what goes wrong in the background. */
@@ -103,7 +105,7 @@ export async function openQueue(url = 'prismq.db', options: OpenOptions = {}): P
   const queue = createQueue(
     {
       store,
-      newId: createIds({ nowMs: now, random: (bytes) => void randomFillSync(bytes) }).next,
+      newId: options.newId ?? createIds({ nowMs: now, random: (bytes) => void randomFillSync(bytes) }).next,
       digest: (text) => createHash('sha256').update(text).digest('hex'),
       randomHex,
       limits: { payloadBytes, payloadDepth: LIMITS.payloadDepth.default },

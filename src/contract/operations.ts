@@ -136,7 +136,7 @@ export const OPERATIONS = {
     errors: ['not_found', 'unknown_strategy'],
     summary: 'Registers the worker whose key this is, with what it declares.',
   }),
-  beat: post('/queue/workers/{id}/heartbeat', 'worker.heartbeat', 'Beat', {
+  beat: post('/queue/workers/{id}/heartbeat', ['worker.heartbeat', 'lease.heartbeat'], 'Beat', {
     body: 'Heartbeat',
     errors: ['not_found', 'worker_outdated'],
     summary: 'A sign of life; extends the named leases.',

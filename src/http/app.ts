@@ -151,7 +151,6 @@ function route(desk: Desk, { requestId, refuse: refusal, draining }: Pick<HttpAp
     const id = requestId();
     return responseOf(refusal(error, id, env), id);
   };
-  const allowed = new Map<string, string[]>();
   for (const name of OPERATION_LIST) {
     const { method, path } = rowOf(name);
     const pattern = path.replace(/\{(\w+)\}/g, ':$1');
@@ -159,16 +158,29 @@ function route(desk: Desk, { requestId, refuse: refusal, draining }: Pick<HttpAp
       const id = requestId();
       return responseOf(await answer(desk, askOf(context, name, desk.maxBodyBytes, id, draining)), id);
     });
-    allowed.set(pattern, [...(allowed.get(pattern) ?? []), method]);
   }
-  for (const [pattern, methods] of allowed) {
-    const allow = methods.join(', ');
-    router.all(pattern, (context) => refuse(context, new QueueError('method_not_allowed', `this path has ${allow}`, { allow })));
-  }
-  router.notFound((context) => refuse(context, new QueueError('not_found', 'there is no such path')));
+  router.notFound((context) => {
+    const allow = methodsAt(context.req.path).join(', ');
+    return refuse(
+      context,
+      allow === '' ? new QueueError('not_found', 'there is no such path') : new QueueError('method_not_allowed', `this path has ${allow}`, { allow }),
+    );
+  });
   router.onError((error, context) => refuse(context, new QueueError('internal', 'something went wrong here', {}, error)));
   return router;
 }
+
+const SHAPES = OPERATION_LIST.map((name) => ({
+  method: rowOf(name).method,
+  shape: new RegExp(
+    `^${rowOf(name)
+      .path.replace(/[.]/g, '\\.')
+      .replace(/\{\w+\}/g, '[^/]+')}$`,
+  ),
+}));
+
+/** Those that a path has, for who came with another. */
+const methodsAt = (path: string): readonly string[] => [...new Set(SHAPES.filter(({ shape }) => shape.test(path)).map(({ method }) => method))];
 
 function askOf(context: Context<Env>, name: OperationName, maxBytes: number, requestId: string, draining: AbortSignal): Ask {
   const { req } = context;
@@ -189,7 +201,7 @@ function askOf(context: Context<Env>, name: OperationName, maxBytes: number, req
 async function readText(request: Request, maxBytes: number): Promise<string> {
   if (request.bodyUsed) throw bodyConsumed();
   if (request.body === null) return '';
-  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   let text = '';
   let bytes = 0;
   try {
