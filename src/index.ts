@@ -21,7 +21,7 @@ import type { MigrationReport } from './store/sqlite/migrate.ts';
 export { QueueError, ERRORS } from './domain/errors.ts';
 export type { ErrorCode } from './domain/errors.ts';
 export { defineStrategy } from './domain/strategy.ts';
-export { defineTask } from './worker/define.ts';
+export { defineTask } from './domain/definition.ts';
 export { startWorker } from './worker/worker.ts';
 export { deadLetter, release, retryIn } from './worker/outcome.ts';
 export type * from './service/handles.ts';

@@ -36,6 +36,13 @@ export function whereOf({ io, flags }: Asking, file: Place = {}): Where {
   return { kind: 'file', db: pathOf(io, url ?? db ?? CONFIG.db.default) };
 }
 
+/** The server, for what wants no key there; null where it is a file. */
+export function serverOf({ io, flags }: Asking): string | null {
+  if (flags.db !== undefined) return null;
+  const url = flags.url ?? (inEnv(io, 'db') === undefined ? inEnv(io, 'url') : undefined);
+  return url !== undefined && isServer(url) ? url : null;
+}
+
 /** The file of the queue, for commands that work on nothing else. */
 export function dbOf({ io, flags }: Asking, fallback: string = CONFIG.db.default): string {
   if (flags.url !== undefined && isServer(flags.url))

@@ -1,5 +1,5 @@
 // `connect({ url, key })`: the handles of the library, over HTTP. Nothing is sent before a method is called.
-import type { AdminHandle, AuditorHandle, ClientHandle, WorkerHandle } from '../service/handles.ts';
+import type { AdminHandle, AuditorHandle, ClientHandle, MadeKey, WorkerHandle } from '../service/handles.ts';
 import { adminHandle, auditorHandle } from './admin-handle.ts';
 import type { Identity } from './answers.ts';
 import { createCall } from './call.ts';
@@ -25,6 +25,12 @@ export interface Connection {
   auditor(): AuditorHandle;
   /** Whose key it is. Throws `unauthenticated`. */
   whoami(): Promise<Identity>;
+}
+
+/** Trades the one-time secret of a new server for the key of its first admin; throws `unauthenticated`. */
+export function redeemBootstrap(options: Omit<ConnectOptions, 'key'>, secret: string): Promise<MadeKey> {
+  // The one request that wants no key: the secret is in its body.
+  return createCall(settingsOf({ ...options, key: 'none' }))('bootstrap', { body: { secret } });
 }
 
 /**

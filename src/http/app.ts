@@ -29,7 +29,7 @@ export interface AppOptions {
   /** `/metrics`: without a key for who is on this machine, with a key only (default), or not at all. */
   readonly metrics?: 'loopback' | 'key' | 'off';
   /** What the process adds to them. */
-  readonly families?: () => readonly Family[];
+  readonly families?: () => readonly Family[] | Promise<readonly Family[]>;
   readonly rates?: { readonly key?: Rate | null; readonly client?: Rate | null; readonly address?: Rate | null };
   readonly onRequest?: (event: RequestEvent) => void;
   /** Streams of events that one key may hold open; default 100. */
@@ -115,7 +115,7 @@ async function createDesk(
         const stats = queueFamilies(await handle.metrics());
         // What one client's admin sees says nothing of what others do.
         const isOfOne = principal !== null && 'clientId' in principal && principal.clientId !== undefined;
-        return openMetrics(isOfOne ? stats : [...stats, ...meter.families(), ...families()]);
+        return openMetrics(isOfOne ? stats : [...stats, ...meter.families(), ...(await families())]);
       },
     },
     maxBodyBytes,

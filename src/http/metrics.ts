@@ -10,6 +10,8 @@ import type { Answer } from './reply.ts';
 
 /** Upper bounds in seconds; a wait may last 30. */
 const BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] as const;
+/** As OpenMetrics writes them. */
+const BOUND_LABELS = [...BOUNDS.map((bound) => (Number.isInteger(bound) ? `${bound}.0` : String(bound))), '+Inf'];
 
 interface Times {
   /** One more for what is above all bounds; not added up yet. */
@@ -68,7 +70,7 @@ function histogram(times: ReadonlyMap<string, ReadonlyMap<string, Times>>): Samp
     for (const [status, { counts, seconds }] of byStatus) {
       let sum = 0;
       for (const [i, n] of counts.entries())
-        samples.push({ suffix: '_bucket', labels: { operation, status, le: String(BOUNDS[i] ?? '+Inf') }, value: (sum += n) });
+        samples.push({ suffix: '_bucket', labels: { operation, status, le: BOUND_LABELS[i] as string }, value: (sum += n) });
       samples.push({ suffix: '_sum', labels: { operation, status }, value: seconds }, { suffix: '_count', labels: { operation, status }, value: sum });
     }
   return samples;

@@ -61,16 +61,26 @@ async function claim(call: Call, handle: WorkerHandle): Promise<{ readonly tasks
   for (;;) {
     const askedAt = performance.now();
     const left = from + waitMs - askedAt;
-    const tasks = await handle.claim({ ...options, waitMs: Math.max(0, Math.min(left, LOOK_MS)), signal: call.signal });
+    const tasks = await claimOnce(call, handle, { ...options, waitMs: Math.max(0, Math.min(left, LOOK_MS)) });
     if (call.signal.aborted) return { tasks: await handBack(handle, tasks), waitedMs: 0 };
     if (tasks.length > 0 || left <= LOOK_MS) return { tasks, waitedMs: Math.floor(askedAt - from + (tasks[0]?.waitedMs ?? 0)) };
     await call.stillOpen();
   }
 }
 
+/** Nothing, when the caller went away or the server drains. */
+async function claimOnce({ signal }: Call, handle: WorkerHandle, options: ClaimOptions): Promise<readonly ClaimedTask[]> {
+  try {
+    return await handle.claim({ ...options, signal });
+  } catch (error) {
+    if (signal.aborted) return [];
+    throw error;
+  }
+}
+
 /** Nobody will hear of these: without this they would stay leased to nobody. */
 async function handBack(handle: WorkerHandle, tasks: readonly ClaimedTask[]): Promise<readonly ClaimedTask[]> {
-  await handle.settle(tasks.map(({ clientId, taskId, leaseId }) => ({ op: 'release', clientId, taskId, leaseId })));
+  if (tasks.length > 0) await handle.settle(tasks.map(({ clientId, taskId, leaseId }) => ({ op: 'release', clientId, taskId, leaseId })));
   return [];
 }
 

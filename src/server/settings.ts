@@ -129,8 +129,8 @@ function secretIn(variable: string, path: string): string {
 
 /** The value within its bounds; a path from where it was written. */
 function checked({ type, range, choices }: Setting, where: string, value: SettingValue, folder: string): SettingValue {
-  if (range !== undefined && ((value as number) < range[0] || (value as number) > range[1]))
-    throw configRefused(where, `${JSON.stringify(value)} is not from ${range[0]} to ${range[1]}`);
+  if (range !== undefined && typeof value === 'number' && (value < range[0] || value > range[1]))
+    throw configRefused(where, `${value} is not from ${range[0]} to ${range[1]}`);
   if (choices !== undefined && !choices.includes(value as string))
     throw configRefused(where, `${JSON.stringify(value)} is not known: there are ${choices.join(', ')}`);
   if (type === 'objects') return (value as readonly object[]).map((one) => withPath(one, folder));

@@ -92,7 +92,7 @@ async function replay(context: Context, file: string, workload: Workload, settin
   const db = dbOf(context, FRESH);
   if (settings.workers > 1 && db.endsWith(':memory:'))
     throw wrongInput('--workers', 'a queue in memory is of one process: give --db a file, or leave --workers out');
-  if (!isAppend && context.flags.db === undefined && settingFrom(io.env, 'db') === undefined) await makeRoom(db);
+  if (!isAppend && context.flags.db === undefined && context.flags.url === undefined && settingFrom(io.env, 'db') === undefined) await makeRoom(db);
   await using queue = await openQueue(db);
   if (!isAppend && (await hasUnfinished(queue)))
     throw new QueueError('invalid_transition', `${db} has unfinished tasks: name another file with --db, or add to it with --append`);
