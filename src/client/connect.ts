@@ -1,4 +1,5 @@
 // `connect({ url, key })`: the handles of the library, over HTTP. Nothing is sent before a method is called.
+import { QueueError } from '../domain/errors.ts';
 import type { AdminHandle, AuditorHandle, ClientHandle, MadeKey, WorkerHandle } from '../service/handles.ts';
 import { adminHandle, auditorHandle } from './admin-handle.ts';
 import type { Identity } from './answers.ts';
@@ -44,9 +45,17 @@ export function connect(options: ConnectOptions): Connection {
   return {
     url: settings.base,
     client: (clientId = '') => clientHandle(line, clientId),
-    worker: (workerId = '') => workerHandle(line, workerId, async () => (await whoami()).workerId ?? ''),
+    worker: (workerId = '') => workerHandle(line, workerId, async () => workerOf(await whoami())),
     admin: () => adminHandle(line),
     auditor: () => auditorHandle(line),
     whoami,
   };
+}
+
+function workerOf({ role, workerId }: Identity): string {
+  if (workerId !== null) return workerId;
+  throw new QueueError(
+    'forbidden',
+    `this is the key of ${role === 'admin' || role === 'auditor' ? 'an' : 'a'} ${role}: what a worker does wants a key of a worker`,
+  );
 }

@@ -102,6 +102,11 @@ const key = z.object({
   name: z.string().nullable(),
   created_at_utc: instant,
   revoked_at_utc: instant.nullable(),
+  expires_at_utc: instant.nullable(),
+  scopes: z.array(z.string()).nullable(),
+  created_by: z.string().nullable(),
+  last_used_at_utc: instant.nullable(),
+  rotated_from: z.string().nullable(),
 });
 const category = z.object({
   pattern: z.string(),

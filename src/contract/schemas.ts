@@ -122,7 +122,7 @@ export const REQUESTS = {
     scopes: z.array(text(64)).max(100).optional(),
     expires_in_ms: z.int().min(1).optional(),
   }),
-  Rotate: z.strictObject({ overlap_ms: z.int().min(0).optional() }),
+  Rotate: z.strictObject({ overlap_ms: z.int().min(0).optional(), expires_in_ms: z.int().min(1).optional() }),
   CategoryChange: z.strictObject({
     priority: int('priority').nullable().optional(),
     max_attempts: int('maxAttempts').nullable().optional(),

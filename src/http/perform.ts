@@ -13,6 +13,7 @@ import type {
   EnqueueItem,
   GrantInfo,
   NewKey,
+  RotateOptions,
   TaskReads,
   TrailFilter,
   VerifyOptions,
@@ -161,7 +162,7 @@ const bookPerformers = {
   },
   createKey: async (call, bench) => ({ status: 201, value: await adminOf(call, bench).keys.create(given<NewKey>(call)) }),
   listKeys: async (call, bench) => value({ keys: await bookOf(call, bench).keys() }),
-  rotateKey: async (call, bench) => ({ status: 201, value: await adminOf(call, bench).keys.rotate(idOf(call), given<{ overlapMs?: number }>(call)) }),
+  rotateKey: async (call, bench) => ({ status: 201, value: await adminOf(call, bench).keys.rotate(idOf(call), given<RotateOptions>(call)) }),
   async revokeKey(call, bench) {
     await adminOf(call, bench).keys.revoke(idOf(call));
     return done;

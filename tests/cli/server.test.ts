@@ -34,9 +34,9 @@ const done = ({ code, out, err }: Said): string => {
 };
 const rowAt = async (who: keyof typeof keys, ...argv: readonly string[]): Promise<Row> => JSON.parse(done(await at(who, ...argv, '--json'))) as Row;
 
-/** What differs between two looks at the same: how long ago something was. */
+/** What differs between two looks at the same: how long ago something was, and the room that it takes. */
 const timeless = (text: string): string =>
-  text.replaceAll(/\d+(\.\d+)? ?(ms|s|min|seconds?) ago|just now|"oldest_queued_age_seconds":[\d.]+|\d+(\.\d+)? (ms|s)/g, '~');
+  text.replaceAll(/\d+(\.\d+)? ?(ms|s|min|h) ago|just now|now|"oldest_queued_age_seconds":[\d.]+|\d+(\.\d+)? ?(ms|s|min)\b/g, '~').replaceAll(/[ ─-]+/g, ' ');
 
 describe('at a server, with the key of an admin of the platform', () => {
   it('looking gives what it gives on the file, for people and for programs', async () => {

@@ -50,8 +50,9 @@ describe('an admin over HTTP', () => {
     const listed = (await admin.keys.list()).find((one) => one.keyId === info.keyId);
     assert.deepEqual(listed, info);
     assert.deepEqual([listed?.scopes, listed?.workerId], [['lease.*'], 'w1']);
-    const rotated = await admin.keys.rotate(info.keyId, { overlapMs: 0 });
+    const rotated = await admin.keys.rotate(info.keyId, { overlapMs: 0, expiresInMs: 120_000 });
     assert.equal(rotated.rotatedFrom, info.keyId);
+    assert.equal(Number(rotated.expiresAtUtc) - rotated.createdAtUtc, 120_000);
     await admin.keys.revoke(rotated.keyId);
     assert.notEqual((await admin.keys.list()).find((one) => one.keyId === rotated.keyId)?.revokedAtUtc, null);
     await assert.rejects(admin.keys.create({ role: 'client', clientId: 'nobody' }), code('unknown_client'));

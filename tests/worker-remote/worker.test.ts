@@ -127,6 +127,8 @@ describe('a remote worker', () => {
     await worker.stop();
     const other = start({ url: served.url, key: workerKey }, { 'Named.*': () => 1 }, { workerId: 'another' });
     await assert.rejects(other.worker.done, (error) => error instanceof QueueError && error.code === 'not_found');
+    const client = start({ url: served.url, key: await served.key({ role: 'client', clientId: 'acme' }) }, { 'Named.*': () => 1 });
+    await assert.rejects(client.worker.done, (error) => error instanceof QueueError && error.code === 'forbidden' && /key of a client/.test(error.message));
   });
 
   it('leaves nothing leased when it pauses, changes its strategy or stops while it waits', async () => {
