@@ -186,11 +186,11 @@ export function readLogs(
   taskId: string,
   page: { readonly limit: number; readonly cursor?: string },
 ): StorePage<LogEntry> | null {
-  const task = scope.role === 'auditor' ? null : readTask(reader, scope, taskId);
-  if (task === null && scope.role !== 'auditor') return null;
+  const clientId = scope.role === 'auditor' ? auditedClient(reader, scope, taskId) : readTask(reader, scope, taskId)?.clientId;
+  if (clientId === undefined) return null;
   const after = numberCursor(page.cursor, 0);
   const name = classOf(scope) === 'platform' ? 'logs_meta' : 'logs_of';
-  const rows = reader.st.rows(name, { client_id: task?.clientId ?? clientOf(scope), task_id: taskId, after, most: page.limit + 1 });
+  const rows = reader.st.rows(name, { client_id: clientId, task_id: taskId, after, most: page.limit + 1 });
   const items = rows.slice(0, page.limit).map(logOf);
   return { items, nextCursor: rows.length > page.limit ? String(items.at(-1)?.logId) : null };
 }
@@ -208,6 +208,12 @@ export function readEvents(reader: Reader, scope: StoreScope, after: number | nu
   const rows = scope.clients === '*' ? reader.st.rows('events_all', params) : reader.st.rows('events_of', { ...params, client_id: clientOf(scope) });
   const items = rows.map(logOf);
   return { items, last: items.length === limit ? (items.at(-1) as LogEntry).logId : until };
+}
+
+/** The audit outlives the task: an auditor reads that of a purged one too. */
+function auditedClient(reader: Reader, scope: StoreScope, taskId: string): string | undefined {
+  reader.wall.bind({ clients: scope.clients });
+  return reader.st.row('client_of_task', { task_id: taskId })?.[0] as string | undefined;
 }
 
 function numberCursor(cursor: string | undefined, start: number): number {
