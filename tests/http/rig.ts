@@ -1,5 +1,5 @@
 // What the tests of the HTTP interface share: a server on a real socket, two clients with the same kinds of keys, one call.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -51,6 +51,8 @@ export interface RigOptions {
   readonly open?: OpenOptions;
   readonly app?: Omit<AppOptions, 'queue' | 'onRequest'>;
   readonly listen?: Partial<ListenOptions>;
+  /** A queue to begin with, clients and all. */
+  readonly from?: string;
 }
 
 /** No test is slowed by the limit of failed tries but those about it. */
@@ -59,6 +61,7 @@ const UNLIMITED = { key: null, client: null, address: null } as const;
 export async function serve(t: Pick<TestContext, 'after'>, options: RigOptions = {}): Promise<Rig> {
   const folder = mkdtempSync(join(tmpdir(), 'prismq-http-'));
   const file = join(folder, 'queue.db');
+  if (options.from !== undefined) copyFileSync(options.from, file);
   const told: RequestEvent[] = [];
   const queue = await openQueue(file, { janitorMs: 0, synchronous: 'NORMAL', ...options.open });
   const app = await createApp({ queue, rates: UNLIMITED, ...options.app, onRequest: (event) => told.push(event) });
@@ -69,7 +72,7 @@ export async function serve(t: Pick<TestContext, 'after'>, options: RigOptions =
     rmSync(folder, { recursive: true, force: true });
   });
   const admin = queue.admin();
-  for (const id of CLIENTS) await admin.clients.create(id);
+  if (options.from === undefined) for (const id of CLIENTS) await admin.clients.create(id);
   return {
     queue,
     app,
