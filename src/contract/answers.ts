@@ -102,10 +102,10 @@ const key = z.object({
   name: z.string().nullable(),
   created_at_utc: instant,
   revoked_at_utc: instant.nullable(),
-  expires_at_utc: instant.nullable(),
-  scopes: z.array(z.string()).nullable(),
+  expires_at_utc: instant.nullable().describe('null: until it is revoked'),
+  scopes: z.array(z.string()).nullable().describe('null: all that the role may do'),
   created_by: z.string().nullable(),
-  last_used_at_utc: instant.nullable(),
+  last_used_at_utc: instant.nullable().describe('to the minute'),
   rotated_from: z.string().nullable(),
 });
 const category = z.object({

@@ -118,8 +118,11 @@ async function guessed<T>({ buckets: { address } }: Desk, ask: Ask, open: () => 
 
 async function authenticate({ queue }: Bench, ask: Ask): Promise<KeyPrincipal> {
   const credential = BEARER.exec(ask.header('authorization') ?? '')?.[1];
-  if (credential === undefined) throw new QueueError('unauthenticated', 'send the key as `Authorization: Bearer prismq_…`');
-  return queue.principalOf(credential, { address: ask.address, requestId: ask.requestId });
+  const from = { address: ask.address, requestId: ask.requestId };
+  if (credential !== undefined) return queue.principalOf(credential, from);
+  // Put on record like every key that does not open.
+  await queue.principalOf('', from).catch(() => undefined);
+  throw new QueueError('unauthenticated', 'send the key as `Authorization: Bearer prismq_…`');
 }
 
 const actorKey = (principal: KeyPrincipal): string => `${principal.role} ${'workerId' in principal ? principal.workerId : (principal.clientId ?? '')}`;

@@ -11,7 +11,7 @@ import type { Desk, RequestEvent } from './answer.ts';
 import { createBuckets } from './buckets.ts';
 import type { Rate } from './buckets.ts';
 import { createStreams } from './events.ts';
-import { openapi } from './openapi.ts';
+import { openapiText } from './openapi.ts';
 import { createMeter, queueFamilies } from './metrics.ts';
 import { openMetrics } from './openmetrics.ts';
 import type { Family } from './openmetrics.ts';
@@ -105,7 +105,7 @@ async function createDesk(
       queue,
       receipts: createReceipts(await queue.secret('receipts')),
       events: createStreams(maxStreams),
-      openapi: JSON.stringify(openapi(version)),
+      openapi: openapiText(version),
       async ready() {
         if (draining.aborted) throw new QueueError('store_unavailable', 'the server is draining');
         await queue.ping();

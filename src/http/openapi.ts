@@ -15,7 +15,18 @@ const TITLES: Readonly<Record<number, string>> = { 200: 'done', 201: 'created', 
 /** The refusals of a request that wants no key. */
 const PUBLIC_ERRORS: readonly ErrorCode[] = ['malformed_request', 'method_not_allowed', 'internal'];
 
-export function openapi(version: string): Node {
+const texts = new Map<string, string>();
+
+/** The document as JSON text; made once a version. */
+export function openapiText(version: string): string {
+  const known = texts.get(version);
+  if (known !== undefined) return known;
+  const made = JSON.stringify(openapi(version));
+  texts.set(version, made);
+  return made;
+}
+
+function openapi(version: string): Node {
   const paths: Record<string, Node> = {};
   for (const name of OPERATION_LIST) {
     const row = rowOf(name);
