@@ -153,7 +153,7 @@ async function given(t: TestContext, it: Case): Promise<void> {
     assertGiven(it, clientId, answer);
     const later = rowsOf(rig);
     assert.deepEqual(
-      changedOf(first, later, otherThan(clientId)).filter((table) => !isOfPlatform(it)),
+      changedOf(first, later, otherThan(clientId)).filter(() => !isOfPlatform(it)),
       [],
       'rows of the other client changed',
     );
