@@ -111,7 +111,10 @@ describe('one task', () => {
     const shown = await text('task', id);
     assert.match(shown, new RegExp(`${id}[^]*may happen +.*cancel[^]*enqueue`));
     assert.doesNotMatch(shown, /plum/);
-    assert.match(await text('task', id, '--payload'), /plum/);
+    assert.match(await text('task', id, '--payload', '--reason', 'ticket 7'), /plum/);
+    const looks = (await ask('security-events'))['items'] as readonly Record<string, unknown>[];
+    const { action, object, details } = looks[0] ?? {};
+    assert.deepEqual([action, object, details], ['task.payload', id, { reason: 'ticket 7' }], 'the look is on record');
   });
 
   it('is reprioritised, cancelled and requeued, each on record', async () => {
