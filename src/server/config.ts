@@ -19,6 +19,7 @@ export interface Setting {
 
 export const CONFIG = {
   db: { env: 'PRISMQ_DB', flag: '--db', file: 'db', type: 'path', default: './prismq.db', meaning: 'the file of the queue' },
+  debug: { env: 'PRISMQ_DEBUG', flag: '--debug', file: '', type: 'text', default: '', meaning: 'anything: say what is behind an error, with its stack' },
   workerId: {
     env: 'PRISMQ_WORKER_ID',
     flag: '--id',

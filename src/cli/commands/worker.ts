@@ -1,5 +1,6 @@
 // `prismq worker`: a process that runs the tasks of a queue with the handlers of a module.
 import type { Command } from 'commander';
+import { causesOf } from '../../domain/errors.ts';
 import { openQueue } from '../../index.ts';
 import { startWorker } from '../../worker/worker.ts';
 import type { Worker, WorkerEvent, WorkerSummary } from '../../worker/types.ts';
@@ -41,7 +42,12 @@ async function work(context: Context, plan: WorkerPlan, isVerbose: boolean): Pro
   const { io } = context;
   const say = (text: string): void => void io.err.write(`${oneLine(text)}\n`);
   await using queue = await openQueue(dbOf(context, plan.db), {
-    onError: (error) => say(`janitor: ${error instanceof Error ? error.message : String(error)}`),
+    onError: (error) =>
+      say(
+        `janitor: ${causesOf(error)
+          .map((one) => (one instanceof Error ? one.message : String(one)))
+          .join(', because: ')}`,
+      ),
   });
   const started = performance.now();
   const summary = await untilSignal(
