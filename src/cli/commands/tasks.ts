@@ -16,6 +16,7 @@ import type { Column } from '../format.ts';
 import { page, taskRow } from '../rows.ts';
 import { pause, untilSignal } from '../signals.ts';
 import { parseInteger, parsePairs } from '../values.ts';
+import { whereOf } from '../where.ts';
 
 interface Flags {
   readonly status?: string;
@@ -59,6 +60,9 @@ export function tasksCommand(cli: Cli, program: Command): void {
     .option('--watch', 'show it again every second until Ctrl+C');
   perform<Flags>(cli, command, async (context, _, flags) => {
     const filter = filterOf(flags);
+    // The key for a server says whose it is.
+    if (filter.metadata !== undefined && flags.client === undefined && whereOf(context).kind === 'file')
+      throw wrongInput('--metadata', 'belongs to a client: name it with --client');
     return withDesk(context, 'there', async (desk) => {
       const reads = await desk.of(flags.client);
       if (flags.watch === true) return watch(context, reads, filter);
@@ -67,8 +71,7 @@ export function tasksCommand(cli: Cli, program: Command): void {
   });
 }
 
-function filterOf({ status, type, client, metadata, limit, cursor }: Flags): ListFilter {
-  if (metadata !== undefined && client === undefined) throw wrongInput('--metadata', 'belongs to a client: name it with --client');
+function filterOf({ status, type, metadata, limit, cursor }: Flags): ListFilter {
   const known = STATES.find((name) => name === status);
   if (status !== undefined && known === undefined) throw wrongInput('--status', `${JSON.stringify(status)} is no state: there are ${STATES.join(', ')}`);
   return {
