@@ -25,6 +25,7 @@ export const APART = {
   whoami: 'any key, about itself: tests/client',
   metrics: 'no JSON, and no key on its own machine: tests/server',
   bootstrap: 'no key yet: tests/server',
+  taskPayload: 'with a reason, for admins of the platform: tests/client',
 } as const satisfies Partial<Record<OperationName, string>>;
 export type CubeName = Exclude<OperationName, keyof typeof APART>;
 
