@@ -8,6 +8,7 @@ import { categoriesCommand } from './commands/categories.ts';
 import { clientsCommand } from './commands/clients.ts';
 import { configCommand } from './commands/config.ts';
 import { demoCommand } from './commands/demo.ts';
+import { devCommand } from './commands/dev.ts';
 import { enqueueCommand } from './commands/enqueue.ts';
 import { grantsCommand } from './commands/grants.ts';
 import { keysCommand } from './commands/keys.ts';
@@ -24,6 +25,7 @@ import { reportFailure, wantsDebug } from './failure.ts';
 import type { Io } from './io.ts';
 
 const COMMANDS = [
+  devCommand,
   demoCommand,
   serveCommand,
   enqueueCommand,
@@ -59,7 +61,7 @@ export function buildProgram(cli: Cli): Command {
     .configureOutput({ writeOut: (text) => void io.out.write(text), writeErr: (text) => void io.err.write(text), outputError: () => undefined })
     .exitOverride();
   for (const add of COMMANDS) add(cli, program);
-  return program.addHelpText('after', () => `\nNew here? \`${io.program} demo\` works the files of this folder and shows what came of it.`);
+  return program.addHelpText('after', () => `\nNew here? \`${io.program} dev\` starts a server with demo clients and a worker on the files of this folder.`);
 }
 
 /** Runs one command line and answers its exit code. Never throws. */

@@ -13,6 +13,8 @@ import type { HttpApp } from './app.ts';
 import { QueueError } from '../domain/errors.ts';
 import { answerBroken, headTrouble } from './head.ts';
 import { addressOf, originOf } from './origin.ts';
+import { watchSilent } from './silent.ts';
+import type { SilentConnections } from './silent.ts';
 import type { Ask, Reply } from './reply.ts';
 
 export interface ListenOptions {
@@ -54,6 +56,8 @@ const LOOK_MS = 5000;
 
 export async function listen(app: HttpApp, options: ListenOptions): Promise<Listening> {
   const server = serverOf(options);
+  const silent = watchSilent(server);
+  server.on('request', (request: IncomingMessage) => silent.spoke(request));
   server.maxHeadersCount = LIMITS.maxHeaders;
   server.maxConnections = options.maxConnections ?? 10_000;
   serve(server, app, options);
@@ -70,7 +74,7 @@ export async function listen(app: HttpApp, options: ListenOptions): Promise<List
     renew(tls) {
       if ('setSecureContext' in server) server.setSecureContext(tls);
     },
-    close: (graceMs = 10_000) => close(server, app, graceMs),
+    close: (graceMs = 10_000) => close(server, silent, app, graceMs),
   };
 }
 
@@ -87,11 +91,14 @@ function serverOf({ tls, headersMs = LIMITS.headersTimeout, requestMs = LIMITS.r
 
 const SWEEP_MS = 50;
 
-async function close(server: Server | TlsServer, app: HttpApp, graceMs: number): Promise<void> {
+async function close(server: Server | TlsServer, silent: SilentConnections, app: HttpApp, graceMs: number): Promise<void> {
   app.drain();
   const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
   // A connection whose last answer has gone out is idle a little later than its answer.
-  const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
+  const sweep = setInterval(() => {
+    server.closeIdleConnections();
+    silent.end();
+  }, SWEEP_MS);
   server.closeIdleConnections();
   const hard = setTimeout(() => server.closeAllConnections(), graceMs);
   await closed;

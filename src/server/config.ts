@@ -179,6 +179,9 @@ export function baseFolder(env: Environment, cwd: string): string {
   return called !== undefined && called !== '' && existsSync(called) ? called : cwd;
 }
 
+/** What runs builds and checks says so, and may give a terminal all the same. */
+export const isAutomated = (env: Environment): boolean => !['', '0', 'false'].includes((env['CI'] ?? '').toLowerCase());
+
 /** How the reader would call this program again. */
 export function programName(env: Environment): string {
   const script = env['npm_lifecycle_event'];

@@ -50,8 +50,8 @@ export interface SettingSources {
   readonly env: Environment;
   /** Where relative paths start, and where `prismq.config.ts` is looked for. */
   readonly base: string;
-  /** Instead of the one that is found there. */
-  readonly configFile?: string | undefined;
+  /** Instead of the one that is found there; null: none. */
+  readonly configFile?: string | null | undefined;
 }
 
 export const configRefused = (field: string, message: string): QueueError =>
@@ -148,6 +148,7 @@ function withPath(issuer: object, folder: string): object {
 const isAddress = (text: string): boolean => text === ':memory:' || /^[a-z]{2,}:/i.test(text);
 
 async function fileOf({ base, configFile }: SettingSources): Promise<ConfigFile | undefined> {
+  if (configFile === null) return undefined;
   const path = configFile === undefined ? foundIn(base) : resolve(base, configFile);
   if (path === undefined) return undefined;
   const keys = SERVER_SETTINGS.map((name) => CONFIG[name].file).filter((key) => key !== '');
