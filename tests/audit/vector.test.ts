@@ -14,8 +14,7 @@ test('the page has the hashes that the code comes to', () => {
     id: 1,
     fields: [1_700_000_000_000, '01890000-0000-7000-8000-000000000001', 'enqueue', null, 'queued', 'client:acme', 0, null],
   } as const;
-  const bytes =
-    '["prismq-audit-1","tasks","acme","1","1700000000000","01890000-0000-7000-8000-000000000001","enqueue",null,"queued","client:acme","0",null]';
+  const bytes = '["prismq-audit-1","tasks","acme","1","1700000000000","01890000-0000-7000-8000-000000000001","enqueue",null,"queued","client:acme","0",null]';
   assert.equal(canonicalRow(row), bytes);
   const before = sha256('["prismq-audit-1","tasks","acme"]');
   const after = sha256(before + bytes);
