@@ -20,6 +20,7 @@ const server = app.listen(Number(process.env['PORT'] ?? 3000), '127.0.0.1', () =
 );
 
 process.once('SIGTERM', () => {
-  prismq.drain();
+  prismq.drain(); // ends what waits
   server.close(() => void queue.close());
+  setTimeout(() => server.closeAllConnections(), 3000).unref();
 });

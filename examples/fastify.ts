@@ -9,7 +9,7 @@ const queue = await openQueue(process.env['PRISMQ_DB'] ?? 'prismq.db');
 const prismq = await createApp({ queue });
 const handle = nodeHandler(prismq);
 
-const app = fastify({ forceCloseConnections: 'idle' });
+const app = fastify();
 app.get('/hello', async () => ({ hello: 'from the app' }));
 app.post('/echo', async (request) => request.body);
 await app.register(async (scope) => {
@@ -25,6 +25,7 @@ const url = await app.listen({ port: Number(process.env['PORT'] ?? 3000), host: 
 console.log(`listening on ${url}`);
 
 process.once('SIGTERM', () => {
-  prismq.drain();
+  prismq.drain(); // ends what waits
   void app.close().then(() => queue.close());
+  setTimeout(() => app.server.closeAllConnections(), 3000).unref();
 });

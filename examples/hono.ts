@@ -1,6 +1,7 @@
 // PrismQ inside a Hono app: the app has its own routes, everything under /queue goes to PrismQ.
 //
 //   PRISMQ_DB=prismq.db PORT=3000 node --conditions=prismq-source examples/hono.ts
+import type { Server } from 'node:http';
 import { serve } from '@hono/node-server';
 import { getConnInfo } from '@hono/node-server/conninfo';
 import { Hono } from 'hono';
@@ -21,6 +22,7 @@ const server = serve({ fetch: app.fetch, port: Number(process.env['PORT'] ?? 300
 );
 
 process.once('SIGTERM', () => {
-  prismq.drain();
+  prismq.drain(); // ends what waits
   server.close(() => void queue.close());
+  setTimeout(() => (server as Server).closeAllConnections(), 3000).unref();
 });

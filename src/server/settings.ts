@@ -177,7 +177,7 @@ function refuseUnknown(env: Environment): void {
 function nearest(name: string, known: readonly string[]): string {
   const distances = known.map((one) => [distance(name, one), one] as const).toSorted((a, b) => a[0] - b[0]);
   const [least, one] = distances[0] ?? [Number.POSITIVE_INFINITY, ''];
-  return least <= 3 ? `: did you mean ${one}?` : ': docs/generated/config.md lists those there are';
+  return least <= 2 ? `: did you mean ${one}?` : ': docs/generated/config.md lists those there are';
 }
 
 /** Letters to change, add or drop between two words. */

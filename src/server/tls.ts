@@ -30,7 +30,7 @@ export function readTls(settings: Pick<ServerSettings, 'tlsCert' | 'tlsKey' | 't
   try {
     createSecureContext({ cert, key, ...passphrase });
   } catch (error) {
-    throw keyTrouble(settings.tlsKey, (error as NodeJS.ErrnoException).code ?? '');
+    throw keyTrouble(settings.tlsKey, (error as NodeJS.ErrnoException).code ?? '', settings.tlsPassphrase !== undefined);
   }
   return { cert, key, ...passphrase, validUntil };
 }
@@ -58,11 +58,12 @@ function checkCertificate(path: string, cert: Buffer, now: number): Date {
   return parsed.validToDate;
 }
 
-function keyTrouble(path: string, code: string): Error {
+function keyTrouble(path: string, code: string, isOpened: boolean): Error {
   if (code.includes('KEY_VALUES_MISMATCH') || code.includes('KEY_TYPE_MISMATCH'))
     return configRefused(tlsKey.flag, `${path} is not the key of the certificate`);
-  if (code.includes('PASSPHRASE') || code.includes('PASSWORD') || code.includes('INTERRUPTED_OR_CANCELLED'))
-    return configRefused(tlsPassphrase.env, `${path} is locked: set this, or ${tlsPassphrase.env}_FILE`);
-  if (code.includes('BAD_DECRYPT')) return configRefused(tlsPassphrase.env, `it does not open ${path}`);
-  return configRefused(tlsKey.flag, `${path} is no private key in PEM`);
+  // Without a passphrase OpenSSL tries an empty one, and says either.
+  if (!/BAD_DECRYPT|PASSPHRASE|PASSWORD|INTERRUPTED_OR_CANCELLED/.test(code)) return configRefused(tlsKey.flag, `${path} is no private key in PEM`);
+  return isOpened
+    ? configRefused(tlsPassphrase.env, `it does not open ${path}`)
+    : configRefused(tlsPassphrase.env, `${path} is locked: set this, or ${tlsPassphrase.env}_FILE`);
 }
