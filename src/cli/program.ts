@@ -44,9 +44,11 @@ const COMMANDS = [
 export function buildProgram(cli: Cli): Command {
   const { io } = cli;
   const program = new Command('prismq')
-    .description('A task queue for many clients, on an embedded SQLite file.')
+    .description('A task queue for many clients, on an embedded SQLite file or at a server.')
     .version(version(), '-V, --version')
     .option('--db <file>', `the file of the queue (default ${CONFIG.db.default}, or ${CONFIG.db.env})`)
+    .option('--url <url>', `the server to work at, instead of a file (or ${CONFIG.url.env}); its key comes from ${CONFIG.key.env}`)
+    .option('--key-file <file>', `the file with the key (or ${CONFIG.keyFile.env})`)
     .option('--json', 'answer in JSON, errors too')
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({ writeOut: (text) => void io.out.write(text), writeErr: (text) => void io.err.write(text), outputError: () => undefined })

@@ -9,7 +9,7 @@ export interface OperationRow {
   readonly method: Method;
   /** `{id}` is a segment. */
   readonly path: `/${string}`;
-  /** The row of the access table; several where the body decides. */
+  /** The row of the access table; several where the body decides, none where any key will do. */
   readonly access: Operation | readonly Operation[] | 'public';
   /** Names of `schemas.ts`. */
   readonly query?: string;
@@ -168,6 +168,9 @@ export const OPERATIONS = {
     hot: true,
     summary: 'Ends up to 1,000 attempts, each answered by itself.',
   }),
+
+  // any key
+  whoami: get('/queue/whoami', [], 'Identity', { summary: 'Whose key this is.' }),
 
   // the book
   createClient: post('/queue/admin/clients', 'client.create', 'Client', {

@@ -146,6 +146,8 @@ export interface ClaimedTask extends LeaseRef {
   readonly createdBy: string | null;
   readonly metadata: string | null;
   readonly traceparent: string | null;
+  /** How long the claim had waited before it took this, ms: the lease is that much younger than the call. Absent: not at all. */
+  readonly waitedMs?: number;
 }
 
 /** How a worker ends an attempt. Durations are by the worker's monotonic clock, from the claim. */

@@ -128,12 +128,21 @@ function checkProtocol(ask: Ask): void {
 /** Only an admin of the platform names a client; nobody else may even try. */
 function insideOf(ask: Ask, principal: KeyPrincipal): Call['inside'] {
   const clientId = ask.header('prismq-client');
-  const reason = ask.header('prismq-reason');
+  const reason = reasonOf(ask.header('prismq-reason'));
   if (clientId === undefined && reason === undefined) return null;
   if (principal.role !== 'admin' || principal.clientId !== undefined) throw new QueueError('forbidden', '`PrismQ-Client` is for admins of the platform');
   if (clientId === undefined || reason === undefined)
     throw new QueueError('invalid_input', '`PrismQ-Client` and `PrismQ-Reason` come together', { fields: [{ field: 'PrismQ-Reason', message: 'missing' }] });
   return { clientId, reason };
+}
+
+/** A head carries no more than Latin-1, so the reason comes as UTF-8 in percent signs; one without any is as it is. */
+function reasonOf(header: string | undefined): string | undefined {
+  try {
+    return header === undefined ? undefined : decodeURIComponent(header);
+  } catch {
+    throw new QueueError('malformed_request', '`PrismQ-Reason` is UTF-8 in percent signs');
+  }
 }
 
 function replyOf(row: OperationRow, { status = row.status[0] as number, value, stream }: Answer): Reply {

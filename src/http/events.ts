@@ -23,7 +23,7 @@ export const streamEvents: EventStream = async function* (call, reads, from) {
     for (let looks = 1; !call.signal.aborted; looks++) {
       const step = await Promise.race([next, wait(LOOK_MS, call.signal)]);
       if (step === null) {
-        await call.stillOpen();
+        if (!(await isOpen(call))) return;
         if (looks % LOOKS_A_BEAT === 0) yield ': on\n\n';
       } else if (step.done === true) return;
       else {
@@ -36,6 +36,13 @@ export const streamEvents: EventStream = async function* (call, reads, from) {
     await next.catch(() => undefined);
   }
 };
+
+/** A key that was revoked ends the stream; who comes back with it is told why. */
+const isOpen = (call: Call): Promise<boolean> =>
+  call.stillOpen().then(
+    () => true,
+    () => false,
+  );
 
 function wait(ms: number, signal: AbortSignal): Promise<null> {
   return new Promise((resolve) => {

@@ -36,7 +36,7 @@ const done: Answer = { status: 204 };
 const failureOf = (error: string | TaskFailure): TaskFailure => (typeof error === 'string' ? { message: error } : error);
 
 function claimed(bench: Bench, workerId: string, task: ClaimedTask): unknown {
-  const { clientId, taskId, leaseId, payload, compatibility, metadata, ...rest } = task;
+  const { clientId, taskId, leaseId, payload, compatibility, metadata, waitedMs: _, ...rest } = task;
   return {
     taskId,
     clientId,
@@ -49,15 +49,23 @@ function claimed(bench: Bench, workerId: string, task: ClaimedTask): unknown {
 }
 
 /** Waits in slices, so that a key that was revoked meanwhile ends it. */
-async function claim(call: Call, handle: WorkerHandle): Promise<readonly ClaimedTask[]> {
+async function claim(call: Call, handle: WorkerHandle): Promise<{ readonly tasks: readonly ClaimedTask[]; readonly waitedMs: number }> {
   const { waitMs = 0, ...options } = given<ClaimOptions>(call);
-  const until = performance.now() + waitMs;
+  const from = performance.now();
   for (;;) {
-    const left = until - performance.now();
+    const askedAt = performance.now();
+    const left = from + waitMs - askedAt;
     const tasks = await handle.claim({ ...options, waitMs: Math.max(0, Math.min(left, LOOK_MS)), signal: call.signal });
-    if (tasks.length > 0 || left <= LOOK_MS || call.signal.aborted) return tasks;
+    if (call.signal.aborted) return { tasks: await handBack(handle, tasks), waitedMs: 0 };
+    if (tasks.length > 0 || left <= LOOK_MS) return { tasks, waitedMs: Math.floor(askedAt - from + (tasks[0]?.waitedMs ?? 0)) };
     await call.stillOpen();
   }
+}
+
+/** Nobody will hear of these: without this they would stay leased to nobody. */
+async function handBack(handle: WorkerHandle, tasks: readonly ClaimedTask[]): Promise<readonly ClaimedTask[]> {
+  await handle.settle(tasks.map(({ clientId, taskId, leaseId }) => ({ op: 'release', clientId, taskId, leaseId })));
+  return [];
 }
 
 type WireSettlement = Settlement & { readonly result?: unknown; readonly error?: string | TaskFailure };
@@ -112,12 +120,12 @@ export const workerPerformers = {
   },
   async claim(call, bench) {
     const handle = workerOf(call, bench);
-    const tasks = await claim(call, handle);
-    return { value: { tasks: tasks.map((task) => claimed(bench, handle.workerId, task)) } };
+    const { tasks, waitedMs } = await claim(call, handle);
+    return { value: { tasks: tasks.map((task) => claimed(bench, handle.workerId, task)), waitedMs } };
   },
   async completeTask(call, bench) {
     const lease = leaseOf(call, bench);
-    const { result, ...timing } = given<{ result?: unknown; startedAfterMs?: number; runMs?: number }>(call);
+    const { leaseId: _, result, ...timing } = given<{ leaseId: string; result?: unknown; startedAfterMs?: number; runMs?: number }>(call);
     await workerOf(call, bench).complete(lease, result, timing);
     return settled(lease.taskId, 'completed');
   },

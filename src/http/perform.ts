@@ -103,6 +103,14 @@ const taskPerformers = {
   },
 } satisfies Partial<Record<OperationName, Performer>>;
 
+const keyPerformers = {
+  async whoami({ principal }) {
+    const { role, keyId = null, scopes = null } = principal;
+    const clientId = 'clientId' in principal ? (principal.clientId ?? null) : null;
+    return value({ role, clientId, workerId: role === 'worker' ? principal.workerId : null, keyId, scopes });
+  },
+} satisfies Partial<Record<OperationName, Performer>>;
+
 const NULL = new JsonText('null');
 
 const bookPerformers = {
@@ -155,4 +163,4 @@ const bookPerformers = {
   securityEvents: async (call, bench) => page('events', await adminOf(call, bench).securityEvents(call.input)),
 } satisfies Partial<Record<OperationName, Performer>>;
 
-export const PERFORM = { ...taskPerformers, ...workerPerformers, ...bookPerformers } satisfies Partial<Record<OperationName, Performer>>;
+export const PERFORM = { ...taskPerformers, ...workerPerformers, ...keyPerformers, ...bookPerformers } satisfies Partial<Record<OperationName, Performer>>;

@@ -19,6 +19,9 @@ export interface Setting {
 
 export const CONFIG = {
   db: { env: 'PRISMQ_DB', flag: '--db', file: 'db', type: 'path', default: './prismq.db', meaning: 'the file of the queue' },
+  url: { env: 'PRISMQ_URL', flag: '--url', file: 'url', type: 'text', default: '', meaning: 'the server to work at, instead of a file' },
+  key: { env: 'PRISMQ_KEY', flag: '', file: '', type: 'text', default: '', meaning: 'the API key for that server; never on the command line' },
+  keyFile: { env: 'PRISMQ_KEY_FILE', flag: '--key-file', file: 'keyFile', type: 'path', default: '', meaning: 'the file that holds it' },
   workerId: {
     env: 'PRISMQ_WORKER_ID',
     flag: '--id',

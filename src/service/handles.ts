@@ -4,7 +4,7 @@ import type { ErrorCode } from '../domain/errors.ts';
 import type { Operation } from '../domain/access.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { KeyPrincipal, Principal } from '../domain/principal.ts';
-import type { TaskDefinition } from './definition.ts';
+import type { TaskDefinition } from '../domain/definition.ts';
 import type { AdminHandle, BootstrapSecret, MadeKey, SecurityEvent } from './admin-handle.ts';
 import type { CallerOrigin } from './credential.ts';
 export type { CallerOrigin, TokenVerdict, VerifyToken } from './credential.ts';
@@ -20,7 +20,7 @@ export type {
   SecurityEvent,
   AdminHandle,
 } from './admin-handle.ts';
-export type { StandardResult, StandardSchema, TaskDefinition } from './definition.ts';
+export type { StandardResult, StandardSchema, TaskDefinition } from '../domain/definition.ts';
 import type { StrategyName } from '../domain/strategy.ts';
 import type {
   ClaimedTask,
@@ -178,6 +178,8 @@ export interface InboxItem {
 
 export interface WorkerHandle {
   readonly workerId: string;
+  /** True where a claim that waits is the hint, and `wake` but waits. */
+  readonly waitsInClaim?: true;
   register(input?: RegisterInput): Promise<WorkerInfo>;
   /** A sign of life; changes the worker's status. */
   beat(status: WorkerStatus): Promise<void>;

@@ -143,12 +143,15 @@ function failureOf(error: unknown): TaskFailure {
 
 async function claim(deps: Deps, scope: StoreScope, options: ClaimOptions, register: () => Promise<WorkerInfo>): ReturnType<WorkerHandle['claim']> {
   const request = claimRequest(options);
-  const until = performance.now() + (options.waitMs ?? 0);
+  const from = performance.now();
   for (;;) {
     options.signal?.throwIfAborted();
+    const waitedMs = performance.now() - from;
     const tasks = await claimOrRegister(deps, scope, request, register);
-    const left = until - performance.now();
-    if (tasks.length > 0 || left <= 0) return tasks;
+    const left = from + (options.waitMs ?? 0) - performance.now();
+    // The first look did not wait, and is the one that most claims stop at.
+    if (tasks.length > 0) return waitedMs < 1 ? tasks : tasks.map((task) => ({ ...task, waitedMs: Math.floor(waitedMs) }));
+    if (left <= 0) return tasks;
     await deps.store.changed(Math.min(left, LOOK_MS), options.signal);
   }
 }

@@ -10,6 +10,7 @@ export { startWorker } from './worker.ts';
 export type { ErrorCode } from '../domain/errors.ts';
 export type { TaskDefinitionOptions } from './define.ts';
 export type { Outcome } from './outcome.ts';
+export type { WorkerServer, WorkerTarget } from './enlist.ts';
 export type { RegisteredHandler, Registry } from './registry.ts';
 export type { Renewal } from './renewal.ts';
 export type { RenewalModule, RenewalSource } from './renewal-shared.ts';

@@ -60,8 +60,8 @@ export const LAYERS = [
   {
     name: 'worker',
     at: ['src/worker/'],
-    may: [...INWARD, 'src/worker/', 'node:worker_threads', 'node:crypto', 'node:perf_hooks'],
-    types: ['src/service/handles.ts', 'src/client/'],
+    may: [...INWARD, 'src/client/', 'src/worker/', 'node:worker_threads', 'node:crypto', 'node:perf_hooks'],
+    types: ['src/service/handles.ts'],
     never: [],
     because: 'it talks to a handle, in process or over the wire, and knows no store',
   },
@@ -84,7 +84,14 @@ export const LAYERS = [
 ] as const satisfies readonly Layer[];
 
 /** What is published as a library: nothing that these reach, over any number of files, is a package. */
-export const DEPENDENCY_FREE = ['src/index.ts', 'src/worker/entry.ts', 'src/sqlite.ts', 'src/renewal.ts', 'src/worker/renewal-thread.ts'] as const;
+export const DEPENDENCY_FREE = [
+  'src/index.ts',
+  'src/client/entry.ts',
+  'src/worker/entry.ts',
+  'src/sqlite.ts',
+  'src/renewal.ts',
+  'src/worker/renewal-thread.ts',
+] as const;
 
 /** A thing that may not be written in these folders. */
 export interface Forbidden {
@@ -115,6 +122,13 @@ export const FORBIDDEN = [
   },
   { name: 'Math.random', pattern: /\bMath\s*(?:\?\.|\.)\s*random\b|\bMath\s*\[/g, at: TIMELESS, except: [], instead: 'take random numbers as an argument' },
   { name: 'randomUUID', pattern: /\brandomUUID(?:v7)?\b/g, at: TIMELESS, except: [], instead: 'take ids as an argument' },
+  {
+    name: 'what only Node has',
+    pattern: /(?<![.\w])(?:Buffer|process|setImmediate|clearImmediate|__dirname|__filename|require|NodeJS)\b|\.\s*unref\b/g,
+    at: ['src/client/'],
+    except: [],
+    instead: 'use what browsers have too: Uint8Array, setTimeout, fetch, crypto',
+  },
   { name: 'export default', pattern: /\bexport\s+default\b|\bas\s+default\b/g, at: ['src/'], except: [], instead: 'export by name' },
 ] as const satisfies readonly Forbidden[];
 

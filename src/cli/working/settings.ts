@@ -9,6 +9,7 @@ import type { SettingName, SettingValue } from '../../server/config.ts';
 import type { Handlers, WorkerOptions } from '../../worker/types.ts';
 import { wrongInput } from '../failure.ts';
 import type { Io } from '../io.ts';
+import type { Place } from '../where.ts';
 import { handlersOfList, handlersOfModule, loadModule } from './handlers.ts';
 
 export interface WorkerFlags {
@@ -25,8 +26,8 @@ export interface WorkerFlags {
 export interface WorkerPlan {
   readonly handlers: Handlers;
   readonly options: WorkerOptions;
-  /** The queue that the configuration file names. */
-  readonly db: string | undefined;
+  /** Where the configuration file says the queue is. */
+  readonly place: Place;
 }
 
 interface ConfigFile {
@@ -38,7 +39,6 @@ export async function planWorker(io: Io, flags: WorkerFlags): Promise<WorkerPlan
   const file = flags.config === undefined ? undefined : await readConfig(resolve(io.base, flags.config));
   const take = (name: SettingName, flag?: string): SettingValue | undefined =>
     (flag === undefined ? undefined : parseSetting(CONFIG[name].flag, CONFIG[name].type, flag)) ?? settingFrom(io.env, name) ?? fromFile(file, name);
-  const db = fromFile(file, 'db') as string | undefined;
   return {
     handlers: await findHandlers(io, flags.handlers, file),
     options: optionsOf({
@@ -52,8 +52,16 @@ export async function planWorker(io: Io, flags: WorkerFlags): Promise<WorkerPlan
       drain: flags.drain ?? file?.values['drain'],
       ...capabilityOptions(take('workerCapabilities') as WorkerCapabilities | undefined, take('workerClients', flags.clients) as readonly string[] | undefined),
     }),
-    db: db === undefined || file === undefined ? undefined : resolve(file.folder, db),
+    place: placeOf(file),
   };
+}
+
+function placeOf(file: ConfigFile | undefined): Place {
+  const path = (name: 'db' | 'keyFile'): string | undefined => {
+    const given = fromFile(file, name) as string | undefined;
+    return given === undefined || file === undefined ? undefined : resolve(file.folder, given);
+  };
+  return { db: path('db'), url: fromFile(file, 'url') as string | undefined, keyFile: path('keyFile') };
 }
 
 const optionsOf = (given: Readonly<Record<string, unknown>>): WorkerOptions =>
