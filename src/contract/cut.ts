@@ -18,7 +18,7 @@ interface Cursor {
 export function cutBody(text: string): Result<unknown> {
   const cursor: Cursor = { text, at: 0, twice: null };
   const value = readMember(cursor, 0);
-  if (cursor.twice !== null) return refuse('malformed_request', `the body has the key ${JSON.stringify(cursor.twice)} twice`);
+  if (cursor.twice !== null) return refuse('malformed_request', `the body has the key ${JSON.stringify(cursor.twice.slice(0, 100))} twice`);
   return { ok: true, value };
 }
 

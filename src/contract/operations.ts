@@ -22,6 +22,8 @@ export interface OperationRow {
   readonly errors: readonly ErrorCode[];
   /** Answered before the router, in batches with what else came in the same turn. */
   readonly hot?: true;
+  /** An admin of the platform may name a client by `PrismQ-Client`, and a reason. */
+  readonly inside?: true;
   /** Waits up to `wait_ms`. */
   readonly waits?: true;
   /** Server-sent events. */
@@ -67,15 +69,17 @@ export const OPERATIONS = {
     status: [201, 200],
     errors: ENQUEUE,
     hot: true,
+    inside: true,
     summary: 'Enqueues a task. A repeat of an idempotency key answers 200 with the first one.',
   }),
   enqueueMany: post('/queue/enqueue/bulk', 'task.enqueue', 'EnqueuedMany', {
     body: 'EnqueueMany',
     errors: ENQUEUE,
+    inside: true,
     summary: 'Enqueues up to 1,000 tasks in one transaction, each answered by itself; `atomic`: all or none.',
   }),
-  listTasks: get('/queue/tasks', 'task.list', 'TaskPage', { query: 'TaskQuery', summary: 'Tasks, newest first.' }),
-  getTask: get('/queue/tasks/{id}', 'task.get', 'Task', { errors: TASK, summary: 'One task.' }),
+  listTasks: get('/queue/tasks', 'task.list', 'TaskPage', { query: 'TaskQuery', inside: true, summary: 'Tasks, newest first.' }),
+  getTask: get('/queue/tasks/{id}', 'task.get', 'Task', { errors: TASK, inside: true, summary: 'One task.' }),
   updateTask: row({
     method: 'PATCH',
     path: '/queue/tasks/{id}',
@@ -84,21 +88,25 @@ export const OPERATIONS = {
     answer: 'Task',
     status: [200],
     errors: [...MOVE, 'invalid_payload', 'payload_too_large'],
+    inside: true,
     summary: 'Gives a task that waits another priority, or replaces its payload or options; not both at once.',
   }),
   purgeTask: remove('/queue/tasks/{id}', 'task.purge', 'Empties a task that has ended: payload, result and errors go at once.', { errors: MOVE }),
   cancelTask: post('/queue/tasks/{id}/cancel', 'task.cancel', 'Task', {
     body: 'Cancel',
     errors: MOVE,
+    inside: true,
     summary: 'Cancels a task. One that runs is told; its late writes are refused.',
   }),
   requeueTask: post('/queue/tasks/{id}/requeue', 'task.requeue', 'Task', {
     errors: MOVE,
+    inside: true,
     summary: 'A new generation of a dead or cancelled task, its attempts back to 0.',
   }),
   taskLogs: get('/queue/tasks/{id}/logs', 'task.logs', 'LogPage', {
     query: 'PageQuery',
     errors: TASK,
+    inside: true,
     summary: 'Everything that happened to a task, oldest first.',
   }),
   waitTask: get('/queue/tasks/{id}/wait', 'task.wait', 'Task', {
@@ -107,10 +115,11 @@ export const OPERATIONS = {
     waits: true,
     summary: 'The task as it is when it has ended, or after `wait_ms`.',
   }),
-  stats: get('/queue/stats', 'task.stats', 'Stats', { summary: 'Depth, age, rates and run times.' }),
+  stats: get('/queue/stats', 'task.stats', 'Stats', { inside: true, summary: 'Depth, age, rates and run times.' }),
   events: get('/queue/events', 'task.events', 'Event', {
     query: 'EventQuery',
     stream: true,
+    inside: true,
     summary: 'What happens to tasks, as server-sent events. `Last-Event-ID` goes on where a stream broke off.',
   }),
 
@@ -162,7 +171,7 @@ export const OPERATIONS = {
     errors: [...LEASE, ...ENQUEUE],
     summary: 'Enqueues for the client and under the submitter of the leased task.',
   }),
-  settle: post('/queue/settle', 'lease.complete', 'SettledMany', {
+  settle: post('/queue/settle', ['lease.complete', 'lease.fail', 'lease.release'], 'SettledMany', {
     body: 'Settle',
     errors: ['invalid_payload', 'payload_too_large'],
     hot: true,
@@ -190,7 +199,7 @@ export const OPERATIONS = {
     errors: TASK,
     summary: 'Suspends or resumes a client, or gives it another weight.',
   }),
-  listWorkers: get('/queue/admin/workers', 'worker.list', 'Workers', { summary: 'Workers that may take work of the caller.' }),
+  listWorkers: get('/queue/admin/workers', 'worker.list', 'Workers', { inside: true, summary: 'Workers that may take work of the caller.' }),
   removeWorker: remove('/queue/admin/workers/{id}', 'worker.remove', 'Drops a worker; its leases expire by themselves.'),
   pruneWorkers: post('/queue/admin/workers/prune', 'worker.remove', 'Pruned', {
     body: 'Prune',
@@ -202,7 +211,7 @@ export const OPERATIONS = {
     errors: ['not_found', 'already_exists', 'invalid_category'],
     summary: 'Lets a worker take tasks of a client under a pattern.',
   }),
-  listGrants: get('/queue/admin/grants', 'grant.list', 'Grants', { query: 'GrantQuery', summary: 'What workers were granted.' }),
+  listGrants: get('/queue/admin/grants', 'grant.list', 'Grants', { query: 'GrantQuery', inside: true, summary: 'What workers were granted.' }),
   deleteGrant: remove('/queue/admin/grants/{id}', 'grant.delete', 'Takes a grant back, from the next claim on.'),
   createKey: post('/queue/admin/keys', 'key.create', 'KeyMade', {
     body: 'NewKey',
@@ -210,7 +219,7 @@ export const OPERATIONS = {
     errors: ['not_found'],
     summary: 'A new key, shown this once.',
   }),
-  listKeys: get('/queue/admin/keys', 'key.list', 'Keys', { summary: 'Keys, without what opens.' }),
+  listKeys: get('/queue/admin/keys', 'key.list', 'Keys', { inside: true, summary: 'Keys, without what opens.' }),
   rotateKey: post('/queue/admin/keys/{id}/rotate', 'key.rotate', 'KeyMade', {
     body: 'Rotate',
     status: [201],
@@ -242,6 +251,7 @@ export const OPERATIONS = {
   }),
   securityEvents: get('/queue/admin/security-events', 'audit.events', 'SecurityEvents', {
     query: 'PageQuery',
+    inside: true,
     summary: 'Logins, refusals, changes of keys, grants and clients; newest first.',
   }),
 

@@ -10,7 +10,7 @@ import { answer } from './answer.ts';
 import type { Desk, RequestEvent } from './answer.ts';
 import { createBuckets } from './buckets.ts';
 import type { Rate } from './buckets.ts';
-import { streamEvents } from './events.ts';
+import { createStreams } from './events.ts';
 import { openapi } from './openapi.ts';
 import { problem } from './problem.ts';
 import { createReceipts } from './receipts.ts';
@@ -24,6 +24,10 @@ export interface AppOptions {
   /** Requests a second of one key, one client, and failed tries of one address; null is without bound. */
   readonly rates?: { readonly key?: Rate | null; readonly client?: Rate | null; readonly address?: Rate | null };
   readonly onRequest?: (event: RequestEvent) => void;
+  /** Streams of events that one key may hold open; default 100. */
+  readonly maxStreams?: number;
+  /** Monotonic ms, of what limits and measures. For tests. */
+  readonly now?: () => number;
   /** Random text that names a request in answers and logs. */
   readonly requestId?: () => string;
 }
@@ -42,6 +46,7 @@ export interface HttpApp {
 
 export const HTTP_DEFAULTS = {
   maxBodyBytes: 4_000_000,
+  maxStreams: 100,
   rates: { key: null, client: null, address: { perSecond: 5, burst: 50 } },
 } as const;
 
@@ -72,16 +77,16 @@ export async function createApp(options: AppOptions): Promise<HttpApp> {
 }
 
 async function createDesk(
-  { queue, version = '0.0.0', maxBodyBytes = HTTP_DEFAULTS.maxBodyBytes, rates = {}, onRequest = () => undefined }: AppOptions,
+  { queue, version = '0.0.0', maxBodyBytes = HTTP_DEFAULTS.maxBodyBytes, rates = {}, maxStreams = HTTP_DEFAULTS.maxStreams, ...rest }: AppOptions,
   draining: AbortSignal,
 ): Promise<Desk> {
-  const now = (): number => performance.now();
+  const { now = () => performance.now(), onRequest = () => undefined } = rest;
   const { key, client, address } = { ...HTTP_DEFAULTS.rates, ...rates };
   return {
     bench: {
       queue,
       receipts: createReceipts(await queue.secret('receipts')),
-      events: streamEvents,
+      events: createStreams(maxStreams),
       openapi: JSON.stringify(openapi(version)),
       async ready() {
         if (draining.aborted) throw new QueueError('store_unavailable', 'the server is draining');
@@ -91,9 +96,20 @@ async function createDesk(
     maxBodyBytes,
     buckets: { key: createBuckets(key, now), client: createBuckets(client, now), address: createBuckets(address, now) },
     now,
-    onRequest,
+    onRequest: guarded(onRequest),
   };
 }
+
+/** Who listens must not decide what is answered. */
+const guarded =
+  (tell: (event: RequestEvent) => void): ((event: RequestEvent) => void) =>
+  (event) => {
+    try {
+      tell(event);
+    } catch {
+      // Nobody is left to be told.
+    }
+  };
 
 interface Env {
   Bindings: { readonly address: string };

@@ -2,12 +2,13 @@
 // path (enqueue, claim, settle) past the router; everything else goes through it.
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { hotPaths } from './answer.ts';
 import { headersOf } from './app.ts';
 import type { HttpApp } from './app.ts';
 import { QueueError } from '../domain/errors.ts';
+import { answerBroken, headTrouble } from './head.ts';
 import { problem } from './problem.ts';
 import type { Ask, Reply } from './reply.ts';
 
@@ -19,6 +20,9 @@ export interface ListenOptions {
   readonly maxConnections?: number;
   /** Whose word about the caller's address is believed: the number of proxies in front. Default 0. */
   readonly proxies?: number;
+  /** How long the head may take to come, and the whole request; ms. Default 15,000 and 60,000. */
+  readonly headersMs?: number;
+  readonly requestMs?: number;
 }
 
 export interface Listening {
@@ -29,35 +33,21 @@ export interface Listening {
 }
 
 const LIMITS = { maxHeaderSize: 16_384, requestTimeout: 60_000, headersTimeout: 15_000, keepAliveTimeout: 65_000, maxHeaders: 64 } as const;
-
-/** Heads that must not come twice: two readers may take different ones. */
-const ONCE = new Set([
-  'authorization',
-  'content-length',
-  'content-type',
-  'transfer-encoding',
-  'host',
-  'idempotency-key',
-  'last-event-id',
-  'prismq-client',
-  'prismq-reason',
-  'prismq-protocol',
-]);
+/** How often connections that are too slow are looked for. */
+const LOOK_MS = 5000;
 
 export async function listen(app: HttpApp, options: ListenOptions): Promise<Listening> {
-  const server = createServer(
-    {
-      maxHeaderSize: LIMITS.maxHeaderSize,
-      requestTimeout: LIMITS.requestTimeout,
-      headersTimeout: LIMITS.headersTimeout,
-      keepAliveTimeout: LIMITS.keepAliveTimeout,
-    },
-    listener(app, options.proxies ?? 0),
-  );
+  const { headersMs = LIMITS.headersTimeout, requestMs = LIMITS.requestTimeout } = options;
+  const server = createServer({
+    maxHeaderSize: LIMITS.maxHeaderSize,
+    requestTimeout: requestMs,
+    headersTimeout: Math.min(headersMs, requestMs),
+    keepAliveTimeout: LIMITS.keepAliveTimeout,
+    connectionsCheckingInterval: Math.min(LOOK_MS, headersMs),
+  });
   server.maxHeadersCount = LIMITS.maxHeaders;
   server.maxConnections = options.maxConnections ?? 10_000;
-  // A protocol that nobody here speaks.
-  server.on('upgrade', (_, socket) => socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n'));
+  serve(server, app, options.proxies ?? 0);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port, options.host, resolve);
@@ -76,6 +66,30 @@ async function close(server: Server, app: HttpApp, graceMs: number): Promise<voi
   clearTimeout(hard);
 }
 
+function serve(server: Server, app: HttpApp, proxies: number): void {
+  const answering = new WeakMap<Socket, number>();
+  const handle = listener(app, proxies);
+  server.on('request', (request, response) => {
+    const { socket } = request;
+    answering.set(socket, (answering.get(socket) ?? 0) + 1);
+    response.once('close', () => void answering.set(socket, (answering.get(socket) ?? 1) - 1));
+    handle(request, response);
+  });
+  server.on('clientError', (error: Error, socket: Socket) => answerBroken(error, socket, (answering.get(socket) ?? 0) > 0, app.requestId()));
+  server.on('checkExpectation', (_: IncomingMessage, response: ServerResponse) =>
+    refuse(response, app, new QueueError('malformed_request', 'nothing but 100-continue can be expected here')),
+  );
+  // Protocols that nobody here speaks.
+  server.on('upgrade', (_, socket: Socket) => answerBroken(new Error('upgrade'), socket, false, app.requestId()));
+  server.on('connect', (_, socket: Socket) => answerBroken(new Error('connect'), socket, false, app.requestId()));
+}
+
+function refuse(response: ServerResponse, app: HttpApp, error: QueueError): void {
+  const id = app.requestId();
+  response.shouldKeepAlive = false;
+  write(response, problem(error, id), id);
+}
+
 function listener(app: HttpApp, proxies: number): (request: IncomingMessage, response: ServerResponse) => void {
   const hot = hotPaths();
   const router = getRequestListener((request, env) => app.fetch(request, { address: addressOf((env as { incoming: IncomingMessage }).incoming, proxies) }), {
@@ -83,11 +97,7 @@ function listener(app: HttpApp, proxies: number): (request: IncomingMessage, res
   });
   return (request, response) => {
     const trouble = headTrouble(request);
-    if (trouble !== null) {
-      const id = app.requestId();
-      response.shouldKeepAlive = false;
-      return write(response, problem(trouble, id), id);
-    }
+    if (trouble !== null) return refuse(response, app, trouble);
     const name = hot.get(`${request.method} ${request.url}`);
     if (name === undefined) return void router(request, response);
     const requestId = app.requestId();
@@ -95,17 +105,6 @@ function listener(app: HttpApp, proxies: number): (request: IncomingMessage, res
       .answer(askOf(request, response, name, { requestId, address: addressOf(request, proxies), maxBytes: app.maxBodyBytes, draining: app.draining }))
       .then((reply) => write(response, reply, requestId));
   };
-}
-
-function headTrouble(request: IncomingMessage): QueueError | null {
-  if (!(request.url ?? '').startsWith('/')) return new QueueError('malformed_request', 'the target is a path that begins with `/`');
-  const seen = new Set<string>();
-  for (let i = 0; i < request.rawHeaders.length; i += 2) {
-    const name = (request.rawHeaders[i] as string).toLowerCase();
-    if (ONCE.has(name) && seen.has(name)) return new QueueError('malformed_request', `the header ${name} came twice`);
-    seen.add(name);
-  }
-  return null;
 }
 
 /** The address that the outermost trusted proxy saw. */
@@ -149,6 +148,8 @@ function askOf(request: IncomingMessage, response: ServerResponse, name: Ask['na
 
 function goneSignal(response: ServerResponse): AbortSignal {
   const gone = new AbortController();
+  // Who left before anybody asked has left.
+  if (response.destroyed) gone.abort();
   response.once('close', () => {
     if (!response.writableFinished) gone.abort();
   });

@@ -77,8 +77,9 @@ function queryParameters(row: OperationRow): Node[] {
 function headerParameters(name: OperationName, row: OperationRow): Node[] {
   const text = (header: string, description: string): Node => ({ name: header, in: 'header', required: false, description, schema: { type: 'string' } });
   if (row.access === 'public') return [];
-  const inside = [text('PrismQ-Client', 'The client an admin of the platform acts in.'), text('PrismQ-Reason', 'Why: written to the audit.')];
-  if (name === 'enqueue') return [text('Idempotency-Key', 'Unique per client; a repeat answers the first task.'), ...inside];
+  const inside =
+    row.inside !== true ? [] : [text('PrismQ-Client', 'The client an admin of the platform acts in.'), text('PrismQ-Reason', 'Why: written to the audit.')];
+  if (name === 'enqueue' || name === 'enqueueChild') return [text('Idempotency-Key', 'Unique per client; a repeat answers the first task.'), ...inside];
   return row.stream === true ? [text('Last-Event-ID', 'Goes on after this event.'), ...inside] : inside;
 }
 

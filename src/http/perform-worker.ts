@@ -5,7 +5,7 @@ import { JsonText, scanJson } from '../domain/json-text.ts';
 import { LIMITS } from '../domain/limits.ts';
 import type { ClaimedTask, Json, LeaseRef, Settlement, SettleResult, TaskFailure } from '../domain/task.ts';
 import type { ClaimOptions, EnqueueItem, RegisterInput, WorkerHandle } from '../service/handles.ts';
-import { LOOK_MS, given, handleOf } from './bench.ts';
+import { LOOK_MS, given, handleOf, itemOf } from './bench.ts';
 import type { Bench, Performer } from './bench.ts';
 import type { Answer, Call } from './reply.ts';
 
@@ -85,7 +85,9 @@ function settlementOf(bench: Bench, workerId: string, item: WireSettlement): Set
 
 async function settle(call: Call, bench: Bench): Promise<Answer> {
   const handle = workerOf(call, bench);
-  const items = given<{ items: readonly WireSettlement[] }>(call).items.map((item) => settlementOf(bench, handle.workerId, item));
+  const asked = given<{ items: readonly WireSettlement[] }>(call).items;
+  for (const op of new Set(asked.map((item) => item.op))) await bench.queue.authorize(call.principal, `lease.${op}`);
+  const items = asked.map((item) => settlementOf(bench, handle.workerId, item));
   const answers = await handle.settle(items.filter((item) => 'op' in item));
   let next = 0;
   return { value: { results: items.map((item) => ('op' in item ? answers[next++] : item)) } };
@@ -154,7 +156,7 @@ export const workerPerformers = {
     return done;
   },
   async enqueueChild(call, bench) {
-    const { type, payload, ...rest } = given<EnqueueItem & { leaseId: string }>(call);
+    const { type, payload, ...rest } = itemOf<EnqueueItem & { leaseId: string }>(call);
     const { leaseId: _, ...options } = rest;
     const { taskId, status, createdAtUtc, deduplicated } = await workerOf(call, bench).enqueueChild(
       leaseOf(call, bench),

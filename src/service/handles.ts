@@ -6,7 +6,9 @@ import type { TaskState } from '../domain/lifecycle.ts';
 import type { KeyPrincipal, Principal } from '../domain/principal.ts';
 import type { TaskDefinition } from '../domain/definition.ts';
 import type { AdminHandle, BootstrapSecret, MadeKey, SecurityEvent } from './admin-handle.ts';
+import type { BookReads } from './book.ts';
 import type { CallerOrigin } from './credential.ts';
+export type { BookReads } from './book.ts';
 export type { CallerOrigin, TokenVerdict, VerifyToken } from './credential.ts';
 export type {
   BootstrapSecret,
@@ -257,6 +259,10 @@ export interface Queue extends AsyncDisposable {
   as<P extends Principal>(principal: P, options?: HandleOptions): HandleOf<P>;
   /** Refuses what the principal may not do, and puts the refusal on record. */
   authorize(principal: Principal, operation: Operation): Promise<void>;
+  /** Puts a refusal on record that the access table does not know of. `because` is one word of a few. */
+  refused(principal: Principal, operation: Operation, because: string): Promise<void>;
+  /** What this principal may read of workers, grants, keys, clients and categories. */
+  book(principal: Principal): BookReads;
   /** Whether the store answers; throws as it does. */
   ping(): Promise<void>;
   /** What this queue's servers sign with: 64 hex digits of that name, the same for all of them. */

@@ -6,7 +6,8 @@ import type { Principal } from '../domain/principal.ts';
 import type { GrantSpec } from '../domain/task.ts';
 import { adminHandle, metrics, securityEvents } from './admin.ts';
 import { clientHandle } from './client.ts';
-import { authorize, scopeOf } from './deps.ts';
+import { bookReads } from './book.ts';
+import { authorize, recordRefusal, scopeOf } from './deps.ts';
 import type { Deps, Given } from './deps.ts';
 import type { AuditorHandle, HandleOf, HandleOptions, Queue, SystemHandle } from './handles.ts';
 import { createKeyring } from './keyring.ts';
@@ -42,6 +43,8 @@ export function createQueue(given: Given, parts: QueueParts): Queue {
     renewal: parts.renewal,
     as,
     authorize: (principal, operation) => authorize(deps, principal, operation),
+    refused: (principal, operation, because) => recordRefusal(deps, principal, operation, null, because),
+    book: (principal) => bookReads(deps, principal),
     ping: async () => void (await deps.store.categories()),
     secret: (name) => deps.store.secret(name),
     client(clientId = 'default') {
