@@ -7,6 +7,8 @@ import type { OperationName } from '../contract/operations.ts';
 import { QueueError } from '../domain/errors.ts';
 import type { Queue } from '../service/handles.ts';
 import { answer } from './answer.ts';
+import { createAssets } from './assets.ts';
+import type { AssetFiles, Assets } from './assets.ts';
 import type { Desk, RequestEvent } from './answer.ts';
 import { createBuckets } from './buckets.ts';
 import type { Rate } from './buckets.ts';
@@ -19,6 +21,8 @@ import type { Ask, Reply } from './reply.ts';
 export interface AppOptions {
   readonly queue: Queue;
   readonly version?: string;
+  /** The built dashboard, at `/`; without it there is none. */
+  readonly dashboard?: AssetFiles | null;
   /** Default 4 MB: a bulk of payloads. */
   readonly maxBodyBytes?: number;
   /** Requests a second of one key, one client, and failed tries of one address; null is without bound. */
@@ -66,6 +70,7 @@ export async function createApp(options: AppOptions): Promise<HttpApp> {
   const desk = await createDesk(options, drained.signal);
   const requestId = options.requestId ?? (() => crypto.randomUUID());
   const router = route(desk, requestId, drained.signal);
+  if (options.dashboard != null) routeAssets(router, options.dashboard);
   return {
     fetch: (request, from = {}) => Promise.resolve(router.fetch(request, { address: from.address ?? 'unknown' })),
     answer: (ask) => answer(desk, ask),
@@ -139,6 +144,14 @@ function route(desk: Desk, requestId: () => string, draining: AbortSignal): Hono
   router.onError((error) => refuse(new QueueError('internal', 'something went wrong here', {}, error)));
   return router;
 }
+
+function routeAssets(router: Hono<Env>, files: AssetFiles): void {
+  const assets = createAssets(files);
+  for (const path of ['/', '/assets/*']) router.get(path, (context, next) => serveFile(assets, context, next));
+}
+
+const serveFile = async (assets: Assets, { req }: Context<Env>, next: () => Promise<void>): Promise<Response | void> =>
+  assets.answer(req.path, (name) => req.header(name)) ?? next();
 
 function askOf(context: Context<Env>, name: OperationName, maxBytes: number, requestId: string, draining: AbortSignal): Ask {
   const { req } = context;
