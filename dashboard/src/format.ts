@@ -5,9 +5,10 @@ const whole = new Intl.NumberFormat(locale);
 const short = new Intl.NumberFormat(locale, { notation: 'compact', maximumFractionDigits: 1 });
 const percent = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 1 });
 const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto', style: 'short' });
-const absolute = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' });
-const zoned = new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'long' });
-const clock = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const absolute = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium', hourCycle: 'h23' });
+const zoned = new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'long', hourCycle: 'h23' });
+const clock = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
+const minute = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 
 export const number = (value: number): string => (Math.abs(value) >= 100_000 ? short.format(value) : whole.format(value));
 export const exact = (value: number): string => whole.format(value);
@@ -29,6 +30,7 @@ export function ago(atUtc: number, nowMs: number): string {
 
 export const at = (atUtc: number): string => absolute.format(atUtc);
 export const atWithZone = (atUtc: number): string => zoned.format(atUtc);
+export const hourAndMinute = (atUtc: number): string => minute.format(atUtc);
 export const timeOfDay = (atUtc: number): string => clock.format(atUtc);
 
 /** `850 ms`, `1.2 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`. A clock that went back makes no negative time. */

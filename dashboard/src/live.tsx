@@ -1,9 +1,11 @@
 // What happens to tasks, as it happens: one stream a session, heard by whoever shows something. Events are handed on in batches,
 // so that a thousand of them cost one drawing. Without the right to the stream, pages ask again now and then.
+import { useQueryClient } from '@tanstack/react-query';
 import { createContext, useContext, useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import type { ReactNode } from 'react';
+import { connect } from '../../src/client/entry.ts';
 import type { LogEntry } from '../../src/client/entry.ts';
-import { useSession } from './session.tsx';
+import { serverUrl, useSession } from './session.tsx';
 import type { Session } from './session.tsx';
 
 export type LiveState = 'connecting' | 'live' | 'broken' | 'off';
@@ -22,7 +24,7 @@ const BATCH_MS = 200;
 const KEPT_MS = 10 * 60_000;
 const KEPT_MOST = 20_000;
 
-export function openLive({ can, connection }: Session): Live {
+export function openLive({ can, key }: Session): Live {
   const listeners = new Set<Listener>();
   const watchers = new Set<() => void>();
   const ended = new AbortController();
@@ -30,6 +32,7 @@ export function openLive({ can, connection }: Session): Live {
   let recent: LogEntry[] = [];
   let batch: LogEntry[] = [];
   const set = (next: LiveState): void => {
+    if (next === state) return;
     state = next;
     for (const changed of watchers) changed();
   };
@@ -40,9 +43,19 @@ export function openLive({ can, connection }: Session): Live {
     recent = [...recent.filter(({ atUtc }) => atUtc >= since), ...entries].slice(-KEPT_MOST);
     for (const listener of listeners) listener(entries);
   };
+  // A line of its own, which tells when it is open, and when it broke off and is opened again.
+  const line = connect({
+    url: serverUrl(),
+    key,
+    async fetch(input, init) {
+      set('connecting');
+      const response = await fetch(input, init);
+      if (response.ok) set('live');
+      return response;
+    },
+  });
   const run = async (): Promise<void> => {
-    set('live');
-    for await (const entry of connection.admin().events({ signal: ended.signal })) {
+    for await (const entry of line.admin().events({ signal: ended.signal })) {
       if (batch.length === 0) setTimeout(flush, BATCH_MS);
       batch.push(entry);
     }
@@ -65,14 +78,24 @@ export function openLive({ can, connection }: Session): Live {
 
 const LiveContext = createContext<Live | null>(null);
 
+/** Read anew when the stream opens: what happened before that was not heard. */
+const MISSED = ['task', 'logs', 'stats', 'tasks-dead'] as const;
+
 export function LiveProvider({ children }: { readonly children: ReactNode }): ReactNode {
   const session = useSession();
+  const queries = useQueryClient();
   const [live, setLive] = useState<Live | null>(null);
   useEffect(() => {
     const opened = openLive(session);
     setLive(opened);
-    return () => opened.stop();
-  }, [session]);
+    const ignore = opened.watch(() => {
+      if (opened.state() === 'live') for (const name of MISSED) void queries.invalidateQueries({ queryKey: [name] });
+    });
+    return () => {
+      ignore();
+      opened.stop();
+    };
+  }, [session, queries]);
   return live === null ? null : <LiveContext value={live}>{children}</LiveContext>;
 }
 

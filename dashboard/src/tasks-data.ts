@@ -83,9 +83,15 @@ export function useTaskList({ status, type, client }: TaskSearch, isCalm: () => 
   useLooks(look, (entries) => change((pages) => patched(pages, entries)));
 
   const { refetch, fetchNextPage, hasNextPage, isFetchingNextPage } = query;
+  const tasks = useMemo(() => query.data?.pages.flatMap(({ items }) => items) ?? [], [query.data]);
+  // What was read anew meanwhile waits no more.
+  const waiting = useMemo(() => {
+    const shown = new Set(tasks.map(({ taskId }) => taskId));
+    return fresh.filter(({ taskId }) => !shown.has(taskId)).length;
+  }, [tasks, fresh]);
   return {
-    tasks: useMemo(() => query.data?.pages.flatMap(({ items }) => items) ?? [], [query.data]),
-    waiting: fresh.length,
+    tasks,
+    waiting,
     show: () => {
       setFresh([]);
       queries.setQueryData<Pages>(queryKey, (pages) => (pages === undefined ? pages : { pages: pages.pages.slice(0, 1), pageParams: pages.pageParams.slice(0, 1) }));
@@ -126,6 +132,7 @@ function useLooks(look: () => Promise<void>, patch: (entries: readonly LogEntry[
     soon();
   });
   useEffect(() => {
+    if (state === 'live') soon();
     if (state === 'live' || state === 'connecting') return undefined;
     const poll = setInterval(soon, POLL_MS);
     return () => clearInterval(poll);

@@ -1,6 +1,5 @@
 // The record as it is written: every change of a task, the newest first, and what happened to one task by its id.
-import { useNavigate } from '@tanstack/react-router';
-import { Link } from '@tanstack/react-router';
+import { Link, useNavigate } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 import type { FormEvent, ReactNode } from 'react';
 import type { LogEntry } from '../../../src/client/entry.ts';
@@ -11,6 +10,7 @@ import { Card, Page } from '../parts/page.tsx';
 import { Empty } from '../parts/state.tsx';
 import { Status } from '../parts/status.tsx';
 import { Table } from '../parts/table.tsx';
+import { tellsMore } from '../parts/timeline.tsx';
 import { useSession } from '../session.tsx';
 import { words } from '../text/words.ts';
 
@@ -57,7 +57,7 @@ export function Content(): ReactNode {
               },
               ...(seesAll ? [{ title: words.filters.client, cell: ({ clientId }: LogEntry) => clientId }] : []),
               { title: text.actor, wide: true, cell: ({ actor }) => <span className="text-soft">{actor}</span> },
-              { title: text.message, wide: true, cell: ({ message, event }) => <span className="break-words text-soft">{message === event ? '' : message}</span> },
+              { title: text.message, wide: true, cell: (entry) => <span className="break-words text-soft">{tellsMore(entry) ? entry.message : ''}</span> },
             ]}
           />
         )}

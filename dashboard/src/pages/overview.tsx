@@ -13,7 +13,7 @@ import { Chart } from '../parts/chart.tsx';
 import { Card, Page } from '../parts/page.tsx';
 import { Trouble, Waiting } from '../parts/state.tsx';
 import { DOTS } from '../parts/status.tsx';
-import { Table } from '../parts/table.tsx';
+import { Breakable, Table } from '../parts/table.tsx';
 import { useSession } from '../session.tsx';
 import { useStats } from '../stats-data.ts';
 import { words } from '../text/words.ts';
@@ -26,7 +26,7 @@ export function Overview(): ReactNode {
       <Warnings stats={stats} />
       <Depths stats={stats} />
       <Tiles stats={stats} />
-      <div className="grid items-start gap-4 xl:grid-cols-[2fr_1fr]">
+      <div className="grid items-start gap-4 xl:grid-cols-[1.6fr_1fr]">
         <Throughput />
         <ByType stats={stats} />
       </div>
@@ -105,7 +105,31 @@ function Tile({ label, value, hint }: { readonly label: string; readonly value: 
   );
 }
 
-const triple = (p50: number, p95: number, p99: number, count: number): string => (count === 0 ? '–' : `${duration(p50)} · ${duration(p95)} · ${duration(p99)}`);
+interface Quantiles {
+  readonly p50: number;
+  readonly p95: number;
+  readonly p99: number;
+  readonly count: number;
+}
+
+function QuantileTile({ label, of, hint }: { readonly label: string; readonly of: Quantiles | undefined; readonly hint: string }): ReactNode {
+  return (
+    <div className="grid content-start gap-0.5 px-4 py-3">
+      <span className="text-xs text-soft">{label}</span>
+      <dl className="flex h-7 items-center gap-3 text-sm">
+        {(['p50', 'p95', 'p99'] as const).map((name) => (
+          <div key={name}>
+            <dt className="sr-only">{name}</dt>
+            <dd className="font-semibold whitespace-nowrap tabular-nums" title={name}>
+              {of === undefined || of.count === 0 ? '–' : duration(of[name])}
+            </dd>
+          </div>
+        ))}
+      </dl>
+      <span className="text-xs text-soft">{hint}</span>
+    </div>
+  );
+}
 
 function Tiles({ stats }: { readonly stats: QueueStats }): ReactNode {
   const { data: waits } = useWaits();
@@ -113,12 +137,12 @@ function Tiles({ stats }: { readonly stats: QueueStats }): ReactNode {
   const { throughput, runMs, retries, workers, oldestQueuedAgeSeconds } = stats;
   return (
     <Card>
-      <div className="grid grid-cols-2 sm:grid-cols-3 xl:grid-cols-6">
+      <div className="grid grid-cols-2 sm:grid-cols-3 xl:grid-cols-[1fr_1fr_1fr_1.4fr_1.4fr_1fr]">
         <Tile label={text.perMinute} value={number(throughput.perMinute)} hint={text.lastHour(number(throughput.lastHour))} />
         <Tile label={text.oldest} value={oldestQueuedAgeSeconds === null ? '–' : duration(oldestQueuedAgeSeconds * 1000)} hint={text.oldestHint} />
         <Tile label={text.failures} value={share(stats.failureRate)} hint={text.retried(share(retries.rate))} />
-        <Tile label={text.run} value={triple(runMs.p50, runMs.p95, runMs.p99, runMs.count)} hint={text.runHint(number(runMs.count))} />
-        <Tile label={text.wait} value={waits === undefined ? '–' : triple(waits.p50, waits.p95, waits.p99, waits.count)} hint={text.waitHint(number(waits?.count ?? 0))} />
+        <QuantileTile label={text.run} of={runMs} hint={text.runHint(number(runMs.count))} />
+        <QuantileTile label={text.wait} of={waits} hint={text.waitHint(number(waits?.count ?? 0))} />
         <Tile label={text.workers} value={text.active(exact(workers.active))} hint={text.workersHint(exact(workers.total), exact(workers.stale))} />
       </div>
     </Card>
@@ -222,8 +246,8 @@ function ByType({ stats }: { readonly stats: QueueStats }): ReactNode {
               title: words.tasks.columns.type,
               cell: ({ type }) =>
                 can('task.list') ? (
-                  <Link to="/tasks" search={{ type }} className="break-all hover:underline">
-                    {type}
+                  <Link to="/tasks" search={{ type }} className="hover:underline">
+                    <Breakable text={type} />
                   </Link>
                 ) : (
                   type

@@ -115,7 +115,7 @@ function Actions({ task }: { readonly task: Task }): ReactNode {
 
 function Data({ label, value }: { readonly label: string; readonly value: unknown }): ReactNode {
   const { can } = useSession();
-  if (value === undefined || value === null)
+  if (value === undefined || textOf(value) === 'null')
     return can('task.payload') ? null : (
       <Card title={label}>
         <p className="px-4 py-3 text-sm text-soft">{words.task.hidden}</p>
@@ -171,7 +171,7 @@ function Facts({ task }: { readonly task: Task }): ReactNode {
     [facts.traceparent, task.traceparent],
     [facts.compatibility, jsonOrNothing(task.compatibility)],
     [facts.metadata, jsonOrNothing(task.metadata)],
-    [facts.progress, task.progress === null ? null : textOf(task.progress)],
+    [facts.progress, jsonOrNothing(task.progress)],
   ];
   return (
     <Card title={words.task.facts.title}>
@@ -191,5 +191,5 @@ function Facts({ task }: { readonly task: Task }): ReactNode {
 
 function jsonOrNothing(value: unknown): string | null {
   const text = textOf(value);
-  return text === '{}' ? null : text;
+  return text === '{}' || text === 'null' ? null : text;
 }

@@ -1,7 +1,7 @@
 // The tasks: filters in the address, a list of any length, and what can be done to those that are chosen.
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
-import { useId, useState } from 'react';
+import { useEffect, useId, useState } from 'react';
 import type { FormEvent, ReactNode } from 'react';
 import { STATES } from '../../../src/domain/lifecycle.ts';
 import { number } from '../format.ts';
@@ -63,7 +63,7 @@ function Filters({ search }: { readonly search: TaskSearch }): ReactNode {
         })}
       </div>
       <div className="flex flex-wrap gap-2">
-        <TypeFilter key={search.type ?? ''} value={search.type ?? ''} types={stats?.byType.map(({ type }) => type) ?? []} onChange={(type) => set({ type })} />
+        <TypeFilter value={search.type ?? ''} types={stats?.byType.map(({ type }) => type) ?? []} onChange={(type) => set({ type })} />
         <ClientFilter value={search.client} onChange={(client) => set({ client })} />
       </div>
     </div>
@@ -83,6 +83,7 @@ const patternsOf = (types: readonly string[]): readonly string[] => {
 function TypeFilter({ value, types, onChange }: { readonly value: string; readonly types: readonly string[]; readonly onChange: (type: string) => void }): ReactNode {
   const [text, setText] = useState(value);
   const list = useId();
+  useEffect(() => setText(value), [value]);
   const submit = (event: FormEvent): void => {
     event.preventDefault();
     onChange(text.trim());

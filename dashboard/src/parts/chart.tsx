@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from 'react';
 import type { ReactNode } from 'react';
 import type uPlot from 'uplot';
+import { hourAndMinute } from '../format.ts';
 
 export interface Series {
   readonly label: string;
@@ -36,7 +37,7 @@ function optionsOf(element: HTMLElement, series: readonly Series[], height: numb
     cursor: { y: false, drag: { x: false, y: false } },
     padding: [12, 8, 0, 0],
     scales: { y: { range: (_, __, max) => [0, Math.max(4, Math.ceil(max * 1.15))] } },
-    axes: [{ ...axis, space: 80 }, { ...axis, size: 40, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 50_000] }],
+    axes: [{ ...axis, space: 80, values: (_, splits) => splits.map((seconds) => hourAndMinute(seconds * 1000)) }, { ...axis, size: 40, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 50_000] }],
     series: [{}, ...series.map(({ label, color }) => ({ label, stroke: colorOf(element, color), width: 1.75, points: { show: false } }))],
   };
 }

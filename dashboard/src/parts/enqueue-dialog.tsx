@@ -45,7 +45,7 @@ function EnqueueForm({ onClose }: { readonly onClose: () => void }): ReactNode {
         ...(input.priority === '' ? {} : { priority: Number(input.priority) }),
         ...(input.delay === '' ? {} : { delayMs: Math.round(Number(input.delay) * 1000) }),
       });
-      void queries.invalidateQueries({ queryKey: ['stats'] });
+      for (const name of ['stats', 'tasks']) void queries.invalidateQueries({ queryKey: [name] });
       tell(words.enqueue.done(shortId(taskId)), { action: { label: words.enqueue.look, run: () => void navigate({ to: '/tasks/$taskId', params: { taskId } }) } });
       onClose();
     } catch (error) {

@@ -1,4 +1,5 @@
 // A small table: some dozens of rows at once, headed columns, and something to say when there are none.
+import { Fragment } from 'react';
 import type { ReactNode } from 'react';
 
 export interface Column<Row> {
@@ -44,4 +45,18 @@ export function Table<Row>({ label, columns, rows, keyOf }: TableProps<Row>): Re
       </table>
     </div>
   );
+}
+
+/** A category may break after its dots, and nowhere else. */
+export function Breakable({ text }: { readonly text: string }): ReactNode {
+  return text.split('.').map((part, i, parts) => (
+    <Fragment key={i}>
+      {part}
+      {i < parts.length - 1 && (
+        <>
+          .<wbr />
+        </>
+      )}
+    </Fragment>
+  ));
 }

@@ -58,10 +58,10 @@ function Entry({ entry, before }: { readonly entry: LogEntry; readonly before: L
       <div className="min-w-0">
         <p className="break-words">
           <span className="font-medium">{words.events[event]}</span>
-          {attempt !== null && <span className="text-soft"> · {words.timeline.attempt(attempt)}</span>}
+          {attempt !== null && attempt > 0 && <span className="text-soft"> · {words.timeline.attempt(attempt)}</span>}
           <span className="text-soft"> · {actor}</span>
         </p>
-        {message !== '' && message !== event && <p className={`break-words ${level === 'ERROR' ? 'text-bad' : 'text-soft'}`}>{message}</p>}
+        {tellsMore(entry) && <p className={`break-words ${level === 'ERROR' ? 'text-bad' : 'text-soft'}`}>{message}</p>}
         {hasDetails && (
           <button type="button" aria-expanded={open} onClick={() => setOpen(!open)} className="text-xs text-soft underline decoration-dotted hover:text-ink">
             {open ? words.timeline.less : words.timeline.details}
@@ -76,3 +76,6 @@ function Entry({ entry, before }: { readonly entry: LogEntry; readonly before: L
     </li>
   );
 }
+
+/** The audit names each move in words too; what only repeats the heading is left out. */
+export const tellsMore = ({ event, message }: Pick<LogEntry, 'event' | 'message'>): boolean => message !== '' && message !== event && !/^\w+: \w+ to \w+$/.test(message);

@@ -84,7 +84,7 @@ export const en = {
   theme: { title: 'Theme', system: 'System', light: 'Light', dark: 'Dark' },
   palette: { open: 'Go to…', title: 'Go to', placeholder: 'A page, a category, or the id of a task', task: (id: string) => `Task ${id}`, type: (type: string) => `Tasks of ${type}` },
   shortcuts: {
-    title: 'Keys',
+    title: 'Shortcuts',
     go: (page: string) => `Go to ${page}`,
     rows: [
       ['Ctrl K', 'Go to a page or a task'],
@@ -93,7 +93,7 @@ export const en = {
       ['x', 'Choose the task'],
       ['o', 'Open the task'],
       ['Esc', 'Choose nothing'],
-      ['?', 'These keys'],
+      ['?', 'This list'],
     ] as readonly (readonly [string, string])[],
   },
   trouble: { title: 'That did not work', again: 'Try again', waiting: 'Loading' },
@@ -133,7 +133,7 @@ export const en = {
     failed: 'Failed',
     shares: 'Share of each client',
     noShares: 'Nothing was claimed in this time.',
-    fair: (rate: string) => `of ${rate} by weight`,
+    fair: (rate: string) => `(${rate} by weight)`,
     byType: 'By category',
     noTypes: 'No tasks yet.',
   },
