@@ -11,7 +11,10 @@ export const ACTIONS = {
   reprioritise: { operation: 'task.reprioritise', bulk: true, danger: false, undo: null },
   amend: { operation: 'task.amend', bulk: false, danger: false, undo: null },
   purge: { operation: 'task.purge', bulk: false, danger: true, undo: null },
-} as const satisfies Record<string, { readonly operation: Operation; readonly bulk: boolean; readonly danger: boolean; readonly undo: 'cancel' | 'requeue' | null }>;
+} as const satisfies Record<
+  string,
+  { readonly operation: Operation; readonly bulk: boolean; readonly danger: boolean; readonly undo: 'cancel' | 'requeue' | null }
+>;
 
 export type Action = keyof typeof ACTIONS;
 const NAMES = Object.keys(ACTIONS) as readonly Action[];
@@ -62,7 +65,14 @@ export interface Outcome {
 const AT_ONCE = 6;
 
 /** Several tasks, a few at a time; stops early when the signal fires. */
-export async function performAll(session: Session, action: Action, tasks: readonly Task[], input: ActionInput, told: (done: number) => void, signal: AbortSignal): Promise<Outcome> {
+export async function performAll(
+  session: Session,
+  action: Action,
+  tasks: readonly Task[],
+  input: ActionInput,
+  told: (done: number) => void,
+  signal: AbortSignal,
+): Promise<Outcome> {
   const done: Task[] = [];
   const refused: { task: Task; error: unknown }[] = [];
   const rest = [...tasks];

@@ -29,9 +29,16 @@ export function App(): ReactNode {
     setState(why === undefined ? { is: 'out' } : { is: 'out', why });
   }, []);
   useEffect(() => {
+    const come = (key: string): void => void enter(key).catch((error: unknown) => leave(error instanceof Error ? error.message : undefined));
+    const follow = (): void => {
+      const key = keyOfLink();
+      if (key !== null) come(key);
+    };
     const key = keyOfLink() ?? keptKey();
-    if (key === null) return setState({ is: 'out' });
-    enter(key).catch((error: unknown) => leave(error instanceof Error ? error.message : undefined));
+    if (key === null) setState({ is: 'out' });
+    else come(key);
+    window.addEventListener('hashchange', follow);
+    return () => window.removeEventListener('hashchange', follow);
   }, [enter, leave]);
   if (state.is === 'opening') return null;
   if (state.is === 'out') return <SignIn onKey={enter} why={state.why} />;

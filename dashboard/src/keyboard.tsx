@@ -8,7 +8,9 @@ import { useSession } from './session.tsx';
 import { words } from './text/words.ts';
 
 export const isTyping = (event: KeyboardEvent): boolean =>
-  event.target instanceof HTMLElement && (event.target.isContentEditable || /^(?:INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)) && (event.target as HTMLInputElement).type !== 'checkbox';
+  event.target instanceof HTMLElement &&
+  (event.target.isContentEditable || /^(?:INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)) &&
+  (event.target as HTMLInputElement).type !== 'checkbox';
 
 const isPlain = (event: KeyboardEvent): boolean => !event.ctrlKey && !event.metaKey && !event.altKey;
 /** A window over the page has the keys to itself. */

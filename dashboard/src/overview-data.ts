@@ -58,7 +58,9 @@ export interface Waits {
 /** From when it could begin to when it was claimed, of the last that were completed. */
 export function waitsOf(tasks: readonly Task[]): Waits {
   const waits = tasks
-    .flatMap(({ reservedAtUtc, runAfterUtc, createdAtUtc, attempts }) => (reservedAtUtc === null || attempts > 1 ? [] : [Math.max(0, reservedAtUtc - Math.max(createdAtUtc, runAfterUtc))]))
+    .flatMap(({ reservedAtUtc, runAfterUtc, createdAtUtc, attempts }) =>
+      reservedAtUtc === null || attempts > 1 ? [] : [Math.max(0, reservedAtUtc - Math.max(createdAtUtc, runAfterUtc))],
+    )
     .toSorted((a, b) => a - b);
   return { p50: quantile(waits, 0.5), p95: quantile(waits, 0.95), p99: quantile(waits, 0.99), count: waits.length };
 }
@@ -107,7 +109,9 @@ function unroutable(stats: QueueStats, workers: readonly WorkerInfo[], grants: r
       const declared = capabilities.categories ?? ['*'];
       return covers(granted, type) && covers(declared, type);
     });
-  return stats.byType.filter(({ type, status, count }) => status === 'queued' && count > 0 && !isServed(type)).map(({ type, count }) => ({ is: 'unroutable', type, count }));
+  return stats.byType
+    .filter(({ type, status, count }) => status === 'queued' && count > 0 && !isServed(type))
+    .map(({ type, count }) => ({ is: 'unroutable', type, count }));
 }
 
 const covers = (patterns: readonly string[], type: string): boolean => patterns.some((pattern) => checkPattern(pattern).ok && matches(pattern, type));

@@ -29,7 +29,10 @@ function useChoices(asked: string): readonly Choice[] {
   const id = wanted.toLowerCase();
   if (TASK_ID.test(wanted)) return [{ label: words.palette.task(wanted), go: () => void navigate({ to: '/tasks/$taskId', params: { taskId: id } }) }];
   const pages = pagesOf(can).map(({ path, word }) => ({ label: words.pages[word], go: () => void navigate({ to: path }) }));
-  const type = /^[A-Za-z][\w.]*(?:\.\*)?$/.test(wanted) && can('task.list') ? [{ label: words.palette.type(wanted), go: () => void navigate({ to: '/tasks', search: { type: wanted } }) }] : [];
+  const type =
+    /^[A-Za-z][\w.]*(?:\.\*)?$/.test(wanted) && can('task.list')
+      ? [{ label: words.palette.type(wanted), go: () => void navigate({ to: '/tasks', search: { type: wanted } }) }]
+      : [];
   return [...pages.filter(({ label }) => label.toLowerCase().includes(id)), ...type];
 }
 

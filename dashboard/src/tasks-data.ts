@@ -20,7 +20,9 @@ type Pages = InfiniteData<Page<Task>, string | undefined>;
 
 /** An admin of the platform looks at one client by its name; everybody else sees what the key reaches. */
 export const readsOf = (session: Session, client: string | undefined): TaskReads =>
-  client !== undefined && session.seesAll && session.identity.role === 'admin' ? session.admin.inside(client, 'looks at its tasks in the dashboard') : session.admin;
+  client !== undefined && session.seesAll && session.identity.role === 'admin'
+    ? session.admin.inside(client, 'looks at its tasks in the dashboard')
+    : session.admin;
 
 export interface TaskList {
   readonly tasks: readonly Task[];
@@ -62,7 +64,10 @@ export function useTaskList({ status, type, client }: TaskSearch, isCalm: () => 
   const [fresh, setFresh] = useState<readonly Task[]>([]);
   useEffect(() => setFresh([]), [queryKey]);
 
-  const change = useCallback((by: (pages: Pages) => Pages) => queries.setQueryData<Pages>(queryKey, (pages) => (pages === undefined ? pages : by(pages))), [queries, queryKey]);
+  const change = useCallback(
+    (by: (pages: Pages) => Pages) => queries.setQueryData<Pages>(queryKey, (pages) => (pages === undefined ? pages : by(pages))),
+    [queries, queryKey],
+  );
   const calm = useRef(isCalm);
   useEffect(() => {
     calm.current = isCalm;
@@ -94,7 +99,9 @@ export function useTaskList({ status, type, client }: TaskSearch, isCalm: () => 
     waiting,
     show: () => {
       setFresh([]);
-      queries.setQueryData<Pages>(queryKey, (pages) => (pages === undefined ? pages : { pages: pages.pages.slice(0, 1), pageParams: pages.pageParams.slice(0, 1) }));
+      queries.setQueryData<Pages>(queryKey, (pages) =>
+        pages === undefined ? pages : { pages: pages.pages.slice(0, 1), pageParams: pages.pageParams.slice(0, 1) },
+      );
       void refetch();
     },
     more: () => {

@@ -52,9 +52,11 @@ export function createAssets(files: AssetFiles): Assets {
       const etag = tags.get(name) as string;
       const headers = { ...COMMON, ...(name === 'index.html' ? PAGE : FILE), etag, vary: 'accept-encoding' };
       if (header('if-none-match')?.includes(etag) === true) return new Response(null, { status: 304, headers });
-      const packed = /\bgzip\b/.test(header('accept-encoding') ?? '') ? file.gzip : undefined;
+      const packed = /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/i.test(header('accept-encoding') ?? '') ? file.gzip : undefined;
       const type = TYPES[name.slice(name.lastIndexOf('.') + 1)] ?? 'application/octet-stream';
-      return new Response(packed ?? file.bytes, { headers: { ...headers, 'content-type': type, ...(packed === undefined ? {} : { 'content-encoding': 'gzip' }) } });
+      return new Response(packed ?? file.bytes, {
+        headers: { ...headers, 'content-type': type, ...(packed === undefined ? {} : { 'content-encoding': 'gzip' }) },
+      });
     },
   };
 }

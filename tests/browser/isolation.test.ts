@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { NewKey } from '../../src/service/handles.ts';
-import { ACME, BETA, NO_BROWSER, PLATFORM, startRig, untilLive, untilSettled } from './rig.ts';
+import { ACME, BETA, NO_BROWSER, PLATFORM, startRig, untilLive, untilShown } from './rig.ts';
 import type { Rig, Watched } from './rig.ts';
 
 const MARK = 'zebra7421';
@@ -12,7 +12,7 @@ const TYPE = `Beta.${MARK}`;
 const HOSTILE = [
   '<img src=x onerror=alert(1)>',
   '"><script>alert(2)</script>',
-  "javascript:alert(3)",
+  'javascript:alert(3)',
   '</pre><iframe srcdoc="<script>alert(4)</script>">',
   '{{constructor.constructor("alert(5)")()}}',
   '\u202Eevil\u0007\u001b[31m',
@@ -32,7 +32,11 @@ describe('isolation in the dashboard', { skip: NO_BROWSER }, () => {
     const worker = rig.queue.worker(`worker-${MARK}`, [{ clientId: 'beta', pattern: '*' }]);
     await worker.register();
     const hostile = { list: HOSTILE, [HOSTILE[0] as string]: HOSTILE[1] };
-    hostileTask = (await rig.queue.client('acme').enqueue('Acme.Hostile', hostile, { maxAttempts: 1, metadata: { note: '<b onclick=alert(7)>x</b>' }, createdBy: '<i>me</i>' })).taskId;
+    hostileTask = (
+      await rig.queue
+        .client('acme')
+        .enqueue('Acme.Hostile', hostile, { maxAttempts: 1, metadata: { note: '<b onclick=alert(7)>x</b>' }, createdBy: '<i>me</i>' })
+    ).taskId;
     const [task = assert.fail('no task')] = await rig.queue.worker('w1').claim({ types: ['Acme.Hostile'] });
     await rig.queue.worker('w1').fail(task, new Error(HOSTILE.join('\n')));
   });
@@ -43,18 +47,17 @@ describe('isolation in the dashboard', { skip: NO_BROWSER }, () => {
     const watched = await rig.as(key);
     const { page, wire } = watched;
     let text = '';
-    const look = async (): Promise<void> => {
-      await untilSettled(page);
-      text += await page.content();
-    };
     await untilLive(page);
     await rig.queue.client('beta').enqueue(TYPE, { secret: MARK });
     for (const link of await page.getByRole('navigation', { name: 'Pages' }).getByRole('link').all()) {
+      const name = await link.innerText();
       await link.click();
-      await look();
+      await untilShown(page, name);
+      text += await page.content();
     }
     await page.goto(`${rig.url}/#/tasks/${betaTask}`);
-    await look();
+    await page.getByText('There is no such task').or(page.locator('[data-event]').first()).waitFor();
+    text += await page.content();
     return { text, wire: wire.join('\n'), watched };
   }
 
@@ -90,9 +93,14 @@ describe('isolation in the dashboard', { skip: NO_BROWSER }, () => {
     await page.goto(`${rig.url}/#/tasks/${hostileTask}`);
     const shown = await page.getByLabel('Payload').innerText();
     assert.ok(shown.includes('onerror=alert(1)'), shown.slice(0, 300));
-    for (const path of ['/tasks', '/dead-letters', '/audit', '/']) {
+    for (const [path, name] of [
+      ['/tasks', 'Tasks'],
+      ['/dead-letters', 'Dead letters'],
+      ['/audit', 'Audit'],
+      ['/', 'Overview'],
+    ] as const) {
       await page.goto(`${rig.url}/#${path}`);
-      await untilSettled(page);
+      await untilShown(page, name);
       assert.equal(await page.locator('img:not([alt=""]), iframe, svg[onload], b[onclick], main script').count(), 0, path);
     }
     assertClean();

@@ -6,6 +6,8 @@ import { ACME, NO_BROWSER, startRig, untilLive } from './rig.ts';
 import type { Rig } from './rig.ts';
 
 const ALL = 1200;
+const ROW_PX = 46;
+const PAGE_ROWS = 100;
 /** What the browser itself counts as a jump. */
 const SHIFTS = `globalThis.shifts = []; new PerformanceObserver((list) => shifts.push(...list.getEntries().map(({ value }) => value))).observe({ type: 'layout-shift' })`;
 
@@ -13,27 +15,33 @@ describe('a long list', { skip: NO_BROWSER }, () => {
   let rig: Rig;
   before(async () => {
     rig = await startRig();
-    for (let from = 0; from < ALL; from += 400) await rig.queue.client('acme').enqueueMany(Array.from({ length: 400 }, (_, i) => ({ type: `Long.N${from + i}` })));
+    for (let from = 0; from < ALL; from += 400)
+      await rig.queue.client('acme').enqueueMany(Array.from({ length: 400 }, (_, i) => ({ type: `Long.N${from + i}` })));
   });
   after(() => rig[Symbol.asyncDispose]());
 
   const enqueue = (type: string, count: number) => rig.queue.client('acme').enqueueMany(Array.from({ length: count }, () => ({ type })));
   const placesOf = (page: Page) =>
-    page.locator('[data-task]').evaluateAll((rows) => Object.fromEntries(rows.map((row) => [row.getAttribute('data-task') as string, Math.round(row.getBoundingClientRect().top)])));
+    page
+      .locator('[data-task]')
+      .evaluateAll((rows) => Object.fromEntries(rows.map((row) => [row.getAttribute('data-task') as string, Math.round(row.getBoundingClientRect().top)])));
 
   it('draws some dozens of rows and reaches the last', async () => {
     const { page, assertClean } = await rig.as(ACME);
     await page.goto(`${rig.url}/#/tasks`);
     await page.getByRole('link', { name: `Long.N${ALL - 1}`, exact: true }).waitFor();
+    const table = page.getByRole('table', { name: 'Tasks' });
     const list = page.getByRole('rowgroup', { name: 'The tasks, newest first' });
     const last = page.getByRole('link', { name: 'Long.N0', exact: true });
     for (let pages = 0; pages < 20 && !(await last.isVisible()); pages++) {
       await list.evaluate((element) => element.scrollTo({ top: element.scrollHeight }));
       assert.ok((await page.locator('[data-task]').count()) < 80, 'few rows are drawn');
       // Longer by a page, or at the end.
-      await page.waitForFunction(
-        `document.querySelector('[aria-rowcount="${ALL + 1}"]') !== null || document.querySelector('[role="table"] [tabindex]').scrollHeight > ${46 * 100 * (pages + 1)}`,
-      );
+      while (
+        (await table.getAttribute('aria-rowcount')) === '-1' &&
+        (await list.evaluate((element) => element.scrollHeight)) <= ROW_PX * PAGE_ROWS * (pages + 1)
+      )
+        await page.waitForTimeout(20);
     }
     await list.evaluate((element) => element.scrollTo({ top: element.scrollHeight }));
     await last.waitFor();
@@ -80,7 +88,7 @@ describe('a long list', { skip: NO_BROWSER }, () => {
     const list = page.getByRole('rowgroup', { name: 'The tasks, newest first' });
     await page.locator('[data-task]').first().waitFor();
     await list.evaluate((element) => element.scrollTo({ top: 1500 }));
-    await page.waitForFunction("document.querySelectorAll('[data-task]').length > 20");
+    await page.locator('[data-task]').nth(20).waitFor();
     await page.mouse.move(5, 5);
     const top = () => list.evaluate((element) => element.scrollTop);
     assert.equal(await top(), 1500);

@@ -81,7 +81,8 @@ async function openPage(browser: Browser, url: string, options: BrowserContextOp
   const wire: string[] = [];
   page.on('console', (message) => {
     // The browser says so of every refusal; whether one was due is for the test to say.
-    if (['error', 'warning'].includes(message.type()) && !message.text().startsWith('Failed to load resource')) said.push(`${message.type()}: ${message.text()}`);
+    if (['error', 'warning'].includes(message.type()) && !message.text().startsWith('Failed to load resource'))
+      said.push(`${message.type()}: ${message.text()}`);
   });
   page.on('pageerror', (error) => said.push(`uncaught: ${error.message}`));
   page.on('dialog', (dialog) => {
@@ -92,10 +93,16 @@ async function openPage(browser: Browser, url: string, options: BrowserContextOp
     if (!request.url().startsWith(`${url}/`) && !request.url().startsWith('data:')) said.push(`asked elsewhere: ${request.url()}`);
   });
   page.on('response', (response) => {
-    if (response.url().includes('/queue/') && !response.url().includes('/queue/events')) void response.text().then((text) => wire.push(text), () => undefined);
+    if (response.url().includes('/queue/') && !response.url().includes('/queue/events'))
+      void response.text().then(
+        (text) => wire.push(text),
+        () => undefined,
+      );
   });
   await page.exposeFunction('toldOfViolation', (what: string) => void said.push(`policy: ${what}`));
-  await page.addInitScript("document.addEventListener('securitypolicyviolation', (event) => toldOfViolation(`${event.effectiveDirective} ${event.blockedURI}`))");
+  await page.addInitScript(
+    "document.addEventListener('securitypolicyviolation', (event) => toldOfViolation(`${event.effectiveDirective} ${event.blockedURI}`))",
+  );
   await page.goto(`${url}/`);
   return { page, wire, assertClean: () => assert.deepEqual(said, []) };
 }
@@ -106,14 +113,15 @@ export async function signIn(page: Page, key: string): Promise<void> {
   await page.getByRole('navigation', { name: 'Pages' }).waitFor();
 }
 
-export const goTo = (page: Page, name: string): Promise<void> => page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name, exact: true }).click();
+export const goTo = (page: Page, name: string): Promise<void> =>
+  page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name, exact: true }).click();
 export const rowOf = (page: Page, taskId: string) => page.locator(`[data-task="${taskId}"]`);
 
-/** Waits until the page has its heading and what it reads: there is always a stream open, so the network is never idle. */
-export const untilSettled = async (page: Page): Promise<void> => {
-  await page.locator('main h1, main p').first().waitFor();
-  await page.waitForFunction(`document.querySelector('[aria-label="Loading"]') === null`);
-};
+/** Waits until the page of this name is there with what it reads. There is always a stream open: the network is never idle. */
+export async function untilShown(page: Page, title: string): Promise<void> {
+  await page.getByRole('heading', { level: 1, name: title, exact: true }).waitFor();
+  await page.getByLabel('Loading').first().waitFor({ state: 'detached' });
+}
 
 /** Waits until the page's stream is open: what happens from then on is seen. */
 export const untilLive = (page: Page): Promise<void> => page.locator('[data-live="live"]').waitFor();

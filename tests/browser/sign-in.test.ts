@@ -5,7 +5,7 @@ import { PAGES } from '../../dashboard/src/pages.ts';
 import { operationsOf } from '../../src/domain/access.ts';
 import type { Column } from '../../src/domain/access.ts';
 import type { NewKey } from '../../src/service/handles.ts';
-import { ACME, NO_BROWSER, PLATFORM, WORKER, goTo, signIn, startRig, untilSettled } from './rig.ts';
+import { ACME, NO_BROWSER, PLATFORM, WORKER, goTo, signIn, startRig, untilShown } from './rig.ts';
 import type { Rig } from './rig.ts';
 
 const ROLES: readonly (readonly [Column, NewKey])[] = [
@@ -41,8 +41,7 @@ describe('signing in', { skip: NO_BROWSER }, () => {
       for (const link of links) {
         const name = await link.innerText();
         await link.click();
-        await page.getByRole('heading', { level: 1, name }).waitFor();
-        await untilSettled(page);
+        await untilShown(page, name);
         assert.equal(await page.getByRole('alert').filter({ hasText: /./ }).count(), 0, name);
       }
       assert.deepEqual(refused, []);
@@ -90,7 +89,6 @@ describe('signing in', { skip: NO_BROWSER }, () => {
     const key = await rig.key(ACME);
     const { page, assertClean } = await rig.open();
     await page.goto(`${rig.url}/#key=${key}`);
-    await page.reload();
     await page.getByRole('navigation', { name: 'Pages' }).waitFor();
     assert.ok(!page.url().includes(key), page.url());
     assertClean();

@@ -20,7 +20,9 @@ describe('the built dashboard', () => {
     const scripts = [...textOf('index.html').matchAll(/(?:src|href)="\.\/(assets\/[^"]+\.js)"/g)].map(([, path]) => path as string);
     assert.ok(scripts.length > 0);
     const bytes = scripts.reduce((sum, path) => sum + (files.get(path)?.gzip?.length ?? assert.fail(path)), 0);
-    t.diagnostic(`first page: ${scripts.length} scripts, ${bytes} bytes by gzip; style ${[...files].filter(([path]) => path.endsWith('.css')).reduce((sum, [, { gzip }]) => sum + (gzip?.length ?? 0), 0)} bytes`);
+    t.diagnostic(
+      `first page: ${scripts.length} scripts, ${bytes} bytes by gzip; style ${[...files].filter(([path]) => path.endsWith('.css')).reduce((sum, [, { gzip }]) => sum + (gzip?.length ?? 0), 0)} bytes`,
+    );
     assert.ok(bytes <= MOST_BYTES, `${bytes} bytes`);
   });
 

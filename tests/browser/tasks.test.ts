@@ -104,7 +104,9 @@ describe('tasks in the dashboard', { skip: NO_BROWSER }, () => {
         await tab.locator('[data-event="enqueue"]').first().waitFor();
         await tab.locator(`h1 ~ p [data-status="${state}"]`).waitFor();
         const shown = await tab.locator('header').getByRole('button').allInnerTexts();
-        const wanted = Object.entries(BUTTONS).filter(([event]) => (allowedEvents(state) as readonly string[]).includes(event) && !(withheld as readonly string[]).includes(event));
+        const wanted = Object.entries(BUTTONS).filter(
+          ([event]) => (allowedEvents(state) as readonly string[]).includes(event) && !(withheld as readonly string[]).includes(event),
+        );
         assert.deepEqual(
           shown.filter((text) => !text.startsWith('Copy')),
           wanted.map(([, name]) => name),
@@ -166,7 +168,10 @@ describe('tasks in the dashboard', { skip: NO_BROWSER }, () => {
     await page.keyboard.press('Enter');
     await page.getByRole('link', { name: 'Only.This' }).waitFor();
     await page.getByRole('link', { name: 'Other.That' }).waitFor({ state: 'detached' });
-    await page.getByRole('group', { name: 'Status' }).getByRole('button', { name: /^Queued/ }).click();
+    await page
+      .getByRole('group', { name: 'Status' })
+      .getByRole('button', { name: /^Queued/ })
+      .click();
     await page.waitForURL(/status=queued/);
     await page.reload();
     await page.getByRole('link', { name: 'Only.This' }).waitFor();

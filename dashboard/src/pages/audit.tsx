@@ -75,7 +75,14 @@ function Lookup(): ReactNode {
   };
   return (
     <form onSubmit={submit} role="search" className="flex gap-2">
-      <input className="input mono max-w-md" required aria-label={words.audit.lookup} placeholder={words.audit.lookup} value={id} onChange={(event) => setId(event.target.value)} />
+      <input
+        className="input mono max-w-md"
+        required
+        aria-label={words.audit.lookup}
+        placeholder={words.audit.lookup}
+        value={id}
+        onChange={(event) => setId(event.target.value)}
+      />
       <Button type="submit">{words.audit.look}</Button>
     </form>
   );

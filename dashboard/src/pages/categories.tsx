@@ -70,7 +70,13 @@ export function Content(): ReactNode {
                         {words.edit}
                       </Button>
                       {can('category.delete') && (
-                        <Confirm label={words.remove} title={text.removeTitle(category.pattern)} text={text.removeText} act={() => admin.categories.delete(category.pattern)} touches={['categories']} />
+                        <Confirm
+                          label={words.remove}
+                          title={text.removeTitle(category.pattern)}
+                          text={text.removeText}
+                          act={() => admin.categories.delete(category.pattern)}
+                          touches={['categories']}
+                        />
                       )}
                     </span>
                   ),
@@ -92,8 +98,16 @@ const given = (text: string): number | null => (text === '' ? null : Number(text
 function CategoryForm({ category, onClose }: { readonly category: CategoryInfo | null; readonly onClose: () => void }): ReactNode {
   const { admin } = useSession();
   const act = useAct(['categories']);
-  const [input, setInput] = useState({ pattern: category?.pattern ?? '', priority: shown(category?.priority), attempts: shown(category?.maxAttempts), run: shown(category?.maxRunMs) });
-  const field = (name: keyof typeof input) => ({ value: input[name], onChange: (event: { target: { value: string } }) => setInput({ ...input, [name]: event.target.value }) });
+  const [input, setInput] = useState({
+    pattern: category?.pattern ?? '',
+    priority: shown(category?.priority),
+    attempts: shown(category?.maxAttempts),
+    run: shown(category?.maxRunMs),
+  });
+  const field = (name: keyof typeof input) => ({
+    value: input[name],
+    onChange: (event: { target: { value: string } }) => setInput({ ...input, [name]: event.target.value }),
+  });
   const { categories: text } = words;
   const submit = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
@@ -103,7 +117,15 @@ function CategoryForm({ category, onClose }: { readonly category: CategoryInfo |
   };
   return (
     <form className="grid gap-3" onSubmit={(event) => void submit(event)}>
-      <TextField label={text.pattern} hint={words.grants.patternHint} required readOnly={category !== null} maxLength={202} placeholder="Mail.*" {...field('pattern')} />
+      <TextField
+        label={text.pattern}
+        hint={words.grants.patternHint}
+        required
+        readOnly={category !== null}
+        maxLength={202}
+        placeholder="Mail.*"
+        {...field('pattern')}
+      />
       <div className="grid grid-cols-3 gap-3">
         <TextField label={words.tasks.columns.priority} type="number" min={LIMITS.priority.min} max={LIMITS.priority.max} {...field('priority')} />
         <TextField label={words.tasks.columns.attempts} type="number" min={LIMITS.maxAttempts.min} max={LIMITS.maxAttempts.max} {...field('attempts')} />

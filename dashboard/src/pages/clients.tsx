@@ -78,9 +78,22 @@ function ClientActions({ client: { clientId, status }, onWeigh }: { readonly cli
       )}
       {can('client.suspend') &&
         (status === 'active' ? (
-          <Confirm label={text.suspend} title={text.suspendTitle(clientId)} text={text.suspendText} act={() => admin.clients.suspend(clientId)} touches={['clients']} />
+          <Confirm
+            label={text.suspend}
+            title={text.suspendTitle(clientId)}
+            text={text.suspendText}
+            act={() => admin.clients.suspend(clientId)}
+            touches={['clients']}
+          />
         ) : (
-          <Confirm label={text.resume} title={text.resumeTitle(clientId)} text={text.resumeText} danger={false} act={() => admin.clients.resume(clientId)} touches={['clients']} />
+          <Confirm
+            label={text.resume}
+            title={text.resumeTitle(clientId)}
+            text={text.resumeText}
+            danger={false}
+            act={() => admin.clients.resume(clientId)}
+            touches={['clients']}
+          />
         ))}
     </span>
   );
@@ -94,13 +107,26 @@ function ClientForm({ client, onClose }: { readonly client?: ClientInfo; readonl
   const { clients: text } = words;
   const submit = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
-    const done = await act(() => (client === undefined ? admin.clients.create(id.trim(), { weight: Number(weight) }) : admin.clients.weight(client.clientId, Number(weight))));
+    const done = await act(() =>
+      client === undefined ? admin.clients.create(id.trim(), { weight: Number(weight) }) : admin.clients.weight(client.clientId, Number(weight)),
+    );
     if (done) onClose();
   };
   return (
     <form className="grid gap-3" onSubmit={(event) => void submit(event)}>
-      {client === undefined && <TextField label={text.id} hint={text.idHint} required maxLength={63} value={id} onChange={(event) => setId(event.target.value)} />}
-      <TextField label={text.weight} hint={text.weightHint} type="number" required min={LIMITS.weight.min} max={LIMITS.weight.max} value={weight} onChange={(event) => setWeight(event.target.value)} />
+      {client === undefined && (
+        <TextField label={text.id} hint={text.idHint} required maxLength={63} value={id} onChange={(event) => setId(event.target.value)} />
+      )}
+      <TextField
+        label={text.weight}
+        hint={text.weightHint}
+        type="number"
+        required
+        min={LIMITS.weight.min}
+        max={LIMITS.weight.max}
+        value={weight}
+        onChange={(event) => setWeight(event.target.value)}
+      />
       <div className="flex justify-end gap-2">
         <Button onClick={onClose}>{words.cancel}</Button>
         <Button type="submit" kind="primary">

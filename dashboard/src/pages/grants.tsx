@@ -39,7 +39,11 @@ export function Content(): ReactNode {
           { title: words.workers.worker, cell: ({ workerId }) => <span className="font-medium break-all">{workerId}</span> },
           { title: words.filters.client, cell: ({ clientId }) => (clientId === '*' ? words.filters.everyClient : clientId) },
           { title: text.pattern, cell: ({ pattern }) => <code className="mono">{pattern}</code> },
-          { title: text.attributes, wide: true, cell: ({ attributes }) => <code className="mono text-soft">{attributes === undefined ? '' : JSON.stringify(attributes)}</code> },
+          {
+            title: text.attributes,
+            wide: true,
+            cell: ({ attributes }) => <code className="mono text-soft">{attributes === undefined ? '' : JSON.stringify(attributes)}</code>,
+          },
           { title: words.created, wide: true, cell: ({ createdAtUtc }) => <When at={createdAtUtc} className="text-soft" /> },
           ...(can('grant.delete')
             ? [
@@ -47,7 +51,13 @@ export function Content(): ReactNode {
                   title: '',
                   right: true,
                   cell: ({ grantId, workerId, pattern }: GrantInfo) => (
-                    <Confirm label={text.takeBack} title={text.takeBackTitle(workerId, pattern)} text={text.takeBackText} act={() => admin.grants.delete(grantId)} touches={['grants']} />
+                    <Confirm
+                      label={text.takeBack}
+                      title={text.takeBackTitle(workerId, pattern)}
+                      text={text.takeBackText}
+                      act={() => admin.grants.delete(grantId)}
+                      touches={['grants']}
+                    />
                   ),
                 },
               ]
@@ -65,7 +75,10 @@ function GrantForm({ onClose }: { readonly onClose: () => void }): ReactNode {
   const { admin, identity } = useSession();
   const act = useAct(['grants']);
   const [input, setInput] = useState({ worker: '', client: identity.clientId ?? '', pattern: '' });
-  const field = (name: keyof typeof input) => ({ value: input[name], onChange: (event: { target: { value: string } }) => setInput({ ...input, [name]: event.target.value }) });
+  const field = (name: keyof typeof input) => ({
+    value: input[name],
+    onChange: (event: { target: { value: string } }) => setInput({ ...input, [name]: event.target.value }),
+  });
   const { grants: text } = words;
   const submit = async (event: FormEvent): Promise<void> => {
     event.preventDefault();

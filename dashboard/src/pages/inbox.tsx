@@ -19,7 +19,11 @@ interface Row {
 
 export function Content(): ReactNode {
   const { call } = useSession();
-  const query = useQuery({ queryKey: ['inbox'], queryFn: async () => (await call('inbox', { query: { limit: 200 } })).tasks as readonly Row[], refetchInterval: 2000 });
+  const query = useQuery({
+    queryKey: ['inbox'],
+    queryFn: async () => (await call('inbox', { query: { limit: 200 } })).tasks as readonly Row[],
+    refetchInterval: 2000,
+  });
   const { columns } = words.tasks;
   return (
     <Page title={words.pages.inbox} hint={words.inbox.hint}>

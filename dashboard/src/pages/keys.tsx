@@ -49,7 +49,15 @@ export function Content(): ReactNode {
         keyOf={({ keyId }) => keyId}
         empty={{ title: text.none, hint: text.hint }}
         columns={[
-          { title: text.key, cell: ({ keyId, name }) => <span className="break-all">{name === null ? '' : `${name} `}<span className="mono text-soft">{keyId}</span></span> },
+          {
+            title: text.key,
+            cell: ({ keyId, name }) => (
+              <span className="break-all">
+                {name === null ? '' : `${name} `}
+                <span className="mono text-soft">{keyId}</span>
+              </span>
+            ),
+          },
           { title: text.role, cell: ({ role }) => words.roles[role] },
           { title: text.of, cell: ({ clientId, workerId }) => workerId ?? clientId ?? text.everyone },
           { title: text.status, cell: (key) => <KeyStatus info={key} /> },
@@ -84,9 +92,18 @@ function KeyActions({ info: { keyId, revokedAtUtc }, onMade }: { readonly info: 
   return (
     <span className="inline-flex gap-1">
       {can('key.rotate') && (
-        <Confirm label={text.rotate} title={text.rotateTitle} text={text.rotateText} danger={false} act={async () => onMade(await admin.keys.rotate(keyId))} touches={['keys']} />
+        <Confirm
+          label={text.rotate}
+          title={text.rotateTitle}
+          text={text.rotateText}
+          danger={false}
+          act={async () => onMade(await admin.keys.rotate(keyId))}
+          touches={['keys']}
+        />
       )}
-      {can('key.revoke') && <Confirm label={text.revoke} title={text.revokeTitle} text={`${text.revokeText}${own}`} act={() => admin.keys.revoke(keyId)} touches={['keys']} />}
+      {can('key.revoke') && (
+        <Confirm label={text.revoke} title={text.revokeTitle} text={`${text.revokeText}${own}`} act={() => admin.keys.revoke(keyId)} touches={['keys']} />
+      )}
     </span>
   );
 }
@@ -119,7 +136,10 @@ function KeyForm({ onClose, onMade }: { readonly onClose: () => void; readonly o
   const [trouble, setTrouble] = useState('');
   const { data: clients = [] } = useQuery({ queryKey: ['clients'], queryFn: () => admin.clients.list(), enabled: seesAll && can('client.list') });
   const { keys: text } = words;
-  const field = (name: keyof typeof BLANK) => ({ value: input[name], onChange: (event: { target: { value: string } }) => setInput({ ...input, [name]: event.target.value }) });
+  const field = (name: keyof typeof BLANK) => ({
+    value: input[name],
+    onChange: (event: { target: { value: string } }) => setInput({ ...input, [name]: event.target.value }),
+  });
   const choices: readonly (readonly [string, string])[] = seesAll
     ? [['', input.role === 'client' || input.role === 'worker' ? '–' : text.everyone], ...clients.map(({ clientId }) => [clientId, clientId] as const)]
     : [[identity.clientId ?? '', identity.clientId ?? '']];
@@ -133,7 +153,11 @@ function KeyForm({ onClose, onMade }: { readonly onClose: () => void; readonly o
   };
   return (
     <form className="grid gap-3" onSubmit={(event) => void submit(event)}>
-      <SelectField label={text.role} options={(['client', 'worker', 'admin', 'auditor'] as const).map((role) => [role, words.roles[role]] as const)} {...field('role')} />
+      <SelectField
+        label={text.role}
+        options={(['client', 'worker', 'admin', 'auditor'] as const).map((role) => [role, words.roles[role]] as const)}
+        {...field('role')}
+      />
       {seesAll && <SelectField label={words.filters.client} options={choices} required={input.role === 'client'} {...field('client')} />}
       <TextField label={input.role === 'worker' ? text.workerName : text.name} required={input.role === 'worker'} maxLength={128} {...field('name')} />
       {input.role === 'worker' && <TextField label={text.pattern} hint={text.patternHint} placeholder="Mail.*" {...field('pattern')} />}

@@ -20,7 +20,8 @@ import { words } from '../text/words.ts';
 
 export function Overview(): ReactNode {
   const { data: stats, error, refetch } = useStats();
-  if (stats === undefined) return <Page title={words.pages.overview}>{error === null ? <Waiting rows={12} /> : <Trouble error={error} retry={() => void refetch()} />}</Page>;
+  if (stats === undefined)
+    return <Page title={words.pages.overview}>{error === null ? <Waiting rows={12} /> : <Trouble error={error} retry={() => void refetch()} />}</Page>;
   return (
     <Page title={words.pages.overview}>
       <Warnings stats={stats} />
@@ -41,7 +42,11 @@ function Warnings({ stats }: { readonly stats: QueueStats }): ReactNode {
   const { data: grants = null } = useQuery({ queryKey: ['grants'], queryFn: () => admin.grants.list(), enabled: seesBook, refetchInterval: 30_000 });
   const warnings = warningsOf(stats, workers, grants, Date.now());
   return (
-    <section aria-label={words.overview.warnings} aria-live="polite" className={`flex min-h-10 flex-wrap items-center gap-x-5 gap-y-1 rounded-xl border px-4 py-2 text-sm ${warnings.length === 0 ? 'border-line bg-card text-soft' : 'border-line bg-warn-soft'}`}>
+    <section
+      aria-label={words.overview.warnings}
+      aria-live="polite"
+      className={`flex min-h-10 flex-wrap items-center gap-x-5 gap-y-1 rounded-xl border px-4 py-2 text-sm ${warnings.length === 0 ? 'border-line bg-card text-soft' : 'border-line bg-warn-soft'}`}
+    >
       {warnings.length === 0 ? words.overview.allWell : warnings.map((warning) => <span key={JSON.stringify(warning)}>{sentenceOf(warning)}</span>)}
     </section>
   );
@@ -228,7 +233,13 @@ function ByType({ stats }: { readonly stats: QueueStats }): ReactNode {
     const types = new Map<string, { type: string; queued: number; leased: number; dead: number; all: number }>();
     for (const { type, status, count } of stats.byType) {
       const row = types.get(type) ?? { type, queued: 0, leased: 0, dead: 0, all: 0 };
-      types.set(type, { ...row, all: row.all + count, queued: row.queued + (status === 'queued' ? count : 0), leased: row.leased + (status === 'leased' ? count : 0), dead: row.dead + (status === 'dead_letter' ? count : 0) });
+      types.set(type, {
+        ...row,
+        all: row.all + count,
+        queued: row.queued + (status === 'queued' ? count : 0),
+        leased: row.leased + (status === 'leased' ? count : 0),
+        dead: row.dead + (status === 'dead_letter' ? count : 0),
+      });
     }
     return [...types.values()].toSorted((a, b) => b.queued - a.queued || b.all - a.all).slice(0, 15);
   }, [stats]);

@@ -43,7 +43,13 @@ export function Content(): ReactNode {
               { title: text.actor, cell: ({ actor }) => actor },
               { title: words.filters.client, wide: true, cell: ({ clientId }) => clientId ?? '–' },
               { title: text.object, wide: true, cell: ({ object }) => <span className="mono break-all text-soft">{object ?? '–'}</span> },
-              { title: text.details, wide: true, cell: ({ details }) => <span className="mono break-all text-soft">{Object.keys(details).length === 0 ? '' : JSON.stringify(details).slice(0, 200)}</span> },
+              {
+                title: text.details,
+                wide: true,
+                cell: ({ details }) => (
+                  <span className="mono break-all text-soft">{Object.keys(details).length === 0 ? '' : JSON.stringify(details).slice(0, 200)}</span>
+                ),
+              },
             ]}
           />
         )}

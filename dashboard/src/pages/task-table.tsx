@@ -37,7 +37,13 @@ export function TaskTable({ search }: { readonly search: TaskSearch }): ReactNod
     setAt(-1);
     scroller.current?.scrollTo({ top: 0 });
   }, [search]);
-  const rows = useVirtualizer({ count: tasks.length, getScrollElement: () => scroller.current, estimateSize: () => ROW_PX, overscan: 12, getItemKey: (i) => tasks[i]?.taskId ?? i });
+  const rows = useVirtualizer({
+    count: tasks.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => ROW_PX,
+    overscan: 12,
+    getItemKey: (i) => tasks[i]?.taskId ?? i,
+  });
   const visible = rows.getVirtualItems();
   const last = visible.at(-1)?.index ?? -1;
   useEffect(() => {
@@ -53,7 +59,13 @@ export function TaskTable({ search }: { readonly search: TaskSearch }): ReactNod
   const all = chosen.size > 0 && chosen.size === tasks.length;
   if (list.error !== null && tasks.length === 0) return <Trouble error={list.error} retry={list.retry} />;
   return (
-    <div className="card relative flex min-h-64 flex-1 flex-col overflow-hidden" role="table" aria-label={words.pages.tasks} aria-rowcount={hasMore ? -1 : tasks.length + 1} aria-busy={list.isStale}>
+    <div
+      className="card relative flex min-h-64 flex-1 flex-col overflow-hidden"
+      role="table"
+      aria-label={words.pages.tasks}
+      aria-rowcount={hasMore ? -1 : tasks.length + 1}
+      aria-busy={list.isStale}
+    >
       <div role="rowgroup">
         <Head all={all} some={chosen.size > 0} onAll={() => setChosen(all ? new Set() : new Set(tasks.map(({ taskId }) => taskId)))} />
       </div>
@@ -176,7 +188,13 @@ const Row = memo(function Row({ task, start, index, isAt, isChosen, onToggle }: 
       style={{ transform: `translateY(${start}px)` }}
     >
       <span role="cell">
-        <input type="checkbox" aria-label={words.tasks.choose(type, shortId(taskId))} checked={isChosen} onChange={() => onToggle(taskId)} className="size-4 accent-accent" />
+        <input
+          type="checkbox"
+          aria-label={words.tasks.choose(type, shortId(taskId))}
+          checked={isChosen}
+          onChange={() => onToggle(taskId)}
+          className="size-4 accent-accent"
+        />
       </span>
       <span role="cell">
         <Status state={status} />
@@ -221,9 +239,14 @@ function Bulk({ tasks, chosen, hasMore, onPlan, onClear }: BulkProps): ReactNode
   if (picked.length === 0) return null;
   const offered = actionsOf(session).filter((action: Action) => ACTIONS[action].bulk);
   return (
-    <div role="toolbar" aria-label={words.tasks.chosen(exact(picked.length))} className="absolute inset-x-3 bottom-3 z-10 flex flex-wrap items-center gap-2 rounded-xl border border-line-strong bg-raised px-3 py-2 shadow-lg">
+    <div
+      role="toolbar"
+      aria-label={words.tasks.chosen(exact(picked.length))}
+      className="absolute inset-x-3 bottom-3 z-10 flex flex-wrap items-center gap-2 rounded-xl border border-line-strong bg-raised px-3 py-2 shadow-lg"
+    >
       <span className="mr-auto text-sm font-medium">
-        {words.tasks.chosen(exact(picked.length))} <span className="font-normal text-soft">{hasMore && picked.length === tasks.length ? words.tasks.ofLoaded : ''}</span>
+        {words.tasks.chosen(exact(picked.length))}{' '}
+        <span className="font-normal text-soft">{hasMore && picked.length === tasks.length ? words.tasks.ofLoaded : ''}</span>
       </span>
       {offered.map((action) => (
         <Button

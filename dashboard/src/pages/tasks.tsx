@@ -42,7 +42,10 @@ export function Tasks(): ReactNode {
 function Filters({ search }: { readonly search: TaskSearch }): ReactNode {
   const navigate = useNavigate({ from: '/tasks' });
   const set = (change: Partial<Record<keyof TaskSearch, string | undefined>>): void =>
-    void navigate({ search: (old) => Object.fromEntries(Object.entries({ ...old, ...change }).filter(([, value]) => value !== undefined && value !== '')) as TaskSearch, replace: true });
+    void navigate({
+      search: (old) => Object.fromEntries(Object.entries({ ...old, ...change }).filter(([, value]) => value !== undefined && value !== '')) as TaskSearch,
+      replace: true,
+    });
   const { data: stats } = useStats(search.client);
   return (
     <div className="grid shrink-0 gap-2">
@@ -57,7 +60,8 @@ function Filters({ search }: { readonly search: TaskSearch }): ReactNode {
               onClick={() => set({ status: state })}
               className={`rounded-lg px-2.5 py-1 text-sm whitespace-nowrap ${search.status === state ? 'bg-accent-soft font-medium text-ink' : 'text-soft hover:bg-hover hover:text-ink'}`}
             >
-              {state === undefined ? words.filters.all : words.states[state]} <span className="inline-block min-w-5 text-right text-xs tabular-nums">{count === undefined ? '' : number(count)}</span>
+              {state === undefined ? words.filters.all : words.states[state]}{' '}
+              <span className="inline-block min-w-5 text-right text-xs tabular-nums">{count === undefined ? '' : number(count)}</span>
             </button>
           );
         })}
@@ -80,7 +84,15 @@ const patternsOf = (types: readonly string[]): readonly string[] => {
   return [...all].toSorted();
 };
 
-function TypeFilter({ value, types, onChange }: { readonly value: string; readonly types: readonly string[]; readonly onChange: (type: string) => void }): ReactNode {
+function TypeFilter({
+  value,
+  types,
+  onChange,
+}: {
+  readonly value: string;
+  readonly types: readonly string[];
+  readonly onChange: (type: string) => void;
+}): ReactNode {
   const [text, setText] = useState(value);
   const list = useId();
   useEffect(() => setText(value), [value]);

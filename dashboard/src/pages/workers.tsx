@@ -51,7 +51,13 @@ export function Content(): ReactNode {
                   title: '',
                   right: true,
                   cell: ({ workerId }: WorkerInfo) => (
-                    <Confirm label={words.remove} title={text.removeTitle(workerId)} text={text.removeText} act={() => admin.workers.remove(workerId)} touches={['workers']} />
+                    <Confirm
+                      label={words.remove}
+                      title={text.removeTitle(workerId)}
+                      text={text.removeText}
+                      act={() => admin.workers.remove(workerId)}
+                      touches={['workers']}
+                    />
                   ),
                 },
               ]
@@ -64,6 +70,11 @@ export function Content(): ReactNode {
 
 function Declared({ worker: { capabilities, versions } }: { readonly worker: WorkerInfo }): ReactNode {
   const { categories, clients, attributes } = capabilities;
-  const parts = [categories?.join(' ') ?? words.workers.asGranted, clients === undefined ? '' : `@ ${clients.join(' ')}`, attributes === undefined ? '' : JSON.stringify(attributes), Object.values(versions).join(' ')];
+  const parts = [
+    categories?.join(' ') ?? words.workers.asGranted,
+    clients === undefined ? '' : `@ ${clients.join(' ')}`,
+    attributes === undefined ? '' : JSON.stringify(attributes),
+    Object.values(versions).join(' '),
+  ];
   return <span className="mono break-words text-soft">{parts.filter((part) => part !== '' && part !== '{}').join(' · ')}</span>;
 }

@@ -40,7 +40,15 @@ export function ActionDialog({ planned, onClose, onDone }: ActionDialogProps): R
   );
 }
 
-function Plan({ planned: { action, tasks, payload = '' }, onClose, onDone }: { readonly planned: Planned; readonly onClose: () => void; readonly onDone: (() => void) | undefined }): ReactNode {
+function Plan({
+  planned: { action, tasks, payload = '' },
+  onClose,
+  onDone,
+}: {
+  readonly planned: Planned;
+  readonly onClose: () => void;
+  readonly onDone: (() => void) | undefined;
+}): ReactNode {
   const session = useSession();
   const able = tasks.filter(({ status }) => isAllowed(action, status));
   const [input, setInput] = useState<{ reason: string; priority: string; why: string; payload: string }>({ reason: '', priority: '', why: '', payload });
@@ -55,13 +63,24 @@ function Plan({ planned: { action, tasks, payload = '' }, onClose, onDone }: { r
       why: input.why,
     });
   };
-  const field = (name: keyof typeof input) => ({ value: input[name], onChange: (event: { target: { value: string } }) => setInput({ ...input, [name]: event.target.value }) });
+  const field = (name: keyof typeof input) => ({
+    value: input[name],
+    onChange: (event: { target: { value: string } }) => setInput({ ...input, [name]: event.target.value }),
+  });
   return (
     <form className="grid gap-4" onSubmit={submit}>
       <Preview action={action} tasks={tasks} />
       {action === 'cancel' && <TextField label={words.actions.reason} maxLength={200} {...field('reason')} />}
       {action === 'reprioritise' && (
-        <TextField label={words.actions.priority} hint={words.actions.priorityHint} type="number" required min={LIMITS.priority.min} max={LIMITS.priority.max} {...field('priority')} />
+        <TextField
+          label={words.actions.priority}
+          hint={words.actions.priorityHint}
+          type="number"
+          required
+          min={LIMITS.priority.min}
+          max={LIMITS.priority.max}
+          {...field('priority')}
+        />
       )}
       {action === 'amend' && <TextArea label={words.payload} hint={words.actions.amendHint} required rows={12} {...field('payload')} />}
       {named && <TextField label={words.why} hint={words.whyHint} required maxLength={200} {...field('why')} />}

@@ -29,7 +29,12 @@ function colorOf(element: HTMLElement, name: string): string {
 }
 
 function optionsOf(element: HTMLElement, series: readonly Series[], height: number): uPlot.Options {
-  const axis = { stroke: colorOf(element, '--color-soft'), grid: { stroke: colorOf(element, '--color-line'), width: 1 }, ticks: { show: false }, font: '11px system-ui' };
+  const axis = {
+    stroke: colorOf(element, '--color-soft'),
+    grid: { stroke: colorOf(element, '--color-line'), width: 1 },
+    ticks: { show: false },
+    font: '11px system-ui',
+  };
   return {
     width: element.clientWidth,
     height,
@@ -37,7 +42,10 @@ function optionsOf(element: HTMLElement, series: readonly Series[], height: numb
     cursor: { y: false, drag: { x: false, y: false } },
     padding: [12, 8, 0, 0],
     scales: { y: { range: (_, __, max) => [0, Math.max(4, Math.ceil(max * 1.15))] } },
-    axes: [{ ...axis, space: 80, values: (_, splits) => splits.map((seconds) => hourAndMinute(seconds * 1000)) }, { ...axis, size: 40, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 50_000] }],
+    axes: [
+      { ...axis, space: 80, values: (_, splits) => splits.map((seconds) => hourAndMinute(seconds * 1000)) },
+      { ...axis, size: 40, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 50_000] },
+    ],
     series: [{}, ...series.map(({ label, color }) => ({ label, stroke: colorOf(element, color), width: 1.75, points: { show: false } }))],
   };
 }

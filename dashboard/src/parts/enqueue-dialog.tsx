@@ -35,7 +35,10 @@ function EnqueueForm({ onClose }: { readonly onClose: () => void }): ReactNode {
   const [busy, setBusy] = useState(false);
   const named = wantsReason(session, 'task.enqueue');
   const { data: clients = [] } = useQuery({ queryKey: ['clients'], queryFn: () => session.admin.clients.list(), enabled: named && session.can('client.list') });
-  const field = (name: keyof typeof BLANK) => ({ value: input[name], onChange: (event: { target: { value: string } }) => setInput({ ...input, [name]: event.target.value }) });
+  const field = (name: keyof typeof BLANK) => ({
+    value: input[name],
+    onChange: (event: { target: { value: string } }) => setInput({ ...input, [name]: event.target.value }),
+  });
   const submit = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
     setBusy(true);
@@ -46,7 +49,9 @@ function EnqueueForm({ onClose }: { readonly onClose: () => void }): ReactNode {
         ...(input.delay === '' ? {} : { delayMs: Math.round(Number(input.delay) * 1000) }),
       });
       for (const name of ['stats', 'tasks']) void queries.invalidateQueries({ queryKey: [name] });
-      tell(words.enqueue.done(shortId(taskId)), { action: { label: words.enqueue.look, run: () => void navigate({ to: '/tasks/$taskId', params: { taskId } }) } });
+      tell(words.enqueue.done(shortId(taskId)), {
+        action: { label: words.enqueue.look, run: () => void navigate({ to: '/tasks/$taskId', params: { taskId } }) },
+      });
       onClose();
     } catch (error) {
       setTrouble(sentenceOf(error));
@@ -55,11 +60,25 @@ function EnqueueForm({ onClose }: { readonly onClose: () => void }): ReactNode {
   };
   return (
     <form className="grid gap-3" onSubmit={(event) => void submit(event)}>
-      {named && <SelectField label={words.filters.client} required options={[['', '–'], ...clients.map(({ clientId }) => [clientId, clientId] as const)]} {...field('client')} />}
+      {named && (
+        <SelectField
+          label={words.filters.client}
+          required
+          options={[['', '–'], ...clients.map(({ clientId }) => [clientId, clientId] as const)]}
+          {...field('client')}
+        />
+      )}
       <TextField label={words.enqueue.type} required maxLength={200} placeholder="Mail.Send" {...field('type')} />
       <TextArea label={words.payload} hint={words.enqueue.payloadHint} required {...field('payload')} />
       <div className="grid grid-cols-2 gap-3">
-        <TextField label={words.actions.priority} type="number" min={LIMITS.priority.min} max={LIMITS.priority.max} placeholder={String(LIMITS.priority.default)} {...field('priority')} />
+        <TextField
+          label={words.actions.priority}
+          type="number"
+          min={LIMITS.priority.min}
+          max={LIMITS.priority.max}
+          placeholder={String(LIMITS.priority.default)}
+          {...field('priority')}
+        />
         <TextField label={words.enqueue.delay} type="number" min={0} step="any" placeholder="0" {...field('delay')} />
       </div>
       {named && <TextField label={words.why} hint={words.whyHint} required maxLength={200} {...field('why')} />}

@@ -31,7 +31,14 @@ export function TextArea({ label, hint, ...rest }: Labelled & TextareaHTMLAttrib
       <label htmlFor={id} className="text-sm font-medium">
         {label}
       </label>
-      <textarea id={id} rows={6} spellCheck={false} className="input mono h-auto py-2" aria-describedby={hint === undefined ? undefined : `${id}-hint`} {...rest} />
+      <textarea
+        id={id}
+        rows={6}
+        spellCheck={false}
+        className="input mono h-auto py-2"
+        aria-describedby={hint === undefined ? undefined : `${id}-hint`}
+        {...rest}
+      />
       {hint !== undefined && (
         <p id={`${id}-hint`} className="text-xs text-soft">
           {hint}

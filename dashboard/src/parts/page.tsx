@@ -29,7 +29,17 @@ export function Page({ title, hint, actions, children, fills = false }: PageProp
   );
 }
 
-export function Card({ title, aside, children, className = '' }: { readonly title?: string; readonly aside?: ReactNode; readonly children: ReactNode; readonly className?: string }): ReactNode {
+export function Card({
+  title,
+  aside,
+  children,
+  className = '',
+}: {
+  readonly title?: string;
+  readonly aside?: ReactNode;
+  readonly children: ReactNode;
+  readonly className?: string;
+}): ReactNode {
   return (
     <section className={`card min-w-0 ${className}`}>
       {title !== undefined && (

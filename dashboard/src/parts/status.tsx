@@ -25,5 +25,9 @@ export function Status({ state }: { readonly state: TaskState }): ReactNode {
 const TONES = { good: 'text-good', warn: 'text-warn', bad: 'text-bad', soft: 'text-soft' } as const;
 
 export function Tag({ tone = 'soft', children }: { readonly tone?: keyof typeof TONES; readonly children: ReactNode }): ReactNode {
-  return <span className={`inline-flex items-center rounded-md border border-line px-1.5 py-px text-xs font-medium whitespace-nowrap ${TONES[tone]}`}>{children}</span>;
+  return (
+    <span className={`inline-flex items-center rounded-md border border-line px-1.5 py-px text-xs font-medium whitespace-nowrap ${TONES[tone]}`}>
+      {children}
+    </span>
+  );
 }

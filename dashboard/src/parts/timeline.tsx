@@ -67,7 +67,9 @@ function Entry({ entry, before }: { readonly entry: LogEntry; readonly before: L
             {open ? words.timeline.less : words.timeline.details}
           </button>
         )}
-        {open && <pre className="mono mt-1 max-h-60 overflow-auto rounded-lg bg-page p-2 break-words whitespace-pre-wrap">{JSON.stringify(details, null, 2)}</pre>}
+        {open && (
+          <pre className="mono mt-1 max-h-60 overflow-auto rounded-lg bg-page p-2 break-words whitespace-pre-wrap">{JSON.stringify(details, null, 2)}</pre>
+        )}
       </div>
       <div className="text-right text-xs text-soft">
         <When at={atUtc} />
@@ -78,4 +80,5 @@ function Entry({ entry, before }: { readonly entry: LogEntry; readonly before: L
 }
 
 /** The audit names each move in words too; what only repeats the heading is left out. */
-export const tellsMore = ({ event, message }: Pick<LogEntry, 'event' | 'message'>): boolean => message !== '' && message !== event && !/^\w+: \w+ to \w+$/.test(message);
+export const tellsMore = ({ event, message }: Pick<LogEntry, 'event' | 'message'>): boolean =>
+  message !== '' && message !== event && !/^\w+: \w+ to \w+$/.test(message);

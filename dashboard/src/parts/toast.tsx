@@ -33,7 +33,10 @@ export function Toasts({ children }: { readonly children: ReactNode }): ReactNod
       {children}
       <div role="status" aria-live="polite" className="pointer-events-none fixed inset-x-0 bottom-4 z-50 grid justify-items-center gap-2 px-4">
         {news.map(({ id, text, tone, action }) => (
-          <div key={id} className={`pointer-events-auto flex max-w-xl items-center gap-3 rounded-xl border bg-raised px-4 py-2.5 text-sm shadow-lg ${tone === 'bad' ? 'border-bad text-bad' : 'border-line-strong'}`}>
+          <div
+            key={id}
+            className={`pointer-events-auto flex max-w-xl items-center gap-3 rounded-xl border bg-raised px-4 py-2.5 text-sm shadow-lg ${tone === 'bad' ? 'border-bad text-bad' : 'border-line-strong'}`}
+          >
             <span className="min-w-0 break-words">{text}</span>
             {action !== undefined && (
               <Button

@@ -82,7 +82,13 @@ export const en = {
     },
   },
   theme: { title: 'Theme', system: 'System', light: 'Light', dark: 'Dark' },
-  palette: { open: 'Go to…', title: 'Go to', placeholder: 'A page, a category, or the id of a task', task: (id: string) => `Task ${id}`, type: (type: string) => `Tasks of ${type}` },
+  palette: {
+    open: 'Go to…',
+    title: 'Go to',
+    placeholder: 'A page, a category, or the id of a task',
+    task: (id: string) => `Task ${id}`,
+    type: (type: string) => `Tasks of ${type}`,
+  },
   shortcuts: {
     title: 'Shortcuts',
     go: (page: string) => `Go to ${page}`,
@@ -98,7 +104,10 @@ export const en = {
   },
   trouble: { title: 'That did not work', again: 'Try again', waiting: 'Loading' },
   notThere: { title: 'There is no such page', hint: 'The menu has those that there are.' },
-  notYours: { title: 'This page is not for your key', hint: (actor: string, operation: string) => `${actor} has no ${operation}. An admin can make a key that has.` },
+  notYours: {
+    title: 'This page is not for your key',
+    hint: (actor: string, operation: string) => `${actor} has no ${operation}. An admin can make a key that has.`,
+  },
   overview: {
     warnings: 'Warnings',
     allWell: 'Nothing wants attention.',
@@ -261,7 +270,12 @@ export const en = {
     removeTitle: (id: string) => `Remove ${id}?`,
     removeText: 'What it holds runs elsewhere when its leases lapse. It comes back if it registers again.',
   },
-  inbox: { hint: 'What this worker may claim now. A payload comes with its lease.', none: 'Nothing to claim', noneHint: 'Due tasks inside what was granted and declared appear here.', since: 'Due' },
+  inbox: {
+    hint: 'What this worker may claim now. A payload comes with its lease.',
+    none: 'Nothing to claim',
+    noneHint: 'Due tasks inside what was granted and declared appear here.',
+    since: 'Due',
+  },
   clients: {
     create: 'New client',
     id: 'Id',
@@ -331,7 +345,11 @@ export const en = {
     maxRunMs: 'Longest run, ms',
     mode: 'Which types are taken',
     modeNames: { open: 'Open', hierarchical: 'Hierarchical', registered: 'Registered' },
-    modes: { open: 'Any well-formed type is taken.', hierarchical: 'Types of two segments or more are taken.', registered: 'Only what is registered here is taken.' },
+    modes: {
+      open: 'Any well-formed type is taken.',
+      hierarchical: 'Types of two segments or more are taken.',
+      registered: 'Only what is registered here is taken.',
+    },
     none: 'Nothing is registered',
     noneHint: 'A registered category gives its tasks a priority, attempts and a longest run of its own.',
     removeTitle: (pattern: string) => `Remove ${pattern}?`,
