@@ -15,7 +15,8 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     target: 'es2023',
-    manifest: 'manifest.json',
     reportCompressedSize: false,
+    // What is bundled is given away: its licences go with it.
+    license: { fileName: 'licenses.md' },
   },
 });

@@ -53,7 +53,11 @@ function optionsOf(element: HTMLElement, series: readonly Series[], height: numb
 export function Chart({ times, series, height = 200 }: ChartProps): ReactNode {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
+  const latest = useRef({ times, series });
   const [theme, setTheme] = useState(0);
+  useEffect(() => {
+    latest.current = { times, series };
+  });
   const names = series.map(({ label, color }) => `${label} ${color}`).join();
   useEffect(() => {
     const again = (): void => setTheme((n) => n + 1);
@@ -72,7 +76,8 @@ export function Chart({ times, series, height = 200 }: ChartProps): ReactNode {
     const sized = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height }));
     void import('uplot').then(({ default: Plot }) => {
       if (gone) return;
-      plot.current = new Plot(optionsOf(element, series, height), dataOf(times, series), element);
+      const now = latest.current;
+      plot.current = new Plot(optionsOf(element, now.series, height), dataOf(now.times, now.series), element);
       sized.observe(element);
     });
     return () => {
