@@ -1,5 +1,6 @@
 // `connect({ url, key })`: the handles of the library, over HTTP. Nothing is sent before a method is called.
-import type { AdminHandle, AuditorHandle, ClientHandle, WorkerHandle } from '../service/handles.ts';
+import { QueueError } from '../domain/errors.ts';
+import type { AdminHandle, AuditorHandle, ClientHandle, MadeKey, WorkerHandle } from '../service/handles.ts';
 import { adminHandle, auditorHandle } from './admin-handle.ts';
 import type { Identity } from './answers.ts';
 import { createCall } from './call.ts';
@@ -27,6 +28,12 @@ export interface Connection {
   whoami(): Promise<Identity>;
 }
 
+/** Trades the one-time secret of a new server for the key of its first admin; throws `unauthenticated`. */
+export function redeemBootstrap(options: Omit<ConnectOptions, 'key'>, secret: string): Promise<MadeKey> {
+  // The one request that wants no key: the secret is in its body.
+  return createCall(settingsOf({ ...options, key: 'none' }))('bootstrap', { body: { secret } });
+}
+
 /**
  * Prepares a connection; the first request is that of the first method.
  * @throws QueueError `invalid_input`
@@ -38,9 +45,17 @@ export function connect(options: ConnectOptions): Connection {
   return {
     url: settings.base,
     client: (clientId = '') => clientHandle(line, clientId),
-    worker: (workerId = '') => workerHandle(line, workerId, async () => (await whoami()).workerId ?? ''),
+    worker: (workerId = '') => workerHandle(line, workerId, async () => workerOf(await whoami())),
     admin: () => adminHandle(line),
     auditor: () => auditorHandle(line),
     whoami,
   };
+}
+
+function workerOf({ role, workerId }: Identity): string {
+  if (workerId !== null) return workerId;
+  throw new QueueError(
+    'forbidden',
+    `this is the key of ${role === 'admin' || role === 'auditor' ? 'an' : 'a'} ${role}: what a worker does wants a key of a worker`,
+  );
 }

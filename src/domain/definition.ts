@@ -24,6 +24,21 @@ export type StandardResult<T> =
   | { readonly value: T; readonly issues?: undefined }
   | { readonly issues: readonly { readonly message: string; readonly path?: readonly unknown[] | undefined }[] };
 
+export interface TaskDefinitionOptions<Input, Output> {
+  /** Any Standard Schema: the worker refuses a payload that does not match, for good. */
+  readonly input?: StandardSchema<Input>;
+  /** Any Standard Schema: a result that does not match fails the task, for good. */
+  readonly output?: StandardSchema<Output>;
+  /** Options of every enqueue by this definition. */
+  readonly defaults?: EnqueueOptions;
+  /** Shown with the worker. */
+  readonly version?: string;
+}
+
+/** `const SendMail = defineTask('Mail.Send', { input: schema })`: enqueue with it, and handle it by `on(SendMail, …)`. */
+export const defineTask = <Input = unknown, Output = Json>(type: string, options: TaskDefinitionOptions<Input, Output> = {}): TaskDefinition<Input, Output> =>
+  Object.freeze({ type, ...options });
+
 /** The category, what goes with it, and the options over the defaults. A typed task checks its payload by its own schema first. */
 export async function fromDefinition(
   task: string | TaskDefinition<never, unknown>,

@@ -53,6 +53,14 @@ export const ERRORS = {
   store_newer: { status: 503, exit: 7, retryable: false, when: 'the schema is newer than this program' },
   store_refused: { status: 503, exit: 7, retryable: false, when: 'the place can not hold a queue: a network file system, or tables of somebody else' },
   store_unavailable: { status: 503, exit: 7, retryable: true, when: 'the database could not be opened or reached' },
+  config_refused: { status: 500, exit: 78, retryable: false, when: 'a server does not start: its settings are unknown, wrong, unsafe or do not fit together' },
+  address_unavailable: { status: 503, exit: 7, retryable: true, when: 'a server does not start: the address or port to listen on can not be had' },
+  body_consumed: {
+    status: 500,
+    exit: 1,
+    retryable: false,
+    when: 'the program that mounts the server read the body of the request first: mount it before body parsers',
+  },
   internal: { status: 500, exit: 1, retryable: false, when: 'anything else: a bug of ours' },
 } as const satisfies Record<string, ErrorRule>;
 
@@ -98,4 +106,18 @@ export class QueueError extends Error {
 export function unwrap<T>(result: Result<T>): T {
   if (result.ok) return result.value;
   throw QueueError.from(result.refusal);
+}
+
+const DEEPEST_CAUSE = 4;
+
+/** An error and what caused it, outermost first; a circle ends. For logs and for who runs the queue, never for callers. */
+export function causesOf(error: unknown): readonly unknown[] {
+  const chain: unknown[] = [];
+  for (
+    let one = error;
+    one !== undefined && one !== null && !chain.includes(one) && chain.length <= DEEPEST_CAUSE;
+    one = one instanceof Error ? one.cause : undefined
+  )
+    chain.push(one);
+  return chain;
 }

@@ -1,11 +1,12 @@
 // The dashboard on the wire: one page and the files it names, all held in memory. Nothing inline runs, nothing comes from
 // elsewhere, and no script can make code of text. Files with a digest in their name never change; the page is asked for each time.
 import { createHash } from 'node:crypto';
+import type { Context, Env, Hono } from 'hono';
 
 /** What was built: the path below the root (`index.html`, `assets/main-1f2e.js`) → its bytes, and those bytes by gzip. */
 export type AssetFiles = ReadonlyMap<string, { readonly bytes: Uint8Array<ArrayBuffer>; readonly gzip?: Uint8Array<ArrayBuffer> }>;
 
-export interface Assets {
+interface Assets {
   /** The answer for `/` or a path under `/assets/`; null where there is no such file. */
   answer(path: string, header: (name: string) => string | undefined): Response | null;
 }
@@ -42,7 +43,7 @@ const PAGE = {
 } as const;
 const FILE = { 'content-security-policy': "default-src 'none'", 'cache-control': 'public, max-age=31536000, immutable' } as const;
 
-export function createAssets(files: AssetFiles): Assets {
+function createAssets(files: AssetFiles): Assets {
   const tags = new Map([...files].map(([path, { bytes }]) => [path, `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`]));
   return {
     answer(path, header) {
@@ -59,4 +60,12 @@ export function createAssets(files: AssetFiles): Assets {
       });
     },
   };
+}
+
+/** `/` and what is under `/assets/`; what is not there is for whoever comes next. */
+export function routeAssets<E extends Env>(router: Hono<E>, files: AssetFiles): void {
+  const assets = createAssets(files);
+  const serve = async ({ req }: Context, next: () => Promise<void>): Promise<Response | void> => assets.answer(req.path, (name) => req.header(name)) ?? next();
+  router.get('/', serve);
+  router.get('/assets/*', serve);
 }

@@ -1,5 +1,6 @@
 // What workers ask. Who it is comes from the key; which client a lease is of, from its receipt.
 import type { OperationName } from '../contract/operations.ts';
+import type { Operation } from '../domain/access.ts';
 import { QueueError } from '../domain/errors.ts';
 import { JsonText, scanJson } from '../domain/json-text.ts';
 import { LIMITS } from '../domain/limits.ts';
@@ -18,6 +19,11 @@ function self(call: Call, bench: Bench): WorkerHandle {
   const handle = workerOf(call, bench);
   if (call.params['id'] !== handle.workerId) throw new QueueError('not_found', 'there is no such worker');
   return handle;
+}
+
+/** Before anything is done: what the body asks for is more than one operation, and scopes may give one and not another. */
+async function authorizeAll({ principal }: Call, { queue }: Bench, operations: readonly Operation[]): Promise<void> {
+  for (const operation of new Set(operations)) await queue.authorize(principal, operation);
 }
 
 function leaseOf(call: Call, bench: Bench): LeaseRef {
@@ -55,16 +61,26 @@ async function claim(call: Call, handle: WorkerHandle): Promise<{ readonly tasks
   for (;;) {
     const askedAt = performance.now();
     const left = from + waitMs - askedAt;
-    const tasks = await handle.claim({ ...options, waitMs: Math.max(0, Math.min(left, LOOK_MS)), signal: call.signal });
+    const tasks = await claimOnce(call, handle, { ...options, waitMs: Math.max(0, Math.min(left, LOOK_MS)) });
     if (call.signal.aborted) return { tasks: await handBack(handle, tasks), waitedMs: 0 };
     if (tasks.length > 0 || left <= LOOK_MS) return { tasks, waitedMs: Math.floor(askedAt - from + (tasks[0]?.waitedMs ?? 0)) };
     await call.stillOpen();
   }
 }
 
+/** Nothing, when the caller went away or the server drains. */
+async function claimOnce({ signal }: Call, handle: WorkerHandle, options: ClaimOptions): Promise<readonly ClaimedTask[]> {
+  try {
+    return await handle.claim({ ...options, signal });
+  } catch (error) {
+    if (signal.aborted) return [];
+    throw error;
+  }
+}
+
 /** Nobody will hear of these: without this they would stay leased to nobody. */
 async function handBack(handle: WorkerHandle, tasks: readonly ClaimedTask[]): Promise<readonly ClaimedTask[]> {
-  await handle.settle(tasks.map(({ clientId, taskId, leaseId }) => ({ op: 'release', clientId, taskId, leaseId })));
+  if (tasks.length > 0) await handle.settle(tasks.map(({ clientId, taskId, leaseId }) => ({ op: 'release', clientId, taskId, leaseId })));
   return [];
 }
 
@@ -84,9 +100,9 @@ function settlementOf(bench: Bench, workerId: string, item: WireSettlement): Set
 }
 
 async function settle(call: Call, bench: Bench): Promise<Answer> {
-  const handle = workerOf(call, bench);
   const asked = given<{ items: readonly WireSettlement[] }>(call).items;
-  for (const op of new Set(asked.map((item) => item.op))) await bench.queue.authorize(call.principal, `lease.${op}`);
+  await authorizeAll(call, bench, asked.length === 0 ? ['lease.complete'] : asked.map(({ op }) => `lease.${op}` as const));
+  const handle = workerOf(call, bench);
   const items = asked.map((item) => settlementOf(bench, handle.workerId, item));
   const answers = await handle.settle(items.filter((item) => 'op' in item));
   let next = 0;
@@ -94,8 +110,10 @@ async function settle(call: Call, bench: Bench): Promise<Answer> {
 }
 
 async function beat(call: Call, bench: Bench): Promise<Answer> {
-  const handle = self(call, bench);
   const { status, leases = [], leaseMs } = given<{ status?: 'ready'; leases?: readonly { taskId: string; leaseId: string }[]; leaseMs?: number }>(call);
+  const lives = status !== undefined || leases.length === 0;
+  await authorizeAll(call, bench, [...(lives ? (['worker.heartbeat'] as const) : []), ...(leases.length > 0 ? (['lease.heartbeat'] as const) : [])]);
+  const handle = self(call, bench);
   if (status !== undefined) await handle.beat(status);
   const refs: LeaseRef[] = [];
   const forged: string[] = [];

@@ -66,8 +66,12 @@ export interface Proxy extends AsyncDisposable {
   readonly url: string;
   /** What happens to a connection from its next bytes on. `cut_answer`: the request goes through, its answer does not. */
   mode: 'pass' | 'cut_answer' | 'hole' | 'refuse';
-  /** How many connections were cut. */
+  /** Which of the pieces that come back are cut off with their connection, counted from 1. */
+  cutAt: (piece: number) => boolean;
+  /** How many connections were cut so. */
   readonly cuts: number;
+  /** How many connections there were. */
+  readonly opened: number;
   /** Cuts all that are open. */
   cutAll(): void;
 }
@@ -76,7 +80,10 @@ export async function proxy(target: string): Promise<Proxy> {
   const { hostname, port } = new URL(target);
   const open_ = new Set<Socket>();
   let cuts = 0;
+  let opened = 0;
+  let pieces = 0;
   const server = createTcpServer((near) => {
+    opened += 1;
     if (self.mode === 'refuse') return void near.destroy();
     const far = connect(Number(port), hostname);
     for (const socket of [near, far]) {
@@ -92,8 +99,9 @@ export async function proxy(target: string): Promise<Proxy> {
       if (self.mode !== 'hole') far.write(bytes);
     });
     far.on('data', (bytes) => {
-      if (self.mode === 'pass') return void near.write(bytes);
-      if (self.mode !== 'cut_answer') return;
+      pieces += 1;
+      if (self.mode === 'pass' && !self.cutAt(pieces)) return void near.write(bytes);
+      if (self.mode === 'hole') return;
       cuts += 1;
       near.destroy();
     });
@@ -101,8 +109,12 @@ export async function proxy(target: string): Promise<Proxy> {
   const self: Proxy = {
     url: await open(server),
     mode: 'pass',
+    cutAt: () => false,
     get cuts() {
       return cuts;
+    },
+    get opened() {
+      return opened;
     },
     cutAll() {
       for (const socket of open_) socket.destroy();

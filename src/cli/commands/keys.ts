@@ -1,5 +1,6 @@
 // `prismq keys`: API keys. A key is shown once, when it is made.
 import type { Command } from 'commander';
+import { redeemBootstrap } from '../../client/connect.ts';
 import { parseGrant } from '../../domain/capability.ts';
 import { QueueError, unwrap } from '../../domain/errors.ts';
 import type { KeyInfo, MadeKey, NewKey } from '../../service/handles.ts';
@@ -14,7 +15,7 @@ import { relative, state, table } from '../format.ts';
 import type { Cell } from '../format.ts';
 import { row } from '../rows.ts';
 import { parseDuration } from '../values.ts';
-import { dbOf } from '../where.ts';
+import { dbOf, serverOf } from '../where.ts';
 
 const ROLES = ['client', 'worker', 'admin', 'auditor'] as const satisfies readonly NewKey['role'][];
 
@@ -70,7 +71,7 @@ function createCommand(cli: Cli, group: Command): void {
     .option('--expires <duration>', 'when it ends by itself, like 30d; without it, when it is revoked');
   perform<Flags>(cli, create, async (context, _, flags) => {
     const asked = keyOf(flags);
-    return withDesk(context, 'make', async (desk) => showKey(context, await createKey(desk, asked)));
+    return withDesk(context, 'make', async (desk, context) => showKey(context, await createKey(desk, asked)));
   });
 }
 
@@ -93,19 +94,21 @@ function rotateCommand(cli: Cli, group: Command): void {
 function bootstrapCommand(cli: Cli, group: Command): void {
   const bootstrap = declare(cli, group, 'bootstrap', {
     summary: 'Make the one-time secret of the first admin, good for 15 minutes and while the platform has no admin; with --use, trade it for the key.',
-    examples: ['keys bootstrap', 'keys bootstrap --use < secret.txt'],
+    examples: ['keys bootstrap', 'keys bootstrap --use < secret.txt', 'keys bootstrap --use --url http://127.0.0.1:7800 < secret.txt'],
     exits: [4, 5, 7],
   }).option('--use', 'read the secret from standard input and show the key of the first admin');
-  perform<{ readonly use?: true }>(cli, bootstrap, async (context, _, { use }) =>
-    withQueue(context, dbOf(context), use === true ? 'there' : 'make', async (queue) => {
+  perform<{ readonly use?: true }>(cli, bootstrap, async (context, _, { use }) => {
+    const url = use === true ? serverOf(context) : null;
+    if (url !== null) return showKey(context, await redeemBootstrap({ url }, (await context.io.stdin()).trim()));
+    return withQueue(context, dbOf(context), use === true ? 'there' : 'make', async (queue, context) => {
       if (use === true) return showKey(context, await queue.bootstrap((await context.io.stdin()).trim()));
       const made = await queue.system().openBootstrap();
       if (made === null)
         throw new QueueError('already_exists', `the platform has an admin: \`${context.io.program} keys create --role admin\` makes another key`);
       answer(context, row(made), () => made.secret);
       note(context, `The secret is shown this once and good for 15 minutes: \`${context.io.program} keys bootstrap --use\` trades it for a key.`);
-    }),
-  );
+    });
+  });
 }
 
 function showKey(context: Context, { key, ...info }: MadeKey): void {
