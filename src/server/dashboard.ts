@@ -1,7 +1,8 @@
 // Where the dashboard comes from: the folder that the build left beside the program. In a checkout it is built when it is missing
 // or older than what it is made of; an installed package has it and no sources.
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import type { AssetFiles } from '../http/assets.ts';
@@ -49,9 +50,27 @@ function newestIn(folder: URL): number {
   return newest;
 }
 
-function runBuild(): Promise<void> {
+/** Beside the old one, then in its place: who reads meanwhile reads one or the other, and two who build do not mix. */
+async function runBuild(): Promise<void> {
+  const parent = fileURLToPath(new URL('dist/', ROOT));
+  mkdirSync(parent, { recursive: true });
+  const scratch = mkdtempSync(join(parent, '.dashboard-'));
+  try {
+    await runVite(join(scratch, 'new'));
+    const place = fileURLToPath(BUILT);
+    if (existsSync(place)) renameSync(place, join(scratch, 'old'));
+    renameSync(join(scratch, 'new'), place);
+  } catch (error) {
+    // Somebody else was as quick.
+    if (isStale()) throw error;
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+function runVite(outDir: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [fileURLToPath(VITE), 'build', '--logLevel', 'warn'], {
+    const child = spawn(process.execPath, [fileURLToPath(VITE), 'build', '--logLevel', 'warn', '--outDir', outDir], {
       cwd: fileURLToPath(new URL('dashboard/', ROOT)),
       stdio: ['ignore', 'ignore', 'pipe'],
     });
