@@ -54,7 +54,7 @@ function Sidebar({ onPalette, onShortcuts }: { readonly onPalette: () => void; r
   const pages = pagesOf(can);
   return (
     <div className="flex shrink-0 flex-col gap-1 border-line bg-card px-3 py-2 max-md:border-b md:w-56 md:border-r md:py-4">
-      <div className="flex items-center justify-between gap-2 px-2 md:mb-3">
+      <div className="flex items-center justify-between gap-2 px-2 md:mb-4">
         <span className="flex items-center gap-2 font-semibold tracking-tight">
           <img src={icon} alt="" className="size-6" /> PrismQ
         </span>

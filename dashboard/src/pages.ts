@@ -20,7 +20,8 @@ export const PAGES = [
   { path: '/clients', word: 'clients', needs: 'client.list', key: 'l', group: 'people' },
   { path: '/keys', word: 'keys', needs: 'key.list', key: 'k', group: 'people' },
   { path: '/grants', word: 'grants', needs: 'grant.list', key: 'r', group: 'people' },
-  { path: '/audit', word: 'audit', needs: 'task.events', key: 'a', group: 'record' },
+  { path: '/events', word: 'events', needs: 'task.events', key: 'e', group: 'record' },
+  { path: '/audit', word: 'audit', needs: 'audit.trail', key: 'a', group: 'record' },
   { path: '/security-events', word: 'securityEvents', needs: 'audit.events', key: 's', group: 'record' },
 ] as const satisfies readonly PageRow[];
 

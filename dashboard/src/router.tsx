@@ -3,6 +3,8 @@
 import { Outlet, createHashHistory, createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import type { Operation } from '../../src/domain/access.ts';
+import { CHAINS } from '../../src/domain/audit-chain.ts';
+import type { ChainName } from '../../src/domain/audit-chain.ts';
 import { STATES } from '../../src/domain/lifecycle.ts';
 import type { TaskState } from '../../src/domain/lifecycle.ts';
 import { Layout } from './layout.tsx';
@@ -17,6 +19,8 @@ export interface TaskSearch {
   readonly status?: TaskState;
   readonly type?: string;
   readonly client?: string;
+  /** `key=value`, of the metadata. */
+  readonly meta?: string;
 }
 
 const text = (value: unknown): string | undefined =>
@@ -29,6 +33,22 @@ const checkTaskSearch = (search: Record<string, unknown>): TaskSearch =>
     status: STATES.find((state) => state === search['status']),
     type: text(search['type']),
     client: text(search['client']),
+    meta: text(search['meta']),
+  });
+
+export interface TrailSearch {
+  readonly chain?: ChainName;
+  readonly actor?: string;
+  readonly action?: string;
+  readonly object?: string;
+}
+
+const checkTrailSearch = (search: Record<string, unknown>): TrailSearch =>
+  some({
+    chain: CHAINS.find((chain) => chain === search['chain']),
+    actor: text(search['actor']),
+    action: text(search['action']),
+    object: text(search['object']),
   });
 
 const root = createRootRoute({
@@ -84,6 +104,9 @@ const guarded = (path: string, load: () => Promise<{ readonly Content: () => Rea
 const page = <const P extends string>(path: P, load: () => Promise<{ readonly Content: () => ReactNode }>) =>
   createRoute({ getParentRoute: () => root, path, component: guarded(path, load) });
 
+const AuditContent = guarded('/audit', () => import('./pages/audit.tsx'));
+const audit = createRoute({ getParentRoute: () => root, path: '/audit', validateSearch: checkTrailSearch, component: AuditContent });
+
 const tree = root.addChildren([
   overview,
   tasks,
@@ -95,7 +118,8 @@ const tree = root.addChildren([
   page('/clients', () => import('./pages/clients.tsx')),
   page('/keys', () => import('./pages/keys.tsx')),
   page('/grants', () => import('./pages/grants.tsx')),
-  page('/audit', () => import('./pages/audit.tsx')),
+  page('/events', () => import('./pages/events.tsx')),
+  audit,
   page('/security-events', () => import('./pages/security-events.tsx')),
 ]);
 

@@ -42,6 +42,22 @@ export async function signIn(key: string): Promise<Session> {
   return sessionOf(key, connection, identity);
 }
 
+const ONCE = /^prismq_bootstrap_/;
+/** Whether it is the one-time secret of a new server, and no key. */
+export const isBootstrap = (text: string): boolean => ONCE.test(text);
+
+/** Trades the secret for the key of the first admin. Throws in words. */
+export async function bootstrap(secret: string): Promise<string> {
+  const response = await fetch(`${serverUrl()}/queue/admin/bootstrap`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ secret }),
+  });
+  const answer = (await response.json()) as { readonly key?: string; readonly detail?: string };
+  if (answer.key === undefined) throw new Error(answer.detail ?? response.statusText);
+  return answer.key;
+}
+
 function sessionOf(key: string, connection: Connection, identity: Identity): Session {
   const principal = principalOf(identity);
   const reach = (operation: Operation): Reach => reachOf(principal, operation);

@@ -16,6 +16,12 @@ const LOOK_MS = 400;
 /** Where there is no stream. */
 const POLL_MS = 4000;
 
+/** `key=value`; a key alone asks for an empty value. */
+const pairOf = (text: string): Readonly<Record<string, string>> => {
+  const [key = '', ...value] = text.split('=');
+  return { [key.trim()]: value.join('=').trim() };
+};
+
 type Pages = InfiniteData<Page<Task>, string | undefined>;
 
 /** An admin of the platform looks at one client by its name; everybody else sees what the key reaches. */
@@ -39,19 +45,20 @@ export interface TaskList {
 }
 
 /** `isCalm`: whether rows may come in at the top now. */
-export function useTaskList({ status, type, client }: TaskSearch, isCalm: () => boolean): TaskList {
+export function useTaskList({ status, type, client, meta }: TaskSearch, isCalm: () => boolean): TaskList {
   const session = useSession();
   const queries = useQueryClient();
-  const queryKey = useMemo(() => ['tasks', { status, type, client }] as const, [status, type, client]);
+  const queryKey = useMemo(() => ['tasks', { status, type, client, meta }] as const, [status, type, client, meta]);
   const read = useCallback(
     (cursor?: string) =>
       readsOf(session, client).list({
         limit: PAGE_ROWS,
         ...(status === undefined ? {} : { status }),
         ...(type === undefined ? {} : { type }),
+        ...(meta === undefined ? {} : { metadata: pairOf(meta) }),
         ...(cursor === undefined ? {} : { cursor }),
       }),
-    [session, client, status, type],
+    [session, client, status, type, meta],
   );
   const query = useInfiniteQuery({
     queryKey,

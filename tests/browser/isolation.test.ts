@@ -96,7 +96,7 @@ describe('isolation in the dashboard', { skip: NO_BROWSER }, () => {
     for (const [path, name] of [
       ['/tasks', 'Tasks'],
       ['/dead-letters', 'Dead letters'],
-      ['/audit', 'Audit'],
+      ['/events', 'Live events'],
       ['/', 'Overview'],
     ] as const) {
       await page.goto(`${rig.url}/#${path}`);

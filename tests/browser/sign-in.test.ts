@@ -95,6 +95,20 @@ describe('signing in', { skip: NO_BROWSER }, () => {
     await page.context().close();
   });
 
+  it('with the one-time secret of a new server makes the key of its first admin, shows it once, and goes in with it', async () => {
+    await using fresh = await startRig();
+    const secret = (await fresh.queue.system().openBootstrap())?.secret ?? assert.fail('there is an admin');
+    const { page, assertClean } = await fresh.open();
+    await page.getByLabel('API key').fill(secret);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    const shown = (await page.locator('[data-made-key]').innerText()).trim();
+    await page.getByRole('button', { name: 'I have kept it' }).click();
+    await page.locator('[data-actor="admin"]').waitFor();
+    assert.equal((await fresh.queue.principalOf(shown)).role, 'admin');
+    assertClean();
+    await page.context().close();
+  });
+
   it('ends when the key is revoked: the page asks for another', async () => {
     const admin = rig.queue.admin();
     const made = await admin.keys.create(ACME);

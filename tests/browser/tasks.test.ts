@@ -159,6 +159,51 @@ describe('tasks in the dashboard', { skip: NO_BROWSER }, () => {
     await page.context().close();
   });
 
+  it('of a client shows its payload to an admin of the platform for a reason, which is on record', async () => {
+    const { taskId } = await acme.enqueue('Look.AtMe', { secret: 'tortoise' });
+    const { page, wire, assertClean } = await rig.as(PLATFORM);
+    await page.goto(`${rig.url}/#/tasks/${taskId}`);
+    await page.locator('[data-event="enqueue"]').waitFor();
+    assert.ok(!wire.join().includes('tortoise'));
+    await page.getByRole('button', { name: 'Show it for a reason' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Why').fill('ticket 4711');
+    await dialog.getByRole('button', { name: 'Show it for a reason' }).click();
+    await page.getByLabel('Payload').getByText('tortoise').waitFor();
+    const { items } = await rig.queue.as({ role: 'admin', clientId: 'acme' }).securityEvents();
+    assert.match(JSON.stringify(items), /ticket 4711/);
+    assertClean();
+    await page.context().close();
+  });
+
+  it('are found by their metadata', async () => {
+    await acme.enqueue('Meta.One', {}, { metadata: { order: '4711' } });
+    await acme.enqueue('Meta.Two', {}, { metadata: { order: '4712' } });
+    const { page, assertClean } = await rig.as(ACME);
+    await page.goto(`${rig.url}/#/tasks`);
+    await page.getByRole('searchbox', { name: 'Metadata' }).fill('order=4711');
+    await page.keyboard.press('Enter');
+    await page.getByRole('link', { name: 'Meta.Two' }).waitFor({ state: 'detached' });
+    await page.getByRole('link', { name: 'Meta.One' }).waitFor();
+    assert.match(page.url(), /meta=order/);
+    assertClean();
+    await page.context().close();
+  });
+
+  it('leave an audit that is searched and verified by who may', async () => {
+    await acme.enqueue('Audit.Me', {});
+    const { page, assertClean } = await rig.as({ role: 'auditor' });
+    await page.goto(`${rig.url}/#/audit`);
+    await page.getByRole('button', { name: 'Verify the chains' }).click();
+    await page.locator('[data-verdict="holds"]').waitFor();
+    await page.getByLabel('Action').fill('client.create');
+    await page.keyboard.press('Enter');
+    await page.getByRole('cell', { name: 'client.create' }).first().waitFor();
+    await page.getByRole('cell', { name: 'enqueue', exact: true }).first().waitFor({ state: 'detached' });
+    assertClean();
+    await page.context().close();
+  });
+
   it('filters stand in the address: they last over a reload, and the way back leads back', async () => {
     await acme.enqueue('Only.This', {});
     await acme.enqueue('Other.That', {});

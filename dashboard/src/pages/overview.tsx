@@ -119,7 +119,7 @@ interface Quantiles {
 
 function QuantileTile({ label, of, hint }: { readonly label: string; readonly of: Quantiles | undefined; readonly hint: string }): ReactNode {
   return (
-    <div className="grid content-start gap-0.5 px-4 py-3">
+    <div className="grid content-start gap-0.5 px-4 py-3 max-sm:col-span-2">
       <span className="text-xs text-soft">{label}</span>
       <dl className="flex h-7 items-center gap-3 text-sm">
         {(['p50', 'p95', 'p99'] as const).map((name) => (

@@ -3,23 +3,26 @@ import { useQuery } from '@tanstack/react-query';
 import type { UseQueryResult } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import { useState } from 'react';
-import type { ReactNode } from 'react';
+import type { FormEvent, ReactNode } from 'react';
 import { JsonText } from '../../../src/domain/json-text.ts';
 import { QueueError } from '../../../src/client/entry.ts';
 import type { Task } from '../../../src/client/entry.ts';
-import { ACTIONS, actionsFor } from '../actions.ts';
+import { ACTIONS, actionsFor, wantsReason } from '../actions.ts';
 import { at, duration } from '../format.ts';
 import { useLiveEntries, useNow } from '../live.tsx';
 import { ActionDialog } from '../parts/action-dialog.tsx';
 import type { Planned } from '../parts/action-dialog.tsx';
 import { Button } from '../parts/button.tsx';
 import { Copy } from '../parts/copy.tsx';
+import { Window } from '../parts/dialog.tsx';
+import { TextField } from '../parts/field.tsx';
 import { JsonView, indented } from '../parts/json-view.tsx';
 import { Card, Page } from '../parts/page.tsx';
-import { Empty, Trouble, Waiting } from '../parts/state.tsx';
+import { Empty, Trouble, Waiting, sentenceOf } from '../parts/state.tsx';
 import { Status } from '../parts/status.tsx';
 import { Timeline } from '../parts/timeline.tsx';
 import { When } from '../parts/time.tsx';
+import { useTell } from '../parts/toast.tsx';
 import { serverUrl, useSession } from '../session.tsx';
 import { words } from '../text/words.ts';
 
@@ -49,6 +52,7 @@ function useTask(taskId: string): UseQueryResult<Task> {
 }
 
 function Whole({ taskId }: { readonly taskId: string }): ReactNode {
+  const session = useSession();
   const { data: task, error, refetch } = useTask(taskId);
   if (task === undefined) {
     if (error instanceof QueueError && error.code === 'not_found') return <Empty title={words.task.absent}>{words.task.absentHint}</Empty>;
@@ -79,6 +83,7 @@ function Whole({ taskId }: { readonly taskId: string }): ReactNode {
           )}
           <Data label={words.payload} value={task.payload} />
           <Data label={words.task.result} value={task.result} />
+          {wantsReason(session, 'task.payload') && <Look taskId={taskId} />}
           <Card title={words.task.timeline}>
             <Timeline taskId={taskId} />
           </Card>
@@ -124,6 +129,59 @@ function Data({ label, value }: { readonly label: string; readonly value: unknow
   return (
     <Card title={label}>
       <JsonView json={textOf(value)} label={label} />
+    </Card>
+  );
+}
+
+/** What belongs to the client is shown to an admin of the platform for a reason, which the client finds in its audit. */
+function Look({ taskId }: { readonly taskId: string }): ReactNode {
+  const { call } = useSession();
+  const tell = useTell();
+  const [asks, setAsks] = useState(false);
+  const [why, setWhy] = useState('');
+  const [seen, setSeen] = useState<Task | null>(null);
+  const look = async (event: FormEvent): Promise<void> => {
+    event.preventDefault();
+    try {
+      setSeen(await call('taskPayload', { path: { id: taskId }, body: { reason: why }, raw: true }));
+      setAsks(false);
+    } catch (error) {
+      tell(sentenceOf(error), { tone: 'bad' });
+    }
+  };
+  if (seen !== null)
+    return (
+      <>
+        <Data label={words.payload} value={seen.payload} />
+        <Data label={words.task.result} value={seen.result} />
+        {seen.errorMessage !== null && (
+          <Card title={words.task.error}>
+            <pre tabIndex={0} className="mono max-h-72 overflow-auto p-4 break-words whitespace-pre-wrap text-bad">
+              {seen.errorMessage}
+            </pre>
+          </Card>
+        )}
+      </>
+    );
+  return (
+    <Card title={words.payload}>
+      <div className="flex flex-wrap items-center justify-between gap-3 px-4 py-3 text-sm text-soft">
+        {words.task.hidden}
+        <Button small onClick={() => setAsks(true)}>
+          {words.task.look}
+        </Button>
+      </div>
+      <Window open={asks} onClose={() => setAsks(false)} title={words.task.look}>
+        <form className="grid gap-4" onSubmit={(event) => void look(event)}>
+          <TextField label={words.why} hint={words.whyHint} required maxLength={200} value={why} onChange={(event) => setWhy(event.target.value)} />
+          <div className="flex justify-end gap-2">
+            <Button onClick={() => setAsks(false)}>{words.cancel}</Button>
+            <Button type="submit" kind="primary">
+              {words.task.look}
+            </Button>
+          </div>
+        </form>
+      </Window>
     </Card>
   );
 }

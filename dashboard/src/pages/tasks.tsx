@@ -68,6 +68,7 @@ function Filters({ search }: { readonly search: TaskSearch }): ReactNode {
       </div>
       <div className="flex flex-wrap gap-2">
         <TypeFilter value={search.type ?? ''} types={stats?.byType.map(({ type }) => type) ?? []} onChange={(type) => set({ type })} />
+        <MetaFilter value={search.meta ?? ''} onChange={(meta) => set({ meta })} />
         <ClientFilter value={search.client} onChange={(client) => set({ client })} />
       </div>
     </div>
@@ -121,6 +122,31 @@ function TypeFilter({
         ))}
       </datalist>
       <Button type="submit">{words.filters.apply}</Button>
+    </form>
+  );
+}
+
+/** For who reads metadata: a client and its admin. */
+function MetaFilter({ value, onChange }: { readonly value: string; readonly onChange: (meta: string) => void }): ReactNode {
+  const { seesAll } = useSession();
+  const [text, setText] = useState(value);
+  useEffect(() => setText(value), [value]);
+  if (seesAll) return null;
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    onChange(text.trim());
+  };
+  return (
+    <form onSubmit={submit} className="w-56">
+      <input
+        className="input"
+        type="search"
+        aria-label={words.filters.meta}
+        placeholder={words.filters.metaPlaceholder}
+        value={text}
+        onChange={(event) => setText(event.target.value)}
+        onBlur={() => onChange(text.trim())}
+      />
     </form>
   );
 }
