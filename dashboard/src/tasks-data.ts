@@ -130,14 +130,24 @@ function useLooks(look: () => Promise<void>, patch: (entries: readonly LogEntry[
     latest.current = look;
   });
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
-  const soon = useCallback(() => {
-    timer.current ??= setTimeout(() => {
-      // A look that fails is made up for by the next one.
+  // What happens while a look is under way, or makes it fail, wants another one.
+  const again = useRef(false);
+  const soon = useCallback(function soon(): void {
+    if (timer.current !== undefined) {
+      again.current = true;
+      return;
+    }
+    timer.current = setTimeout(() => {
+      again.current = false;
       void latest
         .current()
-        .catch(() => undefined)
+        .catch(() => {
+          again.current = true;
+        })
         .finally(() => {
+          if (timer.current === undefined) return;
           timer.current = undefined;
+          if (again.current) soon();
         });
     }, LOOK_MS);
   }, []);

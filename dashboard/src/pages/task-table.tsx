@@ -25,11 +25,11 @@ const AHEAD = 20;
 
 export function TaskTable({ search }: { readonly search: TaskSearch }): ReactNode {
   const scroller = useRef<HTMLDivElement>(null);
-  const over = useRef(false);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const [at, setAt] = useState(-1);
   const [planned, setPlanned] = useState<Planned | null>(null);
-  const isCalm = (): boolean => !over.current && chosen.size === 0 && at < 0 && (scroller.current?.scrollTop ?? 0) < 4;
+  // Asked of the browser: it knows where the pointer is though the list came to be under it.
+  const isCalm = (): boolean => scroller.current?.matches(':hover') === false && chosen.size === 0 && at < 0 && scroller.current.scrollTop < 4;
   const list = useTaskList(search, isCalm);
   const { tasks, more, hasMore } = list;
   useEffect(() => {
@@ -82,8 +82,6 @@ export function TaskTable({ search }: { readonly search: TaskSearch }): ReactNod
         tabIndex={0}
         aria-label={words.tasks.rows}
         className={`min-h-0 flex-1 overflow-auto [overflow-anchor:none] ${list.isStale ? 'opacity-60' : ''}`}
-        onPointerEnter={() => (over.current = true)}
-        onPointerLeave={() => (over.current = false)}
       >
         {list.isLoading ? (
           <Waiting rows={10} />
