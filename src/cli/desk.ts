@@ -6,9 +6,9 @@ import type { Identity } from '../client/answers.ts';
 import { QueueError } from '../domain/errors.ts';
 import { openQueue } from '../index.ts';
 import type { OpenOptions } from '../index.ts';
-import type { AdminHandle, ClientHandle, Queue, TaskReads } from '../service/handles.ts';
+import type { AdminHandle, ClientHandle, Queue } from '../service/handles.ts';
 import type { Context } from './context.ts';
-import { hintOf, requireFile, whereOf } from './where.ts';
+import { hintOf, isMissing, requireFile, whereOf } from './where.ts';
 
 /** What `of` answers: what can be read of one client or of all. */
 export type Reads = Pick<AdminHandle, 'list' | 'stats' | 'securityEvents'>;
@@ -19,8 +19,6 @@ export interface Desk {
   admin(): AdminHandle;
   /** The reads of one client when it is named, else of all that may be seen. Throws `unknown_client`. */
   of(clientId: string | undefined): Promise<Reads>;
-  /** Reads with payload, result and error, where one may have them at all. */
-  open(clientId: string): TaskReads;
   /** What a client can do. Without a name: the client of the key, or `default`. */
   client(clientId: string | undefined): Promise<ClientHandle>;
   /** The same on a task of a client, with the reason on record where an operator does it. */
@@ -29,24 +27,31 @@ export interface Desk {
 
 const REASON = 'asked for on the command line';
 
-/** Only what adds something makes a file that is not there. */
-export async function withDesk<T>(context: Context, mode: 'make' | 'there', use: (desk: Desk) => Promise<T>): Promise<T> {
+type Use<At, T> = (at: At, context: Context) => Promise<T>;
+
+/** Only what adds something makes a file that is not there, and only when it is not refused. */
+export async function withDesk<T>(context: Context, mode: 'make' | 'there', use: Use<Desk, T>): Promise<T> {
   const where = whereOf(context);
   const hint = hintOf(context.io, where);
-  if (where.kind === 'server') return use(serverDesk(connect(where), hint));
-  return withQueue(context, where.db, mode, (queue) => use(fileDesk(queue, hint)));
+  if (where.kind === 'server') return use(serverDesk(connect(where), hint), context);
+  return withQueue(context, where.db, mode, (queue, at) => use(fileDesk(queue, hint), at));
 }
 
 /** Opens the queue of a file for one command, and closes it again. */
-export async function withQueue<T>({ io }: Context, db: string, mode: 'make' | 'there', use: (queue: Queue) => Promise<T>): Promise<T> {
-  if (mode === 'there') requireFile(io, db);
-  const options: OpenOptions = { janitorMs: 0 };
-  const queue = await openQueue(db, options);
-  try {
-    return await use(queue);
-  } finally {
-    await queue.close();
-  }
+export async function withQueue<T>(context: Context, db: string, mode: 'make' | 'there', use: Use<Queue, T>): Promise<T> {
+  if (mode === 'there') requireFile(context.io, db);
+  else if (isMissing(db)) await rehearse(context, use);
+  await using queue = await openQueue(db, OPTIONS);
+  return await use(queue, context);
+}
+
+const OPTIONS: OpenOptions = { janitorMs: 0 };
+const SILENT = { write: () => true };
+
+/** What an empty queue refuses is refused before there is one. The same act in memory, where nobody hears of it. */
+async function rehearse<T>(context: Context, use: Use<Queue, T>): Promise<void> {
+  await using queue = await openQueue(':memory:', OPTIONS);
+  await use(queue, { ...context, io: { ...context.io, out: SILENT, err: SILENT } });
 }
 
 function fileDesk(queue: Queue, hint: string): Desk {
@@ -60,7 +65,6 @@ function fileDesk(queue: Queue, hint: string): Desk {
       await requireClient(admin, clientId);
       return own(clientId);
     },
-    open: own,
     client: async (clientId = 'default') => queue.client(clientId),
     inside: async (clientId, reason) => admin.inside(clientId, reason),
   };
@@ -82,7 +86,6 @@ function serverDesk(connection: Connection, hint: string): Desk {
     hint,
     admin: () => admin,
     of,
-    open: () => admin,
     async client(clientId) {
       const identity = await self();
       if (isOfPlatform(identity)) return admin.inside(clientId ?? 'default', REASON);

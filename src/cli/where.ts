@@ -52,7 +52,7 @@ export function dbOf({ io, flags }: Asking, fallback: string = CONFIG.db.default
 
 function pathOf(io: Io, given: string): string {
   if (given === '') throw wrongInput('--db', 'give the path of a file');
-  return given === ':memory:' || /^[a-z]{2,}:/.test(given) ? given : resolve(io.base, given);
+  return isPath(given) ? resolve(io.base, given) : given;
 }
 
 function keyOf(io: Io, flags: Place, { keyFile }: Place): string {
@@ -82,8 +82,12 @@ export function hintOf(io: Io, where: Where): string {
 
 const quoted = (text: string): string => (/[^\w./@:-]/.test(text) ? `'${text.replaceAll("'", `'\\''`)}'` : text);
 
+const isPath = (db: string): boolean => db !== ':memory:' && !/^[a-z]{2,}:/.test(db);
+
+export const isMissing = (db: string): boolean => isPath(db) && !existsSync(db);
+
 export function requireFile(io: Io, db: string): void {
-  if (db === ':memory:' || /^[a-z]{2,}:/.test(db)) return;
+  if (!isPath(db)) return;
   if (!existsSync(db))
     throw new QueueError(
       'store_unavailable',

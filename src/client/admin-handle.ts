@@ -1,6 +1,6 @@
 // The handles of admins and auditors over HTTP: the same as `queue.admin()`. What the key may not do, the server refuses.
 import { QueueError } from '../domain/errors.ts';
-import type { AdminHandle, AuditorHandle, SecurityEvent, Page } from '../service/handles.ts';
+import type { AdminHandle, AuditReads, AuditorHandle, SecurityEvent, Page } from '../service/handles.ts';
 import { jsonOf } from './body.ts';
 import { clientHandle } from './client-handle.ts';
 import type { Line } from './line.ts';
@@ -12,6 +12,7 @@ export function adminHandle(line: Line): AdminHandle {
     ...taskReads(line),
     ...taskMoves(line),
     inside: (clientId, reason) => clientHandle({ ...line, headers: { ...line.headers, ...insideHeaders(clientId, reason) } }, clientId),
+    payload: (id, reason) => call('taskPayload', { path: { id }, body: { reason } }),
     purge: (id) => call('purgeTask', { path: { id } }),
     clients: clientAdmin(line),
     workers: {
@@ -35,12 +36,13 @@ export function adminHandle(line: Line): AdminHandle {
     /** The server does these steps by itself. */
     tick: () => Promise.reject(new QueueError('forbidden', 'tick is not given over HTTP: the server does these steps by itself')),
     securityEvents: (page) => securityEvents(line, page),
+    audit: auditReads(line),
   };
 }
 
 export function auditorHandle(line: Line): AuditorHandle {
   const { stats, logs, events } = taskReads(line);
-  return { stats, logs, events, metrics: stats, securityEvents: (page) => securityEvents(line, page) };
+  return { stats, logs, events, metrics: stats, audit: auditReads(line), securityEvents: (page) => securityEvents(line, page) };
 }
 
 /** A head carries no more than Latin-1: the reason goes as UTF-8 in percent signs. */
@@ -53,6 +55,21 @@ async function securityEvents({ call }: Line, page: { readonly limit?: number; r
   const { events, nextCursor } = await call('securityEvents', { query: { ...page } });
   return { items: events, nextCursor };
 }
+
+const auditReads = ({ call }: Line): AuditReads => ({
+  async trail(filter = {}) {
+    const { entries, nextCursor } = await call('auditTrail', { query: { ...filter } });
+    return { items: entries, nextCursor };
+  },
+  verify: ({ anchors, clientId, signal } = {}) => call('verifyAudit', { body: { anchors, clientId }, signal, waitMs: VERIFY_MS }),
+  export: () => {
+    throw new QueueError('forbidden', 'export is not given over HTTP: make it where the database is');
+  },
+  heads: async (options = {}) => (await call('auditHeads', { query: { ...options } })).heads,
+});
+
+/** A million rows take seconds. */
+const VERIFY_MS = 600_000;
 
 const clientAdmin = ({ call }: Line): AdminHandle['clients'] => ({
   create: (clientId, options = {}) => call('createClient', { body: { clientId, ...options } }),

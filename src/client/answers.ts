@@ -3,7 +3,19 @@ import type { OperationName } from '../contract/operations.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { Role } from '../domain/principal.ts';
 import type { HeartbeatResult, LogEntry, SettleResult, Task, WorkerInfo } from '../domain/task.ts';
-import type { CategoryInfo, ClientInfo, EnqueueItemResult, EnqueueResult, GrantInfo, KeyInfo, MadeKey, QueueStats, SecurityEvent } from '../service/handles.ts';
+import type { AnchoredHead, AuditVerdict } from '../domain/audit-check.ts';
+import type {
+  CategoryInfo,
+  ClientInfo,
+  EnqueueItemResult,
+  EnqueueResult,
+  GrantInfo,
+  KeyInfo,
+  MadeKey,
+  QueueStats,
+  SecurityEvent,
+  TrailEntry,
+} from '../service/handles.ts';
 
 /** Whose key it is. */
 export interface Identity {
@@ -31,6 +43,7 @@ export interface Answers {
   readonly listTasks: Paged & { readonly tasks: readonly Task[] };
   readonly getTask: Task;
   readonly updateTask: Task;
+  readonly taskPayload: Task;
   readonly purgeTask: undefined;
   readonly cancelTask: Task;
   readonly requeueTask: Task;
@@ -68,6 +81,9 @@ export interface Answers {
   readonly listCategories: { readonly mode: 'open' | 'hierarchical' | 'registered'; readonly categories: readonly CategoryInfo[] };
   readonly deleteCategory: undefined;
   readonly setCategoryMode: { readonly mode: 'open' | 'hierarchical' | 'registered' };
+  readonly auditTrail: Paged & { readonly entries: readonly TrailEntry[] };
+  readonly auditHeads: { readonly heads: readonly AnchoredHead[] };
+  readonly verifyAudit: AuditVerdict;
   readonly securityEvents: Paged & { readonly events: readonly SecurityEvent[] };
 }
 

@@ -1,5 +1,6 @@
 // What is answered, as zod schemas: open, since a client ignores what it does not know. OpenAPI and the tests come from them.
 import { z } from 'zod';
+import { CHAINS } from '../domain/audit-chain.ts';
 import { CATEGORY_MODES } from '../domain/category.ts';
 import { TASK_EVENTS } from '../domain/lifecycle.ts';
 import { attributes, count, instant, json, leaseId, metadata, role, state } from './fields.ts';
@@ -101,10 +102,10 @@ const key = z.object({
   name: z.string().nullable(),
   created_at_utc: instant,
   revoked_at_utc: instant.nullable(),
-  expires_at_utc: instant.nullable(),
-  scopes: z.array(z.string()).nullable(),
+  expires_at_utc: instant.nullable().describe('null: until it is revoked'),
+  scopes: z.array(z.string()).nullable().describe('null: all that the role may do'),
   created_by: z.string().nullable(),
-  last_used_at_utc: instant.nullable(),
+  last_used_at_utc: instant.nullable().describe('to the minute'),
   rotated_from: z.string().nullable(),
 });
 const category = z.object({
@@ -186,6 +187,30 @@ export const ANSWERS = {
         details: z.record(z.string(), z.unknown()),
       }),
     ),
+  }),
+  TrailPage: page({
+    entries: z.array(
+      z.object({
+        chain: z.enum(CHAINS),
+        id: count,
+        at_utc: instant,
+        client_id: z.string().nullable(),
+        actor: z.string(),
+        action: z.string(),
+        object: z.string().nullable(),
+        outcome: z.enum(['done', 'denied']),
+        details: z.record(z.string(), z.unknown()),
+      }),
+    ),
+  }),
+  AuditHeads: z.object({ heads: z.array(z.object({ chain: z.enum(CHAINS), client_id: z.string(), seq: z.int(), hash: z.string() })) }),
+  AuditVerdict: z.object({
+    rows: count,
+    sealed: count,
+    unsealed: count,
+    chains: count,
+    anchors: count,
+    faults: z.array(z.object({ chain: z.enum(CHAINS), client_id: z.string(), seq: z.int(), id: z.int().nullable(), why: z.string() })),
   }),
   Metrics: z.string().describe('OpenMetrics text'),
   Alive: z.object({ status: z.string() }),

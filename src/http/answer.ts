@@ -3,8 +3,10 @@
 import { OPERATIONS, rowOf } from '../contract/operations.ts';
 import type { OperationName, OperationRow } from '../contract/operations.ts';
 import { encode } from '../contract/wire.ts';
+import { reachOf } from '../domain/access.ts';
 import type { Operation } from '../domain/access.ts';
 import { QueueError } from '../domain/errors.ts';
+import { textTrouble } from '../domain/fields.ts';
 import { actorOf } from '../domain/principal.ts';
 import type { KeyPrincipal } from '../domain/principal.ts';
 import type { MadeKey } from '../service/handles.ts';
@@ -92,8 +94,11 @@ const isOpenHere = ({ metrics }: Desk, ask: Ask): boolean =>
   ask.name === 'metrics' && metrics === 'loopback' && ask.isLocal === true && ask.header('authorization') === undefined;
 
 const JSON_TYPE = { 'content-type': 'application/json' } as const;
+/** Characters of a reason. */
+const MOST_REASON = 500;
 const BEARER = /^Bearer ([!-~]+)$/i;
 
+/** A key that opens is never kept out by the tries of others behind the same address. */
 async function whoIs(desk: Desk, ask: Ask): Promise<KeyPrincipal> {
   const { key, client } = desk.buckets;
   const principal = await guessed(desk, ask, () => authenticate(desk.bench, ask));
@@ -104,7 +109,6 @@ async function whoIs(desk: Desk, ask: Ask): Promise<KeyPrincipal> {
 
 /** Failed tries cost their address a token, so that guessing is slow; what opens costs it nothing. */
 async function guessed<T>({ buckets: { address } }: Desk, ask: Ask, open: () => Promise<T>): Promise<T> {
-  address.check(ask.address);
   try {
     return await open();
   } catch (error) {
@@ -115,17 +119,21 @@ async function guessed<T>({ buckets: { address } }: Desk, ask: Ask, open: () => 
 
 async function authenticate({ queue }: Bench, ask: Ask): Promise<KeyPrincipal> {
   const credential = BEARER.exec(ask.header('authorization') ?? '')?.[1];
-  if (credential === undefined) throw new QueueError('unauthenticated', 'send the key as `Authorization: Bearer prismq_…`');
-  return queue.principalOf(credential, { address: ask.address, requestId: ask.requestId });
+  const from = { address: ask.address, requestId: ask.requestId };
+  if (credential !== undefined) return queue.principalOf(credential, from);
+  // Put on record like every key that does not open.
+  await queue.principalOf('', from).catch(() => undefined);
+  throw new QueueError('unauthenticated', 'send the key as `Authorization: Bearer prismq_…`');
 }
 
 async function perform(desk: Desk, ask: Ask, row: OperationRow, principal: KeyPrincipal): Promise<Answer> {
   const { queue } = desk.bench;
-  const access = row.access as Operation | readonly Operation[];
-  // Where the body decides, the performer asks for the one that it needs.
-  if (typeof access === 'string') await queue.authorize(principal, access);
+  const asked = accessOf(row, principal);
+  if (asked !== undefined) await queue.authorize(principal, asked);
   checkProtocol(ask);
+  if (namesClient(ask) && !isPlatform(principal)) await queue.refused(principal, asked ?? 'task.get', 'inside');
   const inside = insideOf(ask, principal);
+  if (inside !== null && row.inside !== true) throw notInside();
   const input = await readInput(ask, row, desk.maxBodyBytes);
   const call: Call = {
     name: ask.name,
@@ -144,6 +152,20 @@ async function perform(desk: Desk, ask: Ask, row: OperationRow, principal: KeyPr
   return (PERFORM as Partial<Record<OperationName, Performer>>)[ask.name]?.(call, desk.bench) ?? notThere();
 }
 
+/** Where the body decides, the performer asks again for the one that it needs; who may do none of them is refused before it is read. */
+function accessOf({ access }: OperationRow, principal: KeyPrincipal): Operation | undefined {
+  const operations = typeof access === 'string' ? [access as Operation] : access;
+  return operations.find((operation) => reachOf(principal, operation) !== 'no') ?? operations[0];
+}
+
+const isPlatform = (principal: KeyPrincipal): boolean => principal.role === 'admin' && principal.clientId === undefined;
+const namesClient = (ask: Ask): boolean => ask.header('prismq-client') !== undefined || ask.header('prismq-reason') !== undefined;
+
+const notInside = (): QueueError =>
+  new QueueError('invalid_input', '`PrismQ-Client` is for what is done inside a client: leave it out here', {
+    fields: [{ field: 'PrismQ-Client', message: 'not for this operation' }],
+  });
+
 function notThere(): never {
   throw new QueueError('not_found', 'there is nothing here');
 }
@@ -161,6 +183,8 @@ function insideOf(ask: Ask, principal: KeyPrincipal): Call['inside'] {
   if (principal.role !== 'admin' || principal.clientId !== undefined) throw new QueueError('forbidden', '`PrismQ-Client` is for admins of the platform');
   if (clientId === undefined || reason === undefined)
     throw new QueueError('invalid_input', '`PrismQ-Client` and `PrismQ-Reason` come together', { fields: [{ field: 'PrismQ-Reason', message: 'missing' }] });
+  const trouble = textTrouble(reason, MOST_REASON);
+  if (trouble !== null) throw new QueueError('invalid_input', `PrismQ-Reason: ${trouble}`, { fields: [{ field: 'PrismQ-Reason', message: trouble }] });
   return { clientId, reason };
 }
 

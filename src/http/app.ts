@@ -7,11 +7,13 @@ import type { OperationName } from '../contract/operations.ts';
 import { QueueError } from '../domain/errors.ts';
 import type { AuditorHandle, Queue } from '../service/handles.ts';
 import { answer } from './answer.ts';
+import { routeAssets } from './assets.ts';
+import type { AssetFiles } from './assets.ts';
 import type { Desk, RequestEvent } from './answer.ts';
 import { createBuckets } from './buckets.ts';
 import type { Rate } from './buckets.ts';
-import { streamEvents } from './events.ts';
-import { openapi } from './openapi.ts';
+import { createStreams } from './events.ts';
+import { openapiText } from './openapi.ts';
 import { createMeter, queueFamilies } from './metrics.ts';
 import { openMetrics } from './openmetrics.ts';
 import type { Family } from './openmetrics.ts';
@@ -23,6 +25,8 @@ import type { Ask, Reply } from './reply.ts';
 export interface AppOptions {
   readonly queue: Queue;
   readonly version?: string;
+  /** The built dashboard, at `/`; without it there is none. */
+  readonly dashboard?: AssetFiles | null;
   /** Default 4 MB: a bulk of payloads. */
   readonly maxBodyBytes?: number;
   /** Requests a second of one key, one client, and failed tries of one address; null is without bound. */
@@ -32,6 +36,10 @@ export interface AppOptions {
   readonly families?: () => readonly Family[] | Promise<readonly Family[]>;
   readonly rates?: { readonly key?: Rate | null; readonly client?: Rate | null; readonly address?: Rate | null };
   readonly onRequest?: (event: RequestEvent) => void;
+  /** Streams of events that one key may hold open; default 100. */
+  readonly maxStreams?: number;
+  /** Monotonic ms, of what limits and measures. For tests. */
+  readonly now?: () => number;
   /** Random text that names a request in answers and logs. */
   readonly requestId?: () => string;
 }
@@ -52,6 +60,7 @@ export interface HttpApp {
 
 export const HTTP_DEFAULTS = {
   maxBodyBytes: 4_000_000,
+  maxStreams: 100,
   rates: { key: null, client: null, address: { perSecond: 5, burst: 50 } },
 } as const;
 
@@ -76,6 +85,7 @@ export async function createApp(options: AppOptions): Promise<HttpApp> {
     return reply;
   };
   const router = route(desk, { requestId, refuse, draining: drained.signal });
+  if (options.dashboard != null) routeAssets(router, options.dashboard);
   return {
     fetch: (request, from = {}) => Promise.resolve(router.fetch(request, { address: 'unknown', ...from })),
     answer: (ask) => answer(desk, ask),
@@ -88,18 +98,19 @@ export async function createApp(options: AppOptions): Promise<HttpApp> {
 }
 
 async function createDesk(
-  { queue, version = '0.0.0', maxBodyBytes = HTTP_DEFAULTS.maxBodyBytes, metrics = 'key', families = () => [], rates = {}, onRequest }: AppOptions,
+  { queue, version = '0.0.0', maxBodyBytes = HTTP_DEFAULTS.maxBodyBytes, rates = {}, maxStreams = HTTP_DEFAULTS.maxStreams, ...rest }: AppOptions,
   draining: AbortSignal,
 ): Promise<Desk> {
-  const now = (): number => performance.now();
+  const { now = () => performance.now(), onRequest = () => undefined, metrics = 'key', families = () => [] } = rest;
   const meter = createMeter();
+  const tell = guarded(onRequest);
   const { key, client, address } = { ...HTTP_DEFAULTS.rates, ...rates };
   return {
     bench: {
       queue,
       receipts: createReceipts(await queue.secret('receipts')),
-      events: streamEvents,
-      openapi: JSON.stringify(openapi(version)),
+      events: createStreams(maxStreams),
+      openapi: openapiText(version),
       async ready() {
         if (draining.aborted) throw new QueueError('store_unavailable', 'the server is draining');
         await queue.ping().catch((error: unknown) => {
@@ -121,10 +132,21 @@ async function createDesk(
     metrics: metrics === 'off' ? null : metrics,
     onRequest(event) {
       meter.observe(event);
-      onRequest?.(event);
+      tell(event);
     },
   };
 }
+
+/** Who listens must not decide what is answered. */
+const guarded =
+  (tell: (event: RequestEvent) => void): ((event: RequestEvent) => void) =>
+  (event) => {
+    try {
+      tell(event);
+    } catch {
+      // Nobody is left to be told.
+    }
+  };
 
 interface Env {
   Bindings: Origin & { readonly address: string };
@@ -136,7 +158,6 @@ function route(desk: Desk, { requestId, refuse: refusal, draining }: Pick<HttpAp
     const id = requestId();
     return responseOf(refusal(error, id, env), id);
   };
-  const allowed = new Map<string, string[]>();
   for (const name of OPERATION_LIST) {
     const { method, path } = rowOf(name);
     const pattern = path.replace(/\{(\w+)\}/g, ':$1');
@@ -144,16 +165,29 @@ function route(desk: Desk, { requestId, refuse: refusal, draining }: Pick<HttpAp
       const id = requestId();
       return responseOf(await answer(desk, askOf(context, name, desk.maxBodyBytes, id, draining)), id);
     });
-    allowed.set(pattern, [...(allowed.get(pattern) ?? []), method]);
   }
-  for (const [pattern, methods] of allowed) {
-    const allow = methods.join(', ');
-    router.all(pattern, (context) => refuse(context, new QueueError('method_not_allowed', `this path has ${allow}`, { allow })));
-  }
-  router.notFound((context) => refuse(context, new QueueError('not_found', 'there is no such path')));
+  router.notFound((context) => {
+    const allow = methodsAt(context.req.path).join(', ');
+    return refuse(
+      context,
+      allow === '' ? new QueueError('not_found', 'there is no such path') : new QueueError('method_not_allowed', `this path has ${allow}`, { allow }),
+    );
+  });
   router.onError((error, context) => refuse(context, new QueueError('internal', 'something went wrong here', {}, error)));
   return router;
 }
+
+const SHAPES = OPERATION_LIST.map((name) => ({
+  method: rowOf(name).method,
+  shape: new RegExp(
+    `^${rowOf(name)
+      .path.replace(/[.]/g, '\\.')
+      .replace(/\{\w+\}/g, '[^/]+')}$`,
+  ),
+}));
+
+/** Those that a path has, for who came with another. */
+const methodsAt = (path: string): readonly string[] => [...new Set(SHAPES.filter(({ shape }) => shape.test(path)).map(({ method }) => method))];
 
 function askOf(context: Context<Env>, name: OperationName, maxBytes: number, requestId: string, draining: AbortSignal): Ask {
   const { req } = context;
@@ -174,7 +208,7 @@ function askOf(context: Context<Env>, name: OperationName, maxBytes: number, req
 async function readText(request: Request, maxBytes: number): Promise<string> {
   if (request.bodyUsed) throw bodyConsumed();
   if (request.body === null) return '';
-  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   let text = '';
   let bytes = 0;
   try {

@@ -1,18 +1,18 @@
 // The server on node:http: checks the head that the router never sees in full, bounds connections and time, and takes the hot
 // path (enqueue, claim, settle) past the router; everything else goes through it.
 import { createServer } from 'node:http';
-import type { IncomingMessage, RequestListener, Server, ServerOptions, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Server as TlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { getRequestListener } from '@hono/node-server';
 import { hotPaths } from './answer.ts';
 import { headersOf } from './app.ts';
 import type { HttpApp } from './app.ts';
 import { QueueError } from '../domain/errors.ts';
+import { answerBroken, headTrouble } from './head.ts';
 import { addressOf, originOf } from './origin.ts';
-import { bodyConsumed } from './problem.ts';
 import { watchSilent } from './silent.ts';
 import type { SilentConnections } from './silent.ts';
 import type { Ask, Reply } from './reply.ts';
@@ -25,6 +25,9 @@ export interface ListenOptions {
   readonly maxConnections?: number;
   /** Whose word about the caller's address is believed: the number of proxies in front. Default 0. */
   readonly proxies?: number;
+  /** How long the head may take to come, and the whole request; ms. Default 15,000 and 60,000. */
+  readonly headersMs?: number;
+  readonly requestMs?: number;
   /** Speaks TLS with these; absent: plain HTTP. */
   readonly tls?: Certificate;
 }
@@ -48,32 +51,16 @@ export interface Listening {
 }
 
 const LIMITS = { maxHeaderSize: 16_384, requestTimeout: 60_000, headersTimeout: 15_000, keepAliveTimeout: 65_000, maxHeaders: 64 } as const;
-
-/** Heads that must not come twice: two readers may take different ones. */
-const ONCE = new Set([
-  'authorization',
-  'content-length',
-  'content-type',
-  'transfer-encoding',
-  'host',
-  'idempotency-key',
-  'last-event-id',
-  'prismq-client',
-  'prismq-reason',
-  'prismq-protocol',
-]);
+/** How often connections that are too slow are looked for. */
+const LOOK_MS = 5000;
 
 export async function listen(app: HttpApp, options: ListenOptions): Promise<Listening> {
-  const handler = nodeHandler(app, options);
-  const server = serverOf((request, response) => {
-    silent.spoke(request);
-    handler(request, response);
-  }, options.tls);
+  const server = serverOf(options);
   const silent = watchSilent(server);
+  server.on('request', (request: IncomingMessage) => silent.spoke(request));
   server.maxHeadersCount = LIMITS.maxHeaders;
   server.maxConnections = options.maxConnections ?? 10_000;
-  // A protocol that nobody here speaks.
-  server.on('upgrade', (_, socket) => socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n'));
+  serve(server, app, options);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port, options.host, resolve);
@@ -91,14 +78,15 @@ export async function listen(app: HttpApp, options: ListenOptions): Promise<List
   };
 }
 
-function serverOf(handler: RequestListener, tls: Certificate | undefined): Server | TlsServer {
-  const { maxHeaderSize, requestTimeout, headersTimeout, keepAliveTimeout } = LIMITS;
-  const options: ServerOptions = { maxHeaderSize, requestTimeout, headersTimeout, keepAliveTimeout };
-  if (tls === undefined) return createServer(options, handler);
-  return createTlsServer({ ...options, ...tls, minVersion: 'TLSv1.2' }, (request, response) => {
-    response.setHeader('strict-transport-security', 'max-age=31536000');
-    handler(request, response);
-  });
+function serverOf({ tls, headersMs = LIMITS.headersTimeout, requestMs = LIMITS.requestTimeout }: ListenOptions): Server | TlsServer {
+  const options: ServerOptions = {
+    maxHeaderSize: LIMITS.maxHeaderSize,
+    requestTimeout: requestMs,
+    headersTimeout: Math.min(headersMs, requestMs),
+    keepAliveTimeout: LIMITS.keepAliveTimeout,
+    connectionsCheckingInterval: Math.min(LOOK_MS, headersMs),
+  };
+  return tls === undefined ? createServer(options) : createTlsServer({ ...options, ...tls, minVersion: 'TLSv1.2' });
 }
 
 const SWEEP_MS = 50;
@@ -118,8 +106,35 @@ async function close(server: Server | TlsServer, silent: SilentConnections, app:
   clearTimeout(hard);
 }
 
+type Listener = (request: IncomingMessage, response: ServerResponse) => void;
+
+function serve(server: Server | TlsServer, app: HttpApp, options: ListenOptions): void {
+  const answering = new WeakMap<Socket, number>();
+  const handle = nodeHandler(app, options);
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const { socket } = request;
+    answering.set(socket, (answering.get(socket) ?? 0) + 1);
+    response.once('close', () => void answering.set(socket, (answering.get(socket) ?? 1) - 1));
+    if (options.tls !== undefined) response.setHeader('strict-transport-security', 'max-age=31536000');
+    handle(request, response);
+  });
+  server.on('clientError', (error: Error, socket: Socket) => answerBroken(error, socket, (answering.get(socket) ?? 0) > 0, app.requestId()));
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
+    refuse(request, response, app, options.proxies ?? 0, new QueueError('malformed_request', 'nothing but 100-continue can be expected here')),
+  );
+  // Protocols that nobody here speaks.
+  server.on('upgrade', (_: IncomingMessage, socket: Socket) => answerBroken(new Error('upgrade'), socket, false, app.requestId()));
+  server.on('connect', (_: IncomingMessage, socket: Socket) => answerBroken(new Error('connect'), socket, false, app.requestId()));
+}
+
+function refuse(request: IncomingMessage, response: ServerResponse, app: HttpApp, proxies: number, error: QueueError): void {
+  const id = app.requestId();
+  response.shouldKeepAlive = false;
+  write(response, app.refuse(error, id, originOf(request, proxies)), id);
+}
+
 /** What `node:http`, and what is built on it, calls with each request. Wants the body unread. */
-export function nodeHandler(app: HttpApp, { proxies = 0 }: Pick<ListenOptions, 'proxies'> = {}): (request: IncomingMessage, response: ServerResponse) => void {
+export function nodeHandler(app: HttpApp, { proxies = 0 }: Pick<ListenOptions, 'proxies'> = {}): Listener {
   const hot = hotPaths();
   const router = getRequestListener((request, env) => app.fetch(request, originOf((env as { incoming: IncomingMessage }).incoming, proxies)), {
     overrideGlobalObjects: false,
@@ -127,11 +142,7 @@ export function nodeHandler(app: HttpApp, { proxies = 0 }: Pick<ListenOptions, '
   return (request, response) => {
     if (app.draining.aborted) response.shouldKeepAlive = false;
     const trouble = headTrouble(request);
-    if (trouble !== null) {
-      const id = app.requestId();
-      response.shouldKeepAlive = false;
-      return write(response, app.refuse(trouble, id, originOf(request, proxies)), id);
-    }
+    if (trouble !== null) return refuse(request, response, app, proxies, trouble);
     const name = hot.get(`${request.method} ${request.url}`);
     if (name === undefined) return void router(request, response);
     const requestId = app.requestId();
@@ -142,18 +153,6 @@ export function nodeHandler(app: HttpApp, { proxies = 0 }: Pick<ListenOptions, '
         write(response, reply, requestId);
       });
   };
-}
-
-function headTrouble(request: IncomingMessage): QueueError | null {
-  if (!(request.url ?? '').startsWith('/')) return new QueueError('malformed_request', 'the target is a path that begins with `/`');
-  if (request.readableDidRead || request.readableEnded) return bodyConsumed();
-  const seen = new Set<string>();
-  for (let i = 0; i < request.rawHeaders.length; i += 2) {
-    const name = (request.rawHeaders[i] as string).toLowerCase();
-    if (ONCE.has(name) && seen.has(name)) return new QueueError('malformed_request', `the header ${name} came twice`);
-    seen.add(name);
-  }
-  return null;
 }
 
 const NO_QUERY = new URLSearchParams();
@@ -186,6 +185,8 @@ function askOf(request: IncomingMessage, response: ServerResponse, name: Ask['na
 
 function goneSignal(response: ServerResponse): AbortSignal {
   const gone = new AbortController();
+  // Who left before anybody asked has left.
+  if (response.destroyed) gone.abort();
   response.once('close', () => {
     if (!response.writableFinished) gone.abort();
   });

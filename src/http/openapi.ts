@@ -15,7 +15,18 @@ const TITLES: Readonly<Record<number, string>> = { 200: 'done', 201: 'created', 
 /** The refusals of a request that wants no key. */
 const PUBLIC_ERRORS: readonly ErrorCode[] = ['malformed_request', 'method_not_allowed', 'internal'];
 
-export function openapi(version: string): Node {
+const texts = new Map<string, string>();
+
+/** The document as JSON text; made once a version. */
+export function openapiText(version: string): string {
+  const known = texts.get(version);
+  if (known !== undefined) return known;
+  const made = JSON.stringify(openapi(version));
+  texts.set(version, made);
+  return made;
+}
+
+function openapi(version: string): Node {
   const paths: Record<string, Node> = {};
   for (const name of OPERATION_LIST) {
     const row = rowOf(name);
@@ -77,8 +88,9 @@ function queryParameters(row: OperationRow): Node[] {
 function headerParameters(name: OperationName, row: OperationRow): Node[] {
   const text = (header: string, description: string): Node => ({ name: header, in: 'header', required: false, description, schema: { type: 'string' } });
   if (row.access === 'public') return [];
-  const inside = [text('PrismQ-Client', 'The client an admin of the platform acts in.'), text('PrismQ-Reason', 'Why: written to the audit.')];
-  if (name === 'enqueue') return [text('Idempotency-Key', 'Unique per client; a repeat answers the first task.'), ...inside];
+  const inside =
+    row.inside !== true ? [] : [text('PrismQ-Client', 'The client an admin of the platform acts in.'), text('PrismQ-Reason', 'Why: written to the audit.')];
+  if (name === 'enqueue' || name === 'enqueueChild') return [text('Idempotency-Key', 'Unique per client; a repeat answers the first task.'), ...inside];
   return row.stream === true ? [text('Last-Event-ID', 'Goes on after this event.'), ...inside] : inside;
 }
 

@@ -1,11 +1,12 @@
 // What workers ask. Who it is comes from the key; which client a lease is of, from its receipt.
 import type { OperationName } from '../contract/operations.ts';
+import type { Operation } from '../domain/access.ts';
 import { QueueError } from '../domain/errors.ts';
 import { JsonText, scanJson } from '../domain/json-text.ts';
 import { LIMITS } from '../domain/limits.ts';
 import type { ClaimedTask, Json, LeaseRef, Settlement, SettleResult, TaskFailure } from '../domain/task.ts';
 import type { ClaimOptions, EnqueueItem, RegisterInput, WorkerHandle } from '../service/handles.ts';
-import { LOOK_MS, given, handleOf } from './bench.ts';
+import { LOOK_MS, given, handleOf, itemOf } from './bench.ts';
 import type { Bench, Performer } from './bench.ts';
 import type { Answer, Call } from './reply.ts';
 
@@ -18,6 +19,11 @@ function self(call: Call, bench: Bench): WorkerHandle {
   const handle = workerOf(call, bench);
   if (call.params['id'] !== handle.workerId) throw new QueueError('not_found', 'there is no such worker');
   return handle;
+}
+
+/** Before anything is done: what the body asks for is more than one operation, and scopes may give one and not another. */
+async function authorizeAll({ principal }: Call, { queue }: Bench, operations: readonly Operation[]): Promise<void> {
+  for (const operation of new Set(operations)) await queue.authorize(principal, operation);
 }
 
 function leaseOf(call: Call, bench: Bench): LeaseRef {
@@ -94,16 +100,20 @@ function settlementOf(bench: Bench, workerId: string, item: WireSettlement): Set
 }
 
 async function settle(call: Call, bench: Bench): Promise<Answer> {
+  const asked = given<{ items: readonly WireSettlement[] }>(call).items;
+  await authorizeAll(call, bench, asked.length === 0 ? ['lease.complete'] : asked.map(({ op }) => `lease.${op}` as const));
   const handle = workerOf(call, bench);
-  const items = given<{ items: readonly WireSettlement[] }>(call).items.map((item) => settlementOf(bench, handle.workerId, item));
+  const items = asked.map((item) => settlementOf(bench, handle.workerId, item));
   const answers = await handle.settle(items.filter((item) => 'op' in item));
   let next = 0;
   return { value: { results: items.map((item) => ('op' in item ? answers[next++] : item)) } };
 }
 
 async function beat(call: Call, bench: Bench): Promise<Answer> {
-  const handle = self(call, bench);
   const { status, leases = [], leaseMs } = given<{ status?: 'ready'; leases?: readonly { taskId: string; leaseId: string }[]; leaseMs?: number }>(call);
+  const lives = status !== undefined || leases.length === 0;
+  await authorizeAll(call, bench, [...(lives ? (['worker.heartbeat'] as const) : []), ...(leases.length > 0 ? (['lease.heartbeat'] as const) : [])]);
+  const handle = self(call, bench);
   if (status !== undefined) await handle.beat(status);
   const refs: LeaseRef[] = [];
   const forged: string[] = [];
@@ -164,7 +174,7 @@ export const workerPerformers = {
     return done;
   },
   async enqueueChild(call, bench) {
-    const { type, payload, ...rest } = given<EnqueueItem & { leaseId: string }>(call);
+    const { type, payload, ...rest } = itemOf<EnqueueItem & { leaseId: string }>(call);
     const { leaseId: _, ...options } = rest;
     const { taskId, status, createdAtUtc, deduplicated } = await workerOf(call, bench).enqueueChild(
       leaseOf(call, bench),

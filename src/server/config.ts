@@ -23,6 +23,15 @@ export const CONFIG = {
   url: { of: 'caller', env: 'PRISMQ_URL', flag: '--url', file: 'url', type: 'text', default: '', meaning: 'the server to work at, instead of a file' },
   key: { of: 'caller', env: 'PRISMQ_KEY', flag: '', file: '', type: 'text', default: '', meaning: 'the API key for that server; never on the command line' },
   keyFile: { of: 'caller', env: 'PRISMQ_KEY_FILE', flag: '--key-file', file: 'keyFile', type: 'path', default: '', meaning: 'the file that holds it' },
+  debug: {
+    of: 'caller',
+    env: 'PRISMQ_DEBUG',
+    flag: '--debug',
+    file: '',
+    type: 'text',
+    default: '',
+    meaning: 'anything: say what is behind an error, with its stack',
+  },
 
   // a server
   host: serve('PRISMQ_HOST', 'text', '127.0.0.1', 'the address to listen on', { flag: '--host' }),
@@ -35,6 +44,7 @@ export const CONFIG = {
   metrics: serve('PRISMQ_METRICS', 'text', 'loopback', '`/metrics`: no key on this machine, a key everywhere, or not there', {
     choices: ['loopback', 'key', 'off'],
   }),
+  dashboard: serve('PRISMQ_DASHBOARD', 'text', 'on', 'the dashboard at `/`, or not there', { choices: ['on', 'off'] }),
   rateKey: serve('PRISMQ_RATE_KEY', 'rate', 'none', 'requests of one key: a second, or a second/at once'),
   rateClient: serve('PRISMQ_RATE_CLIENT', 'rate', 'none', 'requests of all keys of one client'),
   rateAddress: serve('PRISMQ_RATE_ADDRESS', 'rate', '5/50', 'failed logins of one address'),

@@ -26,6 +26,16 @@ test('the secret makes the key of an admin of the platform, once', async (t) => 
   );
 });
 
+test('a secret that was used stays used, also when its admin is gone', async (t) => {
+  const { queue, admin } = await rig(t);
+  const made = await queue.system().openBootstrap();
+  const { keyId } = await queue.bootstrap(made?.secret ?? '');
+  await admin.keys.revoke(keyId);
+  await assert.rejects(queue.bootstrap(made?.secret ?? ''), { code: 'unauthenticated' });
+  const again = await queue.system().openBootstrap();
+  assert.equal((await queue.bootstrap(again?.secret ?? '')).role, 'admin');
+});
+
 test('the secret ends after 15 minutes', async (t) => {
   const { queue, clock } = await rig(t);
   const made = await queue.system().openBootstrap();

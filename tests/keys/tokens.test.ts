@@ -210,11 +210,6 @@ const HOSTILE: Readonly<Record<string, Parameters<Address['answer']>[0]>> = {
   'is no JSON': (_, response) => void response.end('<html>'),
   'is no key set': (_, response) => void response.end('{"keys":7}'),
   'moves elsewhere': (_, response) => void response.writeHead(302, { location: '/other' }).end(),
-  'never ends': (_, response) => {
-    const chunk = Buffer.alloc(64_000, ' ');
-    const more = (): void => void (response.writable && response.write(chunk, more));
-    more();
-  },
   'breaks off': (_, response) => {
     response.writeHead(200, { 'content-length': '1000' }).write('{"keys":');
     response.socket?.destroy();
@@ -232,6 +227,23 @@ for (const [name, answer] of Object.entries(HOSTILE))
     clock.now += 2000;
     assert.equal((await queue.principalOf(text)).role, 'client');
   });
+
+test('a key set without end is left after its first part', async (t) => {
+  const { queue, by, at } = await world(t);
+  let chunks = 0;
+  const left = Promise.withResolvers<void>();
+  at.answer((_, response) => {
+    const more = (): void => {
+      chunks += 1;
+      if (response.writable) response.write(Buffer.alloc(64_000, ' '), more);
+    };
+    response.on('close', left.resolve);
+    more();
+  });
+  await assert.rejects(queue.principalOf(await token(by)), { code: 'issuer_unavailable' });
+  await left.promise;
+  assert.ok(chunks < 300, `${chunks} chunks were taken`);
+});
 
 test('keys that are known verify while the address fails, and a kid that is not known is told as unavailable', async (t) => {
   const { queue, by, at, clock } = await world(t);

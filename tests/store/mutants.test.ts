@@ -62,8 +62,9 @@ test('every condition is missed when it is gone, but for those that nobody can s
   assert.ok(mutants.length > 200);
   const survivors: string[] = [];
   for (const { statement, condition, changed } of mutants) {
+    const name = `${statement.name}: ${condition}`;
     const killer = (await killerOf(walled, changed)) ?? (await killerOf(open, withoutWall(changed)));
-    if (killer === null) survivors.push(`${statement.name}: ${condition}`);
+    if (killer === null) survivors.push(name);
   }
   t.diagnostic(`${mutants.length} conditions, ${mutants.length - survivors.length} missed when gone`);
   assert.deepEqual(survivors.toSorted(), UNSEEN.map(({ statement, condition }) => `${statement}: ${condition}`).toSorted());

@@ -38,7 +38,7 @@ export function categoriesCommand(cli: Cli, program: Command): void {
     .option('--schema <json|@file>', 'a JSON Schema of the payload, kept for readers');
   perform<Flags>(cli, set, async (context, [pattern = ''], flags) => {
     const category = { pattern, ...(await defaultsOf(context, flags)) };
-    return withDesk(context, 'make', async (desk) => {
+    return withDesk(context, 'make', async (desk, context) => {
       const stored = await desk.admin().categories.set(category);
       answer(context, categoryRow(stored), () => `${stored.pattern} is registered.`);
     });
@@ -81,7 +81,7 @@ function listAndMode(cli: Cli, group: Command): void {
   perform(cli, mode, async (context, [given]) => {
     const wanted = MODES.find((one) => one === given);
     if (given !== undefined && wanted === undefined) throw wrongInput('mode', `${JSON.stringify(given)} is no mode: there are ${MODES.join(', ')}`);
-    return withDesk(context, given === undefined ? 'there' : 'make', async (desk) => {
+    return withDesk(context, given === undefined ? 'there' : 'make', async (desk, context) => {
       const now = await desk.admin().categories.mode(wanted);
       answer(context, { mode: now }, () => now);
     });

@@ -44,7 +44,7 @@ export function clientsCommand(cli: Cli, program: Command): void {
 }
 
 async function change(context: Context, mode: 'make' | 'there', act: (clients: AdminHandle['clients']) => Promise<ClientInfo>, done: string): Promise<void> {
-  await withDesk(context, mode, async (desk) => {
+  await withDesk(context, mode, async (desk, context) => {
     const client = await act(desk.admin().clients);
     answer(context, row(client), () => `The client ${client.clientId} ${done}.`);
   });

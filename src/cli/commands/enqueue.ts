@@ -46,7 +46,7 @@ export function enqueueCommand(cli: Cli, program: Command): void {
   perform<Flags>(cli, command, async (context, [type = '', given], flags) => {
     const payload = given === undefined ? undefined : parseJson('payload', await readText(context.io, 'payload', given));
     const options = enqueueOptions(context.io, flags);
-    return withDesk(context, 'make', async (desk) => {
+    return withDesk(context, 'make', async (desk, context) => {
       const client = await desk.client(flags.client);
       const { taskId, status, createdAtUtc, deduplicated } = await client.enqueue(type, payload, options);
       answer(context, { id: taskId, client_id: client.clientId, type, ...row({ status, createdAtUtc, deduplicated }) }, () => taskId);

@@ -33,7 +33,7 @@ export function grantsCommand(cli: Cli, program: Command): void {
     .argument('<grant>', 'CLIENT:PATTERN, then attribute=value,value …');
   perform(cli, add, async (context, [worker = '', text = '']) => {
     const grant = unwrap(parseGrant(text));
-    return withDesk(context, 'make', async (desk) => {
+    return withDesk(context, 'make', async (desk, context) => {
       const made = await desk.admin().grants.create(worker, grant);
       answer(context, grantRow(made), () => `${worker} may take ${formatGrant(made)} (grant ${made.grantId}).`);
     });

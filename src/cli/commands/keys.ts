@@ -71,7 +71,7 @@ function createCommand(cli: Cli, group: Command): void {
     .option('--expires <duration>', 'when it ends by itself, like 30d; without it, when it is revoked');
   perform<Flags>(cli, create, async (context, _, flags) => {
     const asked = keyOf(flags);
-    return withDesk(context, 'make', async (desk) => showKey(context, await createKey(desk, asked)));
+    return withDesk(context, 'make', async (desk, context) => showKey(context, await createKey(desk, asked)));
   });
 }
 
@@ -100,7 +100,7 @@ function bootstrapCommand(cli: Cli, group: Command): void {
   perform<{ readonly use?: true }>(cli, bootstrap, async (context, _, { use }) => {
     const url = use === true ? serverOf(context) : null;
     if (url !== null) return showKey(context, await redeemBootstrap({ url }, (await context.io.stdin()).trim()));
-    return withQueue(context, dbOf(context), use === true ? 'there' : 'make', async (queue) => {
+    return withQueue(context, dbOf(context), use === true ? 'there' : 'make', async (queue, context) => {
       if (use === true) return showKey(context, await queue.bootstrap((await context.io.stdin()).trim()));
       const made = await queue.system().openBootstrap();
       if (made === null)
