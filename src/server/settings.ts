@@ -135,8 +135,7 @@ function checked({ type, range, choices }: Setting, where: string, value: Settin
   if (choices !== undefined && !choices.includes(value as string))
     throw configRefused(where, `${JSON.stringify(value)} is not known: there are ${choices.join(', ')}`);
   if (type === 'objects') return (value as readonly object[]).map((one) => withPath(one, folder));
-  if (type !== 'path' || isAddress(value as string)) return value;
-  return resolve(folder, value as string);
+  return type === 'path' ? pathOf(value as string, folder) : value;
 }
 
 /** The key set of an issuer may be a file, too. */
@@ -145,8 +144,11 @@ function withPath(issuer: object, folder: string): object {
   return typeof keys?.file === 'string' ? { ...issuer, keys: { ...keys, file: resolve(folder, keys.file) } } : issuer;
 }
 
-/** What names a store otherwise than by a path. */
-const isAddress = (text: string): boolean => text === ':memory:' || /^[a-z]{2,}:/i.test(text);
+/** What names a store otherwise than by a path stays. */
+function pathOf(text: string, folder: string): string {
+  const path = text.replace(/^sqlite:/, '');
+  return path === ':memory:' || /^[a-z]{2,}:/i.test(path) ? path : resolve(folder, path);
+}
 
 async function fileOf({ base, configFile }: SettingSources): Promise<ConfigFile | undefined> {
   if (configFile === null) return undefined;

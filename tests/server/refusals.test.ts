@@ -324,7 +324,7 @@ const UNSAFE: Readonly<Record<string, Row>> = {
   'the address of a server for a file': {
     argv: ['--url', 'https://queue.example.org'],
     says: /^--db: this is the address of a server/,
-    instead: { argv: ['--url', 'sqlite:prismq.db'] },
+    instead: { argv: ['--url', 'sqlite:other.db'] },
   },
   'a parser that lets requests be smuggled': {
     env: { NODE_OPTIONS: '--max-old-space-size=100 --insecure-http-parser' },

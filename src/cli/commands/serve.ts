@@ -28,13 +28,15 @@ export function serveCommand(cli: Cli, program: Command): void {
     const log = createLog(settings, io.out);
     await untilSignal(
       async (signal) => {
-        const running = await serve(settings, { log, env: io.env, execArgv: process.execArgv, version: packageVersion(), program: io.program, now: io.now });
-        welcome(context, running);
-        const renew = (): void => running.renewTls();
+        let running: Running | undefined;
+        // Before the server says that it listens: without this, the signal would end it.
+        const renew = (): void => running?.renewTls();
         process.on('SIGHUP', renew);
+        running = await serve(settings, { log, env: io.env, execArgv: process.execArgv, version: packageVersion(), program: io.program, now: io.now });
+        welcome(context, running);
         await untilAborted(signal);
-        process.off('SIGHUP', renew);
         await running.close();
+        process.off('SIGHUP', renew);
       },
       (name) => void io.err.write(`${name}: requests may finish; once more to stop at once.\n`),
     );
