@@ -59,7 +59,11 @@ async function dev(context: Context, folder: string, files: readonly FoundFile[]
     const progress = createProgress(io, 'working', files.length);
     const report = await runDemo(atServer(running, keys, folder), folder, files, signal, (done, what) => progress.update(done, what));
     progress.end();
-    answer(context, { url: running.url, ...jsonOf(report, db), keys: keysOf(keys) }, () => textOf(io, running, keys, report));
+    const hasPage = await fetch(running.url).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+    answer(context, { url: running.url, ...jsonOf(report, db), keys: keysOf(keys) }, () => textOf(io, { ...running, hasPage }, keys, report));
     if (signal.aborted) return 130;
     if (io.isInteractive !== true) return report.left === 0 ? 0 : 1;
     note(context, io.paint('dim', 'The server and a worker for Demo.* go on until Ctrl+C, which also ends the keys.'));
@@ -88,7 +92,7 @@ async function start(io: Io, db: string, port: string | undefined): Promise<Runn
 
 const keysOf = ({ worker, admin, clients }: DevKeys): Readonly<Record<string, unknown>> => ({ admin, worker, clients: Object.fromEntries(clients) });
 
-function textOf(io: Io, { url }: Running, keys: DevKeys, report: DemoReport): string {
+function textOf(io: Io, { url, hasPage }: Running & { readonly hasPage: boolean }, keys: DevKeys, report: DemoReport): string {
   const { owner } = report.isolation;
   const key = keys.clients.get(owner) ?? '';
   const named = (name: string, value: string): string => `  ${io.paint('dim', name.padEnd(16))}  ${value}`;
@@ -100,6 +104,7 @@ function textOf(io: Io, { url }: Running, keys: DevKeys, report: DemoReport): st
     named(`client ${owner}`, key),
     named('worker', keys.worker),
     named('admin', keys.admin),
+    ...(hasPage ? ['', `${io.paint('bold', 'Dashboard')}  ${url}/ (sign in with a key of the admin or of a client)`] : []),
     '',
     goes,
     io.paint('cyan', `  KEY=${key}`),
