@@ -28,11 +28,15 @@ export function serveCommand(cli: Cli, program: Command): void {
     const log = createLog(settings, io.out);
     await untilSignal(
       async (signal) => {
-        let running: Running | undefined;
+        const started = serve(settings, { log, env: io.env, execArgv: process.execArgv, version: packageVersion(), program: io.program, now: io.now });
         // Before the server says that it listens: without this, the signal would end it.
-        const renew = (): void => running?.renewTls();
+        const renew = (): void =>
+          void started.then(
+            (running) => running.renewTls(),
+            () => undefined,
+          );
         process.on('SIGHUP', renew);
-        running = await serve(settings, { log, env: io.env, execArgv: process.execArgv, version: packageVersion(), program: io.program, now: io.now });
+        const running = await started;
         welcome(context, running);
         await untilAborted(signal);
         await running.close();
