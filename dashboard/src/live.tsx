@@ -120,12 +120,26 @@ export function useLiveEntries(listener: Listener): void {
   useEffect(() => live.listen((entries) => latest.current(entries)), [live]);
 }
 
-/** The time, told anew every second or so: for ages. */
-export function useNow(everyMs = 1000): number {
-  const [now, setNow] = useState(() => Date.now());
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), everyMs);
-    return () => clearInterval(timer);
-  }, [everyMs]);
-  return now;
+const clock = { now: Date.now(), heard: new Set<() => void>(), timer: undefined as ReturnType<typeof setInterval> | undefined };
+
+function tick(): void {
+  clock.now = Date.now();
+  for (const changed of clock.heard) changed();
 }
+
+function hearClock(changed: () => void): () => void {
+  clock.heard.add(changed);
+  if (clock.timer === undefined) {
+    clock.now = Date.now();
+    clock.timer = setInterval(tick, 1000);
+  }
+  return () => {
+    clock.heard.delete(changed);
+    if (clock.heard.size > 0) return;
+    clearInterval(clock.timer);
+    clock.timer = undefined;
+  };
+}
+
+/** The time, told anew each second: one clock for all ages on the page. */
+export const useNow = (): number => useSyncExternalStore(hearClock, () => clock.now);
