@@ -3,10 +3,11 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { createContext, useContext, useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import type { ReactNode } from 'react';
-import { connect } from '../../src/client/entry.ts';
+import { QueueError, connect } from '../../src/client/entry.ts';
 import type { LogEntry } from '../../src/client/entry.ts';
 import { serverUrl, useSession } from './session.tsx';
 import type { Session } from './session.tsx';
+import { useSignOut } from './sign-out.ts';
 
 export type LiveState = 'connecting' | 'live' | 'broken' | 'off';
 type Listener = (entries: readonly LogEntry[]) => void;
@@ -24,7 +25,8 @@ const BATCH_MS = 200;
 const KEPT_MS = 10 * 60_000;
 const KEPT_MOST = 20_000;
 
-export function openLive({ can, key }: Session): Live {
+/** `refused` is told when the key opens nothing any more. */
+export function openLive({ can, key }: Session, refused: (why: string) => void): Live {
   const listeners = new Set<Listener>();
   const watchers = new Set<() => void>();
   const ended = new AbortController();
@@ -60,7 +62,11 @@ export function openLive({ can, key }: Session): Live {
       batch.push(entry);
     }
   };
-  if (state !== 'off') void run().catch(() => set(ended.signal.aborted ? 'off' : 'broken'));
+  if (state !== 'off')
+    void run().catch((error: unknown) => {
+      set(ended.signal.aborted ? 'off' : 'broken');
+      if (error instanceof QueueError && error.code === 'unauthenticated') refused(error.message);
+    });
   return {
     state: () => state,
     recent: () => recent,
@@ -84,9 +90,10 @@ const MISSED = ['task', 'logs', 'stats', 'tasks-dead'] as const;
 export function LiveProvider({ children }: { readonly children: ReactNode }): ReactNode {
   const session = useSession();
   const queries = useQueryClient();
+  const signOut = useSignOut();
   const [live, setLive] = useState<Live | null>(null);
   useEffect(() => {
-    const opened = openLive(session);
+    const opened = openLive(session, signOut);
     setLive(opened);
     const ignore = opened.watch(() => {
       if (opened.state() === 'live') for (const name of MISSED) void queries.invalidateQueries({ queryKey: [name] });
@@ -95,7 +102,7 @@ export function LiveProvider({ children }: { readonly children: ReactNode }): Re
       ignore();
       opened.stop();
     };
-  }, [session, queries]);
+  }, [session, queries, signOut]);
   return live === null ? null : <LiveContext value={live}>{children}</LiveContext>;
 }
 
@@ -120,12 +127,26 @@ export function useLiveEntries(listener: Listener): void {
   useEffect(() => live.listen((entries) => latest.current(entries)), [live]);
 }
 
-/** The time, told anew every second or so: for ages. */
-export function useNow(everyMs = 1000): number {
-  const [now, setNow] = useState(() => Date.now());
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), everyMs);
-    return () => clearInterval(timer);
-  }, [everyMs]);
-  return now;
+const clock = { now: Date.now(), heard: new Set<() => void>(), timer: undefined as ReturnType<typeof setInterval> | undefined };
+
+function tick(): void {
+  clock.now = Date.now();
+  for (const changed of clock.heard) changed();
 }
+
+function hearClock(changed: () => void): () => void {
+  clock.heard.add(changed);
+  if (clock.timer === undefined) {
+    clock.now = Date.now();
+    clock.timer = setInterval(tick, 1000);
+  }
+  return () => {
+    clock.heard.delete(changed);
+    if (clock.heard.size > 0) return;
+    clearInterval(clock.timer);
+    clock.timer = undefined;
+  };
+}
+
+/** The time, told anew each second: one clock for all ages on the page. */
+export const useNow = (): number => useSyncExternalStore(hearClock, () => clock.now);

@@ -53,7 +53,8 @@ describe('the dashboard for everybody', { skip: NO_BROWSER }, () => {
       const found = [...(await barriersOf(page, 'sign-in', isDark))];
       await page.goto(`${rig.url}/#key=${await rig.key(PLATFORM)}`);
       for (const [path, name] of VIEWS) {
-        if (path === '/inbox') continue;
+        // The colours are the same few everywhere.
+        if (path === '/inbox' || (isDark && !['Overview', 'Tasks', 'Mail.Dead', 'Keys', 'Dead letters'].includes(name))) continue;
         await page.goto(`${rig.url}/#${path === DEAD ? `/tasks/${deadTask}` : path}`);
         await untilShown(page, name);
         found.push(...(await barriersOf(page, path, isDark)));

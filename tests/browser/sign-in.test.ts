@@ -5,7 +5,7 @@ import { PAGES } from '../../dashboard/src/pages.ts';
 import { operationsOf } from '../../src/domain/access.ts';
 import type { Column } from '../../src/domain/access.ts';
 import type { NewKey } from '../../src/service/handles.ts';
-import { ACME, NO_BROWSER, PLATFORM, WORKER, goTo, signIn, startRig, untilShown } from './rig.ts';
+import { ACME, NO_BROWSER, PLATFORM, WORKER, signIn, startRig, untilLive, untilShown } from './rig.ts';
 import type { Rig } from './rig.ts';
 
 const ROLES: readonly (readonly [Column, NewKey])[] = [
@@ -114,8 +114,8 @@ describe('signing in', { skip: NO_BROWSER }, () => {
     const made = await admin.keys.create(ACME);
     const { page } = await rig.open();
     await signIn(page, made.key);
+    await untilLive(page);
     await admin.keys.revoke(made.keyId);
-    await goTo(page, 'Tasks');
     await page.getByLabel('API key').waitFor();
     assert.equal(await page.evaluate('sessionStorage.length'), 0);
     await page.context().close();

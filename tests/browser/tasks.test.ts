@@ -176,6 +176,20 @@ describe('tasks in the dashboard', { skip: NO_BROWSER }, () => {
     await page.context().close();
   });
 
+  it('of one client are picked out by an admin of the platform', async () => {
+    await acme.enqueue('Pick.Acme', {});
+    await rig.queue.client('beta').enqueue('Pick.Beta', {});
+    const { page, assertClean } = await rig.as(PLATFORM);
+    await page.goto(`${rig.url}/#/tasks?type=Pick.*`);
+    await page.getByRole('link', { name: 'Pick.Acme' }).waitFor();
+    await page.getByRole('combobox', { name: 'Client' }).selectOption('beta');
+    await page.getByRole('link', { name: 'Pick.Acme' }).waitFor({ state: 'detached' });
+    await page.getByRole('link', { name: 'Pick.Beta' }).waitFor();
+    assert.match(page.url(), /client=beta/);
+    assertClean();
+    await page.context().close();
+  });
+
   it('are found by their metadata', async () => {
     await acme.enqueue('Meta.One', {}, { metadata: { order: '4711' } });
     await acme.enqueue('Meta.Two', {}, { metadata: { order: '4712' } });

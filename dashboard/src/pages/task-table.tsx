@@ -157,9 +157,7 @@ function Head({ all, some, onAll }: { readonly all: boolean; readonly some: bool
       <span role="columnheader" className="wide">
         {columns.note}
       </span>
-      <span role="columnheader" className="text-right">
-        {columns.created}
-      </span>
+      <span role="columnheader">{columns.created}</span>
     </div>
   );
 }
@@ -215,7 +213,8 @@ const Row = memo(function Row({ task, start, index, isAt, isChosen, onToggle }: 
       <span role="cell" className="wide truncate text-soft" title={errorMessage ?? undefined}>
         {errorMessage}
       </span>
-      <span role="cell" className="text-right text-soft">
+      {/* From the left: an age that grows must not move its beginning. */}
+      <span role="cell" className="truncate text-soft">
         <When at={createdAtUtc} />
       </span>
     </div>
