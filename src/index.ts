@@ -11,8 +11,10 @@ import type { BackoffPolicy } from './domain/retry.ts';
 import type { Strategy } from './domain/strategy.ts';
 import type { Queue } from './service/handles.ts';
 import { createQueue } from './service/queue.ts';
-import { migrateSqlite, openSqliteStore } from './store/sqlite/store.ts';
 import type { MigrationReport } from './store/sqlite/migrate.ts';
+import { migrateSqlite, openSqliteStore } from './store/sqlite/store.ts';
+import type { PostgresLogins } from './store/postgres/store.ts';
+import type { Store, StoreOptions } from './store/store.ts';
 
 export { QueueError, ERRORS } from './domain/errors.ts';
 export type { ErrorCode } from './domain/errors.ts';
@@ -23,6 +25,7 @@ export { deadLetter, release, retryIn } from './worker/outcome.ts';
 export type * from './service/handles.ts';
 export type * from './domain/task.ts';
 export type * from './domain/principal.ts';
+export type { PostgresLogins } from './store/postgres/store.ts';
 
 export interface OpenOptions {
   /** `FULL` (default): a commit survives a power cut. `NORMAL` may lose the last commits at one, never at a crash. */
@@ -50,13 +53,20 @@ export interface OpenOptions {
   readonly random?: () => number;
   /** Told of what goes wrong in the background. */
   readonly onError?: (error: unknown) => void;
+  /** PostgreSQL: most connections of each class of login; default 4. */
+  readonly connections?: number;
+  /** PostgreSQL behind a pooler that shares backends among transactions: nothing is prepared. */
+  readonly pooled?: boolean;
+  /** PostgreSQL: a direct URL for LISTEN and NOTIFY, or null for polling alone. Default: the URL of the queue. */
+  readonly listenUrl?: string | null;
 }
 
 const JANITOR_MS = 1000;
 
+export const isPostgres = (url: unknown): url is string | PostgresLogins => typeof url === 'object' || /^postgres(ql)?:/.test(String(url));
+
 /** The file of a store's URL: a path, `sqlite:path`, a file URL or `:memory:`. */
 export function fileOf(url: string): string {
-  if (/^postgres(ql)?:/.test(url)) throw new QueueError('store_unavailable', 'this version keeps its queue in SQLite: give the path of a file');
   if (url.startsWith('file:')) return fileURLToPath(url);
   const path = url.startsWith('sqlite:') ? url.slice('sqlite:'.length) : url;
   if (path === ':memory:') return path;
@@ -69,32 +79,24 @@ export async function migrateStore(
   url: string,
   { dryRun = false, now = Date.now }: { readonly dryRun?: boolean; readonly now?: () => number } = {},
 ): Promise<MigrationReport> {
+  if (isPostgres(url)) return (await import('./postgres.ts')).migratePostgresUrl(url, dryRun);
   return migrateSqlite(fileOf(url), now, dryRun);
 }
 
+const randomHex = (bytes: number): string => randomBytes(bytes).toString('hex');
+
 /**
- * Opens a queue. `url` is the path of a SQLite file (made when missing) or `:memory:`; default `prismq.db`.
+ * Opens a queue. `url` is the path of a SQLite file (made when missing) or `:memory:`; default `prismq.db`. On PostgreSQL it is the
+ * logins that `prismq setup` wrote, or one URL for everything, which protects against bugs and not against injection.
  * @throws QueueError `store_unavailable`, `store_corrupt`, `store_newer`, `store_refused`, `store_read_only`
  */
-export async function openQueue(url = 'prismq.db', options: OpenOptions = {}): Promise<Queue> {
-  const file = fileOf(url);
+export async function openQueue(url: string | PostgresLogins = 'prismq.db', options: OpenOptions = {}): Promise<Queue> {
   const now = options.now ?? Date.now;
-  const randomHex = (bytes: number): string => randomBytes(bytes).toString('hex');
-  const { synchronous = 'FULL', strategies = [], backoff = DEFAULT_BACKOFF, busyTimeoutMs = 5000, lanesPerClient = LIMITS.lanesPerClient.default } = options;
+  const { strategies = [], backoff = DEFAULT_BACKOFF, busyTimeoutMs = 5000, lanesPerClient = LIMITS.lanesPerClient.default } = options;
   const payloadBytes =
     options.payloadBytes === undefined ? LIMITS.payloadBytes.default : unwrap(checkInt('payloadBytes', options.payloadBytes, 'payloadBytes'));
-  const store = openSqliteStore({
-    file,
-    synchronous,
-    migrate: options.migrate ?? true,
-    now,
-    random: options.random ?? Math.random,
-    randomHex,
-    strategies,
-    defaultBackoff: backoff,
-    busyTimeoutMs,
-    lanesPerClient,
-  });
+  const given: StoreOptions = { now, random: options.random ?? Math.random, randomHex, strategies, defaultBackoff: backoff, busyTimeoutMs, lanesPerClient };
+  const { store, renewal } = isPostgres(url) ? await openPostgres(url, options, given) : openFile(url, options, given);
   const janitor = startJanitor(options, () => store.tick({ retentionMs: options.retentionMs ?? LIMITS.retentionMs.default }));
   return createQueue(
     {
@@ -107,15 +109,40 @@ export async function openQueue(url = 'prismq.db', options: OpenOptions = {}): P
       strategies,
       createClients: options.createClients ?? true,
     },
-    {
-      url,
-      renewal: (workerId) =>
-        file === ':memory:'
-          ? null
-          : { module: new URL(import.meta.url.endsWith('.ts') ? './renewal.ts' : './renewal.js', import.meta.url).href, data: { file, workerId, synchronous } },
-      onClose: () => clearInterval(janitor),
-    },
+    { url: typeof url === 'string' ? shownUrl(url) : shownUrl(url.clientUrl), renewal, onClose: () => clearInterval(janitor) },
   );
+}
+
+/** Without what opens it. */
+const shownUrl = (url: string): string => url.replace(/^(postgres(?:ql)?:\/\/[^:@/]*):[^@]*@/, '$1@');
+
+interface Opened {
+  readonly store: Store;
+  readonly renewal: Queue['renewal'];
+}
+
+function openFile(url: string, options: OpenOptions, given: StoreOptions): Opened {
+  const file = fileOf(url);
+  const { synchronous = 'FULL' } = options;
+  const store = openSqliteStore({ ...given, file, synchronous, migrate: options.migrate ?? true });
+  const module = new URL(import.meta.url.endsWith('.ts') ? './renewal.ts' : './renewal.js', import.meta.url).href;
+  return { store, renewal: (workerId) => (file === ':memory:' ? null : { module, data: { file, workerId, synchronous } }) };
+}
+
+async function openPostgres(url: string | PostgresLogins, options: OpenOptions, given: StoreOptions): Promise<Opened> {
+  const { openPostgresStore } = await import('./postgres.ts');
+  const store = await openPostgresStore({
+    ...given,
+    connect: url,
+    migrate: options.migrate ?? true,
+    wallMs: Date.now,
+    replacedClock: options.now !== undefined,
+    connections: options.connections ?? 4,
+    pooled: options.pooled ?? false,
+    ...(options.listenUrl === undefined ? {} : { listenUrl: options.listenUrl }),
+    onError: (error) => options.onError?.(error),
+  });
+  return { store, renewal: () => null };
 }
 
 /** The janitor's steps on a timer that keeps no process alive. A failure is told and tried again. */

@@ -173,7 +173,12 @@ export interface Store {
     options: { readonly atomic: boolean; readonly createClients: boolean },
   ): Promise<readonly Result<EnqueueOutcome>[]>;
   /** Inside the caller's own transaction `tx`, whose commit decides; throws instead of answering refusals. */
-  enqueueInside(scope: StoreScope, tx: unknown, tasks: readonly NewTask[], options: { readonly createClients: boolean }): readonly Result<EnqueueOutcome>[];
+  enqueueInside(
+    scope: StoreScope,
+    tx: unknown,
+    tasks: readonly NewTask[],
+    options: { readonly createClients: boolean },
+  ): readonly Result<EnqueueOutcome>[] | Promise<readonly Result<EnqueueOutcome>[]>;
   task(scope: StoreScope, taskId: string): Promise<Task | null>;
   tasks(scope: StoreScope, filter: TaskFilter): Promise<StorePage<Task>>;
   logs(scope: StoreScope, taskId: string, page: { readonly limit: number; readonly cursor?: string }): Promise<StorePage<LogEntry> | null>;

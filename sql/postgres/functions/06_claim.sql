@@ -1,0 +1,230 @@
+-- Claim: what is due is promoted, the picked rows move from ready to leases, set-based, with their audit rows. Which client is
+-- asked for how many comes as a hint from fair share; what the worker may take does not: its policies decide.
+
+-- Moves what is due from delayed to ready, for the clients of the call. How many rows.
+CREATE OR REPLACE FUNCTION prismq.promote_due(most integer) RETURNS integer LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE now_utc bigint := prismq.now_ms(); drawing boolean; n integer;
+BEGIN
+  PERFORM FROM prismq.delayed d WHERE d.run_after_utc <= now_utc LIMIT 1;
+  IF NOT FOUND THEN RETURN 0; END IF;
+  drawing := prismq.draws();
+  WITH due AS MATERIALIZED (
+    SELECT d.client_id, d.task_id FROM prismq.delayed d WHERE d.run_after_utc <= now_utc ORDER BY d.run_after_utc LIMIT most FOR UPDATE SKIP LOCKED
+  ), left_it AS (
+    DELETE FROM prismq.delayed d USING due u WHERE d.client_id = u.client_id AND d.task_id = u.task_id RETURNING d.*
+  ), entered AS (
+    INSERT INTO prismq.ready (client_id, priority, task_id, lane_no, attempt, claims, releases, losses, events, draw, due_at_utc, expires_at_utc)
+    SELECT l.client_id, t.effective_priority, l.task_id, l.lane_no, l.attempt, l.claims, l.releases, l.losses, l.events + CASE l.state WHEN 'failed' THEN 1 ELSE 0 END,
+      CASE WHEN drawing THEN prismq.draw(l.client_id, t.effective_priority) ELSE 0 END, l.due_at_utc, l.expires_at_utc
+    FROM left_it l JOIN prismq.tasks t ON t.client_id = l.client_id AND t.task_id = l.task_id
+  ), told AS (
+    -- Becoming due is not an event; leaving the back-off is (`retry`).
+    INSERT INTO prismq.task_events (client_id, task_id, seq, at_utc, event, from_status, to_status, actor, attempt)
+    SELECT l.client_id, l.task_id, l.events + 1, now_utc, 'retry', 'failed', 'queued', 'system', l.attempt FROM left_it l WHERE l.state = 'failed'
+  )
+  SELECT count(*) INTO n FROM left_it;
+  RETURN n;
+END $$;
+
+-- The worker that acts, as it is registered.
+CREATE OR REPLACE FUNCTION prismq.worker_of(token text) RETURNS TABLE (strategy text, fairness text) LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE who text[] := prismq.enter(token, 'worker');
+BEGIN
+  RETURN QUERY SELECT w.strategy, w.fairness FROM prismq.workers w WHERE w.worker_id = substr(who[3], 8);
+END $$;
+
+-- The clients that have something for this worker, with their weights: for a narrow set its clients, for a wide one those with ready work.
+CREATE OR REPLACE FUNCTION prismq.active_clients(token text, types text[], most integer) RETURNS TABLE (client_id text, weight integer) LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  who text[] := prismq.enter(token, 'worker');
+  set_of_call uuid := prismq.set_of_call(substr(who[3], 8), types);
+BEGIN
+  IF (SELECT count(*) FROM (SELECT FROM prismq.capability_lanes c WHERE c.set_id = set_of_call LIMIT 257) x) <= 256 THEN
+    RETURN QUERY SELECT k.client_id, k.weight FROM prismq.clients k
+      WHERE k.client_id IN (SELECT DISTINCT c.client_id FROM prismq.capability_lanes c WHERE c.set_id = set_of_call) AND k.status = 'active'
+        AND EXISTS (SELECT FROM prismq.capability_lanes c JOIN prismq.ready r ON r.client_id = c.client_id AND r.lane_no = c.lane_no WHERE c.set_id = set_of_call AND c.client_id = k.client_id)
+      ORDER BY k.client_id;
+    RETURN;
+  END IF;
+  RETURN QUERY
+  WITH RECURSIVE active (client_id, n) AS (
+    (SELECT r.client_id, 1 FROM prismq.ready r ORDER BY r.client_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT r.client_id FROM prismq.ready r WHERE r.client_id > active.client_id ORDER BY r.client_id LIMIT 1), active.n + 1 FROM active WHERE active.client_id IS NOT NULL AND active.n < most
+  )
+  SELECT k.client_id, k.weight FROM active a JOIN prismq.clients k ON k.client_id = a.client_id WHERE k.status = 'active';
+END $$;
+
+-- The set of one call: the worker's own, or a narrower one where the call names types.
+CREATE OR REPLACE FUNCTION prismq.set_of_call(worker text, types text[]) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE w record;
+BEGIN
+  SELECT k.set_id, k.capabilities INTO w FROM prismq.workers k WHERE k.worker_id = worker;
+  IF NOT FOUND THEN PERFORM prismq.refuse('worker_outdated', format('the worker %s is not registered: register it first', worker)); END IF;
+  IF types IS NULL THEN RETURN w.set_id; END IF;
+  RETURN prismq.ensure_set(prismq.set_content(worker, w.capabilities::jsonb, types));
+END $$;
+
+-- Locks and answers up to `most` rows of one client in the order of a strategy. `way`: 'lane' where the client has one covered
+-- lane; 'scan' reads a bounded stretch of the client's rows; 'probe' reads the heads of its covered lanes.
+CREATE OR REPLACE FUNCTION prismq.pick(client text, set_of_call uuid, ordering text, most integer, way text, now_utc bigint) RETURNS tid[] LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE got tid[];
+BEGIN
+  EXECUTE CASE way
+    WHEN 'lane' THEN format('SELECT array_agg(p.t) FROM (SELECT r.ctid AS t FROM prismq.ready r WHERE r.client_id = $1 AND r.lane_no = (SELECT c.lane_no FROM prismq.capability_lanes c WHERE c.set_id = $2 AND c.client_id = $1)
+      AND (r.expires_at_utc IS NULL OR r.expires_at_utc > $4) ORDER BY %s LIMIT $3 FOR UPDATE SKIP LOCKED) p', ordering)
+    WHEN 'scan' THEN format('SELECT array_agg(p.t) FROM (SELECT r.ctid AS t FROM (SELECT r.priority, r.task_id FROM (SELECT r.client_id, r.priority, r.task_id, r.lane_no, r.draw, r.due_at_utc, r.expires_at_utc FROM prismq.ready r WHERE r.client_id = $1 ORDER BY %1$s LIMIT $3 * 4 + 64) r
+      WHERE EXISTS (SELECT FROM prismq.capability_lanes c WHERE c.set_id = $2 AND c.client_id = r.client_id AND c.lane_no = r.lane_no) AND (r.expires_at_utc IS NULL OR r.expires_at_utc > $4)) x
+      JOIN prismq.ready r ON r.client_id = $1 AND r.priority = x.priority AND r.task_id = x.task_id ORDER BY %1$s LIMIT $3 FOR UPDATE OF r SKIP LOCKED) p', ordering)
+    ELSE format('SELECT array_agg(p.t) FROM (SELECT r.ctid AS t FROM (SELECT r.priority, r.task_id FROM (SELECT c.lane_no FROM prismq.capability_lanes c WHERE c.set_id = $2 AND c.client_id = $1 LIMIT 512) c CROSS JOIN LATERAL
+      (SELECT r.priority, r.task_id, r.draw, r.due_at_utc FROM prismq.ready r WHERE r.client_id = $1 AND r.lane_no = c.lane_no AND (r.expires_at_utc IS NULL OR r.expires_at_utc > $4) ORDER BY %1$s LIMIT $3 + 16) r ORDER BY %1$s LIMIT $3 * 4 + 64) x
+      JOIN prismq.ready r ON r.client_id = $1 AND r.priority = x.priority AND r.task_id = x.task_id ORDER BY %1$s LIMIT $3 FOR UPDATE OF r SKIP LOCKED) p', ordering)
+    END INTO got USING client, set_of_call, most, now_utc;
+  RETURN coalesce(got, '{}');
+END $$;
+
+-- Up to `most` rows over all these clients in one order, for who wants no fairness.
+CREATE OR REPLACE FUNCTION prismq.pick_across(clients text[], set_of_call uuid, ordering text, most integer, narrow boolean, now_utc bigint) RETURNS tid[] LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE got tid[];
+BEGIN
+  EXECUTE format('SELECT array_agg(p.t) FROM (SELECT r.ctid AS t FROM (SELECT r.client_id, r.priority, r.task_id FROM unnest($1) k(client_id) %2$s ORDER BY %1$s LIMIT $3 * 4 + 64) x
+      JOIN prismq.ready r ON r.client_id = x.client_id AND r.priority = x.priority AND r.task_id = x.task_id ORDER BY %1$s LIMIT $3 FOR UPDATE OF r SKIP LOCKED) p', ordering,
+    CASE WHEN narrow THEN format('JOIN prismq.capability_lanes c ON c.set_id = $2 AND c.client_id = k.client_id CROSS JOIN LATERAL
+        (SELECT r.client_id, r.priority, r.task_id, r.draw, r.due_at_utc FROM prismq.ready r WHERE r.client_id = c.client_id AND r.lane_no = c.lane_no AND (r.expires_at_utc IS NULL OR r.expires_at_utc > $4) ORDER BY %1$s LIMIT $3 + 16) r', ordering)
+      ELSE format('CROSS JOIN LATERAL (SELECT r.client_id, r.priority, r.task_id, r.draw, r.due_at_utc FROM (SELECT r.client_id, r.priority, r.task_id, r.lane_no, r.draw, r.due_at_utc, r.expires_at_utc FROM prismq.ready r WHERE r.client_id = k.client_id ORDER BY %1$s LIMIT $3 * 16 + 1024) r
+        WHERE EXISTS (SELECT FROM prismq.capability_lanes c WHERE c.set_id = $2 AND c.client_id = r.client_id AND c.lane_no = r.lane_no) AND (r.expires_at_utc IS NULL OR r.expires_at_utc > $4)) r', ordering) END)
+    INTO got USING clients, set_of_call, most, now_utc;
+  RETURN coalesce(got, '{}');
+END $$;
+
+-- The order of a strategy as SQL: pairs of a listed column and a direction, never text of a caller.
+CREATE OR REPLACE FUNCTION prismq.ordering(terms text[]) RETURNS text LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE said text := ''; term text; column_sql text;
+BEGIN
+  FOREACH term IN ARRAY terms LOOP
+    column_sql := CASE split_part(term, ' ', 1) WHEN 'priority' THEN 'r.priority' WHEN 'position' THEN 'r.task_id' WHEN 'due_at_utc' THEN 'coalesce(r.due_at_utc, 9007199254740991)' WHEN 'draw' THEN 'r.draw' END;
+    IF column_sql IS NULL OR split_part(term, ' ', 2) NOT IN ('asc', 'desc') THEN RAISE EXCEPTION 'no such order' USING ERRCODE = '22023'; END IF;
+    said := said || CASE said WHEN '' THEN '' ELSE ', ' END || column_sql || ' ' || split_part(term, ' ', 2);
+  END LOOP;
+  RETURN said;
+END $$;
+
+-- Indexes of an order where they are missing. PRIORITY is the key; every other order gets its own when the first worker asks.
+CREATE OR REPLACE FUNCTION prismq.ensure_order(token text, terms text[]) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  who text[] := prismq.enter(token, 'worker', 'admin', 'system');
+  ordering text := replace(replace(prismq.ordering(terms), 'r.', ''), 'coalesce(due_at_utc, 9007199254740991)', '(coalesce(due_at_utc, 9007199254740991))');
+  name text := 'ready_by_' || replace(array_to_string(terms, '_'), ' ', '_');
+BEGIN
+  IF terms = ARRAY['priority asc', 'position asc'] THEN RETURN; END IF;
+  PERFORM FROM pg_class c WHERE c.relnamespace = 'prismq'::regnamespace AND c.relname = left(name, 63);
+  IF FOUND THEN RETURN; END IF;
+  EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON prismq.ready (client_id, %s)', name, ordering);
+  EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON prismq.ready (client_id, lane_no, %s)', 'lane_' || name, ordering);
+END $$;
+
+-- From the first WEIGHTED_RANDOM claim on, every task draws when it enters `ready`; those that wait draw now.
+CREATE OR REPLACE FUNCTION prismq.start_draws(token text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE who text[] := prismq.enter(token, 'system');
+BEGIN
+  UPDATE prismq.meta SET value = '1' WHERE key = 'draws' AND value <> '1';
+  IF FOUND THEN UPDATE prismq.ready SET draw = -ln(1 - random()) * (priority + 1); END IF;
+END $$;
+
+CREATE OR REPLACE FUNCTION prismq.claim_batch(token text, most integer, lease_ms bigint, lease uuid, terms text[], assumed_strategy text, assumed_fairness text, types text[], clients text[], shares integer[])
+RETURNS TABLE (client_id text, task_id uuid, type text, payload text, compatibility text, priority integer, attempt integer, max_attempts integer, lease_until_utc bigint, fence bigint,
+  max_run_ms bigint, created_at_utc bigint, created_by text, metadata text, traceparent text) LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  who text[] := prismq.enter(token, 'worker');
+  worker text := substr(who[3], 8);
+  now_utc bigint := prismq.now_ms();
+  set_of_call uuid;
+  ordering text := prismq.ordering(terms);
+  covered bigint;
+  by_lane boolean;
+  picked tid[] := '{}';
+  got tid[];
+  mine record;
+  left_over integer;
+  weighted boolean := assumed_fairness = 'weighted';
+  k integer;
+BEGIN
+  most := least(greatest(most, 1), 1000);
+  lease_ms := least(greatest(lease_ms, 1), 3600000);
+  SELECT w.set_id, w.strategy, w.fairness INTO mine FROM prismq.workers w WHERE w.worker_id = worker;
+  IF NOT FOUND THEN PERFORM prismq.refuse('worker_outdated', format('the worker %s is not registered: register it first', worker)); END IF;
+  IF mine.strategy <> assumed_strategy THEN PERFORM prismq.refuse('worker_changed', mine.strategy); END IF;
+  PERFORM prismq.promote_due(1000);
+  set_of_call := CASE WHEN types IS NULL THEN mine.set_id ELSE prismq.set_of_call(worker, types) END;
+  SELECT count(*), count(*) = count(DISTINCT x.client_id) INTO covered, by_lane FROM (SELECT c.client_id FROM prismq.capability_lanes c WHERE c.set_id = set_of_call LIMIT 1025) x;
+  IF covered = 0 THEN RETURN; END IF;
+  by_lane := by_lane AND covered <= 1024;
+  clients := ARRAY(SELECT h.id FROM unnest(clients) WITH ORDINALITY h(id, o) JOIN prismq.clients c ON c.client_id = h.id WHERE c.status = 'active' ORDER BY h.o);
+  IF NOT weighted THEN
+    picked := prismq.pick_across(clients, set_of_call, ordering, most, covered <= 1024, now_utc);
+  ELSE
+    left_over := most;
+    -- Shares first, in their order; what is left over goes to whoever has more, in the same order.
+    FOR k IN 1 .. cardinality(clients) LOOP
+      EXIT WHEN left_over <= 0 OR k > cardinality(shares);
+      got := prismq.pick(clients[k], set_of_call, ordering, least(shares[k], left_over), CASE WHEN by_lane THEN 'lane' ELSE 'scan' END, now_utc);
+      IF cardinality(got) < least(shares[k], left_over) AND NOT by_lane THEN got := prismq.pick(clients[k], set_of_call, ordering, least(shares[k], left_over), 'probe', now_utc); END IF;
+      picked := picked || got;
+      left_over := left_over - cardinality(got);
+      shares[k] := CASE WHEN cardinality(got) < shares[k] THEN -1 ELSE shares[k] END;
+    END LOOP;
+    FOR k IN 1 .. cardinality(clients) LOOP
+      EXIT WHEN left_over <= 0;
+      CONTINUE WHEN k <= cardinality(shares) AND shares[k] < 0;
+      got := ARRAY(SELECT unnest(prismq.pick(clients[k], set_of_call, ordering, left_over + CASE WHEN k <= cardinality(shares) THEN shares[k] ELSE 0 END, CASE WHEN by_lane THEN 'lane' ELSE 'probe' END, now_utc)) EXCEPT SELECT unnest(picked));
+      picked := picked || got[1:left_over];
+      left_over := left_over - least(cardinality(got), left_over);
+    END LOOP;
+  END IF;
+  IF cardinality(picked) = 0 THEN RETURN; END IF;
+  IF terms[1] LIKE 'draw %' THEN
+    UPDATE prismq.clients c SET draw_floor = greatest(c.draw_floor, x.top) FROM (SELECT r.client_id, max(r.draw) AS top FROM prismq.ready r WHERE r.ctid = ANY (picked) GROUP BY r.client_id) x WHERE c.client_id = x.client_id;
+  END IF;
+
+  RETURN QUERY
+  WITH gone AS (
+    DELETE FROM prismq.ready r WHERE r.ctid = ANY (picked)
+    RETURNING r.ctid AS t, r.client_id, r.task_id, r.priority, r.lane_no, r.attempt, r.claims, r.releases, r.losses, r.events, r.due_at_utc, r.expires_at_utc
+  ), leased AS (
+    INSERT INTO prismq.leases (client_id, task_id, lane_no, worker_id, lease_id, reserved_at_utc, lease_until_utc, attempt, claims, releases, losses, events, due_at_utc, expires_at_utc)
+    SELECT g.client_id, g.task_id, g.lane_no, worker, lease, now_utc, now_utc + lease_ms, g.attempt + 1, g.claims + 1, g.releases, g.losses, g.events + 1, g.due_at_utc, g.expires_at_utc FROM gone g
+  ), told AS (
+    INSERT INTO prismq.task_events (client_id, task_id, seq, at_utc, event, from_status, to_status, actor, attempt)
+    SELECT g.client_id, g.task_id, g.events + 1, now_utc, 'claim', 'queued', 'leased', who[3], g.attempt + 1 FROM gone g
+  )
+  SELECT t.client_id, t.task_id, n.type, t.payload, n.compatibility, t.priority, g.attempt + 1, t.max_attempts, now_utc + lease_ms, (SELECT m.value::bigint FROM prismq.meta m WHERE m.key = 'restore_epoch') * 4294967296 + g.claims + 1,
+    t.max_run_ms, t.created_at_utc, t.created_by, t.metadata, t.traceparent
+  FROM unnest(picked) WITH ORDINALITY p(t, o)
+  JOIN gone g ON g.t = p.t
+  JOIN prismq.tasks t ON t.client_id = g.client_id AND t.task_id = g.task_id
+  JOIN prismq.lanes n ON n.client_id = g.client_id AND n.lane_no = g.lane_no
+  ORDER BY p.o;
+END $$;
+
+DO $$
+DECLARE f text;
+BEGIN
+  FOREACH f IN ARRAY ARRAY['promote_due(integer)', 'worker_of(text)', 'active_clients(text, text[], integer)', 'set_of_call(text, text[])', 'pick(text, uuid, text, integer, text, bigint)',
+    'pick_across(text[], uuid, text, integer, boolean, bigint)', 'start_draws(text)', 'claim_batch(text, integer, bigint, uuid, text[], text, text, text[], text[], integer[])'] LOOP
+    EXECUTE format('ALTER FUNCTION prismq.%s OWNER TO prismq_engine', f);
+  END LOOP;
+END $$;
+ALTER FUNCTION prismq.ordering(text[]) OWNER TO prismq_owner;
+ALTER FUNCTION prismq.ensure_order(text, text[]) OWNER TO prismq_owner;
+GRANT EXECUTE ON FUNCTION prismq.ordering(text[]) TO prismq_engine;
+GRANT EXECUTE ON FUNCTION prismq.worker_of(text), prismq.active_clients(text, text[], integer), prismq.ensure_order(text, text[]),
+  prismq.claim_batch(text, integer, bigint, uuid, text[], text, text, text[], text[], integer[]) TO prismq_worker;
+GRANT EXECUTE ON FUNCTION prismq.start_draws(text) TO prismq_admin;
+GRANT EXECUTE ON FUNCTION prismq.context() TO prismq_owner;

@@ -1,0 +1,20 @@
+-- What clients, admins and workers read. The lists with their filters are composed in store/postgres/reads.ts.
+
+-- name: logs_of (client)
+SELECT e.log_id, e.task_id, e.client_id, e.at_utc, e.level, e.message, e.event, e.from_status, e.to_status, e.actor, e.attempt, e.details
+FROM prismq.task_logs e WHERE e.client_id = :client_id AND e.task_id = :task_id AND e.log_id > :after ORDER BY e.log_id LIMIT :most;
+
+-- name: logs_meta (admin)
+SELECT e.log_id, e.task_id, e.client_id, e.at_utc, e.level, e.message, e.event, e.from_status, e.to_status, e.actor, e.attempt, e.details
+FROM prismq.clients c JOIN prismq.task_logs e ON e.client_id = c.client_id WHERE e.task_id = :task_id AND e.log_id > :after ORDER BY e.log_id LIMIT :most;
+
+-- name: inbox (worker)
+SELECT i.id, i.client_id, i.type, i.priority, i.attempts, i.run_after_utc, i.compatibility FROM prismq.worker_inbox i ORDER BY i.priority, i.run_after_utc LIMIT :most;
+
+-- name: security_of (admin)
+SELECT s.event_id, s.at_utc, s.actor, s.action, s.client_id, s.object, s.outcome, s.details FROM prismq.security_events s
+WHERE s.client_id = :client_id AND s.event_id < :before ORDER BY s.event_id DESC LIMIT :most;
+
+-- name: security_all (admin)
+SELECT s.event_id, s.at_utc, s.actor, s.action, s.client_id, s.object, s.outcome, s.details FROM prismq.security_events s
+WHERE s.event_id < :before ORDER BY s.event_id DESC LIMIT :most;

@@ -1,0 +1,143 @@
+// Claim: one round trip. Fair share says which clients to ask for how many, as a hint; the database decides what the worker may
+// take, moves it and answers it; what was taken is then charged to the clients.
+import { createFairShare } from '../../domain/fair-share.ts';
+import type { FairCandidate } from '../../domain/fair-share.ts';
+import { QueueError, unwrap } from '../../domain/errors.ts';
+import { findStrategy } from '../../domain/strategy.ts';
+import type { Strategy } from '../../domain/strategy.ts';
+import type { ClaimedTask } from '../../domain/task.ts';
+import { claimedOf } from '../rows.ts';
+import type { ClaimRequest, StoreScope } from '../store.ts';
+import { SYSTEM } from './acting.ts';
+import { call } from './engine.ts';
+import type { Engine } from './engine.ts';
+
+const CLIENTS_A_LOOK = 1024;
+
+export interface Claimer {
+  claim(scope: StoreScope, request: ClaimRequest): Promise<readonly ClaimedTask[]>;
+  /** What a worker registered may have changed. */
+  forget(workerId: string): void;
+  /** Somebody got work: look for clients anew. */
+  changed(): void;
+}
+
+interface Known {
+  readonly strategy: string;
+  readonly fairness: 'weighted' | 'none';
+}
+interface Look {
+  readonly candidates: readonly FairCandidate[];
+  readonly at: number;
+  claimsLeft: number;
+}
+
+export function createClaimer(engine: Engine): Claimer {
+  const fair = createFairShare();
+  const workers = new Map<string, Known>();
+  const looks = new Map<string, Look>();
+  const ordered = new Set<string>();
+  let changes = 0;
+
+  const workerOf = async (scope: StoreScope): Promise<Known> => {
+    const known = workers.get(scope.workerId as string);
+    if (known !== undefined) return known;
+    const [row] = await call(engine, scope, 'worker_of');
+    if (row === undefined) throw new QueueError('worker_outdated', `the worker ${scope.workerId} is not registered: register it first`);
+    const found = { strategy: row[0] as string, fairness: row[1] as Known['fairness'] };
+    workers.set(scope.workerId as string, found);
+    return found;
+  };
+  const look = async (scope: StoreScope, request: ClaimRequest, key: string): Promise<Look> => {
+    const at = changes;
+    const rows = await call(engine, scope, 'active_clients', { types: request.types ?? null, most: CLIENTS_A_LOOK });
+    const candidates = rows.map(([clientId, weight]) => ({ clientId: clientId as string, weight: weight as number }));
+    const found = { candidates, at, claimsLeft: Math.ceil(candidates.length / 16) };
+    if (looks.size > 1000) looks.clear();
+    looks.set(key, found);
+    return found;
+  };
+  const claimOnce = async (scope: StoreScope, request: ClaimRequest): Promise<readonly ClaimedTask[]> => {
+    const known = await workerOf(scope);
+    const strategy = unwrap(findStrategy(request.strategy ?? known.strategy, engine.options.strategies));
+    await ensureOrder(engine, scope, strategy, ordered);
+    const key = `${scope.workerId}\n${request.types?.join() ?? ''}`;
+    const kept = looks.get(key);
+    const usable = kept !== undefined && kept.at === changes && kept.claimsLeft-- > 0;
+    const current = usable ? kept : await look(scope, request, key);
+    const first = await take(engine, fair, scope, request, known, strategy, current.candidates, request.max);
+    if (first.length === request.max) return first;
+    looks.delete(key);
+    if (!usable) return first;
+    // What was remembered did not fill the claim: look, and ask for the rest.
+    const again = await look(scope, request, key);
+    looks.delete(key);
+    return again.candidates.length === 0 ? first : [...first, ...(await take(engine, fair, scope, request, known, strategy, again.candidates, request.max - first.length))];
+  };
+  return {
+    forget: (workerId) => void workers.delete(workerId),
+    changed: () => void changes++,
+    async claim(scope, request) {
+      for (let attempt = 1; ; attempt++)
+        try {
+          return await claimOnce(scope, request);
+        } catch (error) {
+          workers.delete(scope.workerId as string);
+          // Registered anew elsewhere, with another strategy.
+          if (!(error instanceof QueueError) || (error.code as string) !== 'worker_changed' || attempt > 3) throw error;
+        }
+    },
+  };
+}
+
+async function take(
+  engine: Engine,
+  fair: ReturnType<typeof createFairShare>,
+  scope: StoreScope,
+  request: ClaimRequest,
+  known: Known,
+  strategy: Strategy,
+  candidates: readonly FairCandidate[],
+  max: number,
+): Promise<ClaimedTask[]> {
+  const fairness = request.fairness ?? known.fairness;
+  const plan = fairness === 'weighted' ? fair.plan(candidates, max) : candidates.map(({ clientId }) => ({ clientId, share: max }));
+  const leaseId = engine.options.randomHex(16);
+  const rows = await call(engine, scope, 'claim', {
+    most: max,
+    lease_ms: request.leaseMs,
+    lease_id: leaseId,
+    terms: strategy.order.map(([column, direction]) => `${column} ${direction}`),
+    strategy: known.strategy,
+    fairness,
+    types: request.types ?? null,
+    clients: plan.map(({ clientId }) => clientId),
+    shares: plan.map(({ share }) => share),
+  });
+  const tasks = rows.map((row) => claimedOf(row, leaseId, request.leaseMs));
+  if (fairness === 'weighted') charge(fair, candidates, tasks);
+  return tasks;
+}
+
+/** Tells the fair share what each client got: it asks in its own order and is answered from what was taken. */
+function charge(fair: ReturnType<typeof createFairShare>, candidates: readonly FairCandidate[], tasks: readonly ClaimedTask[]): void {
+  const got = new Map<string, number>();
+  for (const { clientId } of tasks) got.set(clientId, (got.get(clientId) ?? 0) + 1);
+  if (tasks.length === 0) return;
+  fair.take(candidates, tasks.length, (clientId, most) => {
+    const left = got.get(clientId) ?? 0;
+    const taken = Math.min(left, most);
+    got.set(clientId, left - taken);
+    return taken;
+  });
+}
+
+/** Indexes and draws of an order, made by the first worker that asks for it. */
+async function ensureOrder(engine: Engine, scope: StoreScope, strategy: Strategy, done: Set<string>): Promise<void> {
+  const terms = strategy.order.map(([column, direction]) => `${column} ${direction}`);
+  const key = terms.join();
+  if (done.has(key)) return;
+  if (strategy.order.some(([column]) => column === 'draw')) await engine.pools.admin.run('start_draws', SYSTEM);
+  await call(engine, scope, 'ensure_order', { terms });
+  done.add(key);
+}

@@ -1,0 +1,290 @@
+// Rows of any engine as the nouns of the domain. Each list of columns is the order in which the statements name them.
+import { matches } from '../domain/category.ts';
+import { refuse, unwrap } from '../domain/errors.ts';
+import type { TaskEvent, TaskState } from '../domain/lifecycle.ts';
+import { STATES } from '../domain/lifecycle.ts';
+import { LIMITS } from '../domain/limits.ts';
+import type { BackoffPolicy } from '../domain/retry.ts';
+import type { ClaimedTask, Compatibility, Json, LogEntry, Task, WorkerCapabilities, WorkerInfo, WorkerStatus } from '../domain/task.ts';
+import type { AuditSummary, CategoryMode, CategoryRow, ClientRow, Counts, GrantRow, InboxRow, KeyRow, SecurityRow, StorePage, StoreScope } from './store.ts';
+
+export type StoredRow = readonly unknown[];
+
+export interface Categories {
+  readonly mode: CategoryMode;
+  readonly rows: readonly CategoryRow[];
+}
+
+// Tasks
+
+export const OPEN_COLUMNS = [
+  'id',
+  'client_id',
+  'type',
+  'status',
+  'priority',
+  'effective_priority',
+  'attempts',
+  'max_attempts',
+  'generation',
+  'releases',
+  'compatibility',
+  'region',
+  'format',
+  'created_by',
+  'traceparent',
+  'locked_by',
+  'created_at_utc',
+  'updated_at_utc',
+  'run_after_utc',
+  'expires_at_utc',
+  'due_at_utc',
+  'max_run_ms',
+  'reserved_at_utc',
+  'lease_until_utc',
+  'processing_started_utc',
+  'finished_at_utc',
+] as const;
+export const PRIVATE_COLUMNS = ['payload', 'result', 'error_message', 'progress', 'idempotency_key', 'metadata'] as const;
+
+const parse = (text: unknown): Json => (text === null || text === undefined ? null : (JSON.parse(text as string) as Json));
+
+/** A row of OPEN_COLUMNS, and of PRIVATE_COLUMNS after them where the reader may see them. */
+export function taskOf(row: StoredRow): Task {
+  const open = {
+    taskId: row[0] as string,
+    clientId: row[1] as string,
+    type: row[2] as string,
+    status: row[3] as TaskState,
+    priority: row[4] as number,
+    effectivePriority: row[5] as number,
+    attempts: row[6] as number,
+    maxAttempts: row[7] as number,
+    generation: row[8] as number,
+    releases: row[9] as number,
+    compatibility: parse(row[10]) as Compatibility,
+    region: row[11] as string | null,
+    format: row[12] as string | null,
+    createdBy: row[13] as string | null,
+    traceparent: row[14] as string | null,
+    lockedBy: row[15] as string | null,
+    createdAtUtc: row[16] as number,
+    updatedAtUtc: row[17] as number,
+    runAfterUtc: row[18] as number,
+    expiresAtUtc: row[19] as number | null,
+    dueAtUtc: row[20] as number | null,
+    maxRunMs: row[21] as number,
+    reservedAtUtc: row[22] as number | null,
+    leaseUntilUtc: row[23] as number | null,
+    processingStartedUtc: row[24] as number | null,
+    finishedAtUtc: row[25] as number | null,
+  };
+  const rest = {
+    errorMessage: (row[28] as string | null | undefined) ?? null,
+    progress: parse(row[29]),
+    idempotencyKey: (row[30] as string | null | undefined) ?? null,
+    metadata: (row[31] === undefined ? {} : (parse(row[31]) ?? {})) as Record<string, string>,
+  };
+  return row.length > OPEN_COLUMNS.length ? { ...open, ...rest, payload: parse(row[26]), result: parse(row[27]) } : { ...open, ...rest };
+}
+
+export const logOf = (row: StoredRow): LogEntry => ({
+  logId: row[0] as number,
+  taskId: row[1] as string,
+  clientId: row[2] as string,
+  atUtc: row[3] as number,
+  level: row[4] as LogEntry['level'],
+  message: row[5] as string,
+  event: row[6] as TaskEvent,
+  fromStatus: row[7] as TaskState | null,
+  toStatus: row[8] as TaskState | null,
+  actor: row[9] as string,
+  attempt: row[10] as number | null,
+  details: (parse(row[11]) ?? {}) as LogEntry['details'],
+});
+
+export const inboxOf = (row: StoredRow): InboxRow => ({
+  taskId: row[0] as string,
+  clientId: row[1] as string,
+  type: row[2] as string,
+  priority: row[3] as number,
+  attempts: row[4] as number,
+  runAfterUtc: row[5] as number,
+  compatibility: row[6] as string,
+});
+
+/** `fence` is the ninth column. */
+export const claimedOf = (row: StoredRow, leaseId: string, leaseMs: number): ClaimedTask => ({
+  clientId: row[0] as string,
+  taskId: row[1] as string,
+  leaseId,
+  type: row[2] as string,
+  payload: row[3] as string,
+  compatibility: row[4] as string,
+  priority: row[5] as number,
+  attempt: row[6] as number,
+  maxAttempts: row[7] as number,
+  leaseUntilUtc: row[8] as number,
+  leaseMs,
+  fence: row[9] as number,
+  maxRunMs: row[10] as number,
+  createdAtUtc: row[11] as number,
+  createdBy: row[12] as string | null,
+  metadata: row[13] as string | null,
+  traceparent: row[14] as string | null,
+});
+
+// The book
+
+export const workerOf = (row: StoredRow, now: number): WorkerInfo => ({
+  workerId: row[0] as string,
+  capabilities: JSON.parse(row[1] as string) as WorkerCapabilities,
+  strategy: row[2] as string,
+  status: now - (row[6] as number) > LIMITS.staleMs.default ? 'stale' : (row[3] as WorkerStatus),
+  versions: JSON.parse(row[4] as string) as Record<string, string>,
+  registeredAtUtc: row[5] as number,
+  heartbeatUtc: row[6] as number,
+  activeTasks: row[7] as number,
+});
+
+export function grantOf(row: StoredRow): GrantRow {
+  const attributes = JSON.parse(row[4] as string) as Record<string, (string | number | boolean)[]>;
+  const grant = {
+    grantId: row[0] as string,
+    workerId: row[1] as string,
+    clientId: row[2] as string,
+    pattern: row[3] as string,
+    createdAtUtc: row[5] as number,
+  };
+  return Object.keys(attributes).length === 0 ? grant : { ...grant, attributes };
+}
+
+export const clientOfRow = (row: StoredRow): ClientRow => ({
+  clientId: row[0] as string,
+  status: row[1] as ClientRow['status'],
+  weight: row[2] as number,
+  createdAtUtc: row[3] as number,
+});
+
+export const keyOf = (row: StoredRow): KeyRow => ({
+  keyId: row[0] as string,
+  role: row[1] as KeyRow['role'],
+  clientId: row[2] as string | null,
+  workerId: row[3] as string | null,
+  name: row[4] as string | null,
+  createdAtUtc: row[5] as number,
+  revokedAtUtc: row[6] as number | null,
+});
+
+export const categoryOf = (row: StoredRow): CategoryRow => ({
+  pattern: row[0] as string,
+  priority: row[1] as number | null,
+  maxAttempts: row[2] as number | null,
+  maxRunMs: row[3] as number | null,
+  backoff: row[4] === null ? null : (JSON.parse(row[4] as string) as BackoffPolicy),
+  schema: row[5] as string | null,
+});
+
+export const securityOf = (row: StoredRow): SecurityRow => ({
+  eventId: row[0] as number,
+  atUtc: row[1] as number,
+  actor: row[2] as string,
+  action: row[3] as string,
+  clientId: row[4] as string | null,
+  object: row[5] as string | null,
+  outcome: row[6] as SecurityRow['outcome'],
+  details: row[7] as string | null,
+});
+
+/** The value that the most specific matching category gives, or null. */
+export function categoryValue<K extends 'priority' | 'maxAttempts' | 'maxRunMs' | 'backoff'>(
+  rows: readonly CategoryRow[],
+  type: string,
+  key: K,
+): CategoryRow[K] | null {
+  let best: CategoryRow | null = null;
+  for (const row of rows)
+    if (row[key] !== null && matches(row.pattern, type) && (best === null || specificity(row.pattern) > specificity(best.pattern))) best = row;
+  return best === null ? null : best[key];
+}
+
+const specificity = (pattern: string): number => (pattern === '*' ? 0 : pattern.endsWith('.*') ? pattern.length : 1000 + pattern.length);
+
+// Numbers
+
+const numbers = (row: StoredRow | undefined): number[] => (row ?? []).map((value) => Number(value ?? 0));
+
+export interface CountRows {
+  /** status, type, count. */
+  readonly byType: readonly StoredRow[];
+  readonly oldest: unknown;
+  readonly ended: StoredRow | undefined;
+  readonly runs: StoredRow | undefined;
+  readonly workers: StoredRow | undefined;
+}
+
+export function countsOf(rows: CountRows, now: number): Counts {
+  const byType = rows.byType.map(([status, type, count]) => ({ status: status as TaskState, type: type as string, count: count as number }));
+  const byStatus = Object.fromEntries(STATES.map((state) => [state, 0])) as Record<TaskState, number>;
+  for (const { status, count } of byType) byStatus[status] += count;
+  const ended = numbers(rows.ended);
+  const [count = 0, p50 = 0, p95 = 0, p99 = 0] = numbers(rows.runs);
+  const [total = 0, active = 0, stale = 0] = numbers(rows.workers);
+  return {
+    byStatus,
+    byType,
+    oldestQueuedAtUtc: (rows.oldest as number | null | undefined) ?? null,
+    ended: { completed: ended[0] ?? 0, deadLetter: ended[1] ?? 0, retried: ended[2] ?? 0, attempts: ended[3] ?? 0, completedLastHour: ended[4] ?? 0 },
+    runMs: { p50, p95, p99, count },
+    workers: { total, active, stale },
+    nowUtc: now,
+  };
+}
+
+/** enqueued, completed, dead_letter, cancelled, unfinished, duplicate starts, unexplained, incomplete, clients, categories. */
+export function summaryOf(row: StoredRow | undefined): AuditSummary {
+  const [enqueued = 0, completed = 0, deadLetter = 0, cancelled = 0, lost = 0, duplicateStarts = 0, unexplainedDuplicates = 0, incompleteLogs = 0, clients = 0, categories = 0] =
+    numbers(row);
+  return { enqueued, completed, deadLetter, cancelled, lost, duplicateStarts, unexplainedDuplicates, incompleteLogs, clients, categories };
+}
+
+// Pages
+
+export const clientOf = (scope: StoreScope): string => (scope.clients === '*' ? '*' : (scope.clients[0] ?? ''));
+
+/** Whose rights a scope reads with: an admin of the platform sees no payload. */
+export function readerOf(scope: StoreScope): 'client' | 'admin' | 'platform' | 'auditor' {
+  if (scope.role === 'admin') return scope.clients === '*' || scope.blind === true ? 'platform' : 'admin';
+  return scope.role === 'auditor' ? 'auditor' : 'client';
+}
+
+const wrongCursor = (): never =>
+  unwrap(refuse('invalid_input', 'the cursor is not one that an earlier page answered', { fields: [{ field: 'cursor', message: 'not a cursor' }] }));
+
+/** A cursor of a list of tasks is the sort value and the id of the last row of a page. */
+export function parseCursor(cursor: string | undefined): { readonly value: number; readonly id: string } | null {
+  if (cursor === undefined) return null;
+  const match = /^(\d{1,16})\.([0-9a-f-]{36})$/.exec(cursor);
+  return match === null ? wrongCursor() : { value: Number(match[1]), id: match[2] as string };
+}
+
+export function numberCursor(cursor: string | undefined, start: number): number {
+  if (cursor === undefined) return start;
+  return /^\d{1,16}$/.test(cursor) ? Number(cursor) : wrongCursor();
+}
+
+/** The page of rows that were asked for with one more than its limit. Each begins with its sort value. */
+export function pageOfTasks(rows: readonly StoredRow[], limit: number): StorePage<Task> {
+  const page = rows.slice(0, limit);
+  const last = page.at(-1);
+  return {
+    items: page.map((row) => taskOf(row.slice(1))),
+    nextCursor: rows.length > limit && last !== undefined ? `${last[0] as number}.${last[1] as string}` : null,
+  };
+}
+
+export function pageOf<T>(rows: readonly StoredRow[], limit: number, map: (row: StoredRow) => T, cursor: (item: T) => number): StorePage<T> {
+  const items = rows.slice(0, limit).map(map);
+  const last = items.at(-1);
+  return { items, nextCursor: rows.length > limit && last !== undefined ? String(cursor(last)) : null };
+}
