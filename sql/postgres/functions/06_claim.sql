@@ -42,6 +42,7 @@ DECLARE
   who text[] := prismq.enter(token, 'worker');
   set_of_call uuid := prismq.set_of_call(substr(who[3], 8), types);
 BEGIN
+  PERFORM prismq.promote_due(1000);
   IF (SELECT count(*) FROM (SELECT FROM prismq.capability_lanes c WHERE c.set_id = set_of_call LIMIT 257) x) <= 256 THEN
     RETURN QUERY SELECT k.client_id, k.weight FROM prismq.clients k
       WHERE k.client_id IN (SELECT DISTINCT c.client_id FROM prismq.capability_lanes c WHERE c.set_id = set_of_call) AND k.status = 'active'
