@@ -81,8 +81,8 @@ BEGIN
   SELECT array_agg(m.task_id) INTO stored FROM made m;
   IF array_remove(metadatas, NULL) <> '{}' THEN
     INSERT INTO prismq.task_metadata (client_id, task_id, key, value)
-    SELECT x.client_id, x.task_id, m.key, m.value FROM unnest(client_ids, task_ids, metadatas) x(client_id, task_id, metadata), jsonb_each_text(x.metadata::jsonb) m
-    WHERE x.metadata IS NOT NULL AND x.task_id = ANY (stored);
+    SELECT x.client_id, x.task_id, m.key, m.value FROM unnest(client_ids, task_ids, metadatas) x(client_id, task_id, metadata) JOIN unnest(stored) s(id) ON s.id = x.task_id, jsonb_each_text(x.metadata::jsonb) m
+    WHERE x.metadata IS NOT NULL;
   END IF;
   IF cardinality(stored) = cardinality(task_ids) THEN
     RETURN QUERY SELECT x.o::integer - 1, 'stored', x.task_id, 'queued', now_utc FROM unnest(task_ids) WITH ORDINALITY x(task_id, o);

@@ -75,6 +75,18 @@ CREATE OR REPLACE FUNCTION prismq.pick(client text, set_of_call uuid, ordering t
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE got tid[];
 BEGIN
+  -- The order of most workers is planned once a session; the others are put together.
+  IF ordering = 'r.priority asc, r.task_id asc' AND way = 'lane' THEN
+    SELECT array_agg(p.t) INTO got FROM (SELECT r.ctid AS t FROM prismq.ready r WHERE r.client_id = client AND r.lane_no = (SELECT c.lane_no FROM prismq.capability_lanes c WHERE c.set_id = set_of_call AND c.client_id = client)
+      AND (r.expires_at_utc IS NULL OR r.expires_at_utc > now_utc) ORDER BY r.priority, r.task_id LIMIT most FOR UPDATE SKIP LOCKED) p;
+    RETURN coalesce(got, '{}');
+  END IF;
+  IF ordering = 'r.priority asc, r.task_id asc' AND way = 'scan' THEN
+    SELECT array_agg(p.t) INTO got FROM (SELECT r.ctid AS t FROM (SELECT r.priority, r.task_id FROM (SELECT r.client_id, r.priority, r.task_id, r.lane_no, r.expires_at_utc FROM prismq.ready r WHERE r.client_id = client ORDER BY r.priority, r.task_id LIMIT most * 4 + 64) r
+      WHERE EXISTS (SELECT FROM prismq.capability_lanes c WHERE c.set_id = set_of_call AND c.client_id = r.client_id AND c.lane_no = r.lane_no) AND (r.expires_at_utc IS NULL OR r.expires_at_utc > now_utc)) x
+      JOIN prismq.ready r ON r.client_id = client AND r.priority = x.priority AND r.task_id = x.task_id ORDER BY r.priority, r.task_id LIMIT most FOR UPDATE OF r SKIP LOCKED) p;
+    RETURN coalesce(got, '{}');
+  END IF;
   EXECUTE CASE way
     WHEN 'lane' THEN format('SELECT array_agg(p.t) FROM (SELECT r.ctid AS t FROM prismq.ready r WHERE r.client_id = $1 AND r.lane_no = (SELECT c.lane_no FROM prismq.capability_lanes c WHERE c.set_id = $2 AND c.client_id = $1)
       AND (r.expires_at_utc IS NULL OR r.expires_at_utc > $4) ORDER BY %s LIMIT $3 FOR UPDATE SKIP LOCKED) p', ordering)
@@ -196,8 +208,8 @@ BEGIN
 
   RETURN QUERY
   WITH gone AS (
-    DELETE FROM prismq.ready r WHERE r.ctid = ANY (picked)
-    RETURNING r.ctid AS t, r.client_id, r.task_id, r.priority, r.lane_no, r.attempt, r.claims, r.releases, r.losses, r.events, r.due_at_utc, r.expires_at_utc
+    DELETE FROM prismq.ready r USING unnest(picked) WITH ORDINALITY p(t, o) WHERE r.ctid = p.t
+    RETURNING p.o, r.client_id, r.task_id, r.priority, r.lane_no, r.attempt, r.claims, r.releases, r.losses, r.events, r.due_at_utc, r.expires_at_utc
   ), leased AS (
     INSERT INTO prismq.leases (client_id, task_id, lane_no, worker_id, lease_id, reserved_at_utc, lease_until_utc, attempt, claims, releases, losses, events, due_at_utc, expires_at_utc)
     SELECT g.client_id, g.task_id, g.lane_no, worker, lease, now_utc, now_utc + lease_ms, g.attempt + 1, g.claims + 1, g.releases, g.losses, g.events + 1, g.due_at_utc, g.expires_at_utc FROM gone g
@@ -207,11 +219,10 @@ BEGIN
   )
   SELECT t.client_id, t.task_id, n.type, t.payload, n.compatibility, t.priority, g.attempt + 1, t.max_attempts, now_utc + lease_ms, (SELECT m.value::bigint FROM prismq.meta m WHERE m.key = 'restore_epoch') * 4294967296 + g.claims + 1,
     t.max_run_ms, t.created_at_utc, t.created_by, t.metadata, t.traceparent
-  FROM unnest(picked) WITH ORDINALITY p(t, o)
-  JOIN gone g ON g.t = p.t
+  FROM gone g
   JOIN prismq.tasks t ON t.client_id = g.client_id AND t.task_id = g.task_id
   JOIN prismq.lanes n ON n.client_id = g.client_id AND n.lane_no = g.lane_no
-  ORDER BY p.o;
+  ORDER BY g.o;
 END $$;
 
 DO $$

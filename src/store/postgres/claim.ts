@@ -13,13 +13,16 @@ import { call } from './engine.ts';
 import type { Engine } from './engine.ts';
 
 const CLIENTS_A_LOOK = 1024;
+/** A look at the clients is good for so many claims and so long; one that does not fill a claim is made anew at once. */
+const CLAIMS_A_LOOK = 32;
+const LOOK_MS = 100;
 
 export interface Claimer {
   claim(scope: StoreScope, request: ClaimRequest): Promise<readonly ClaimedTask[]>;
   /** What a worker registered may have changed. */
   forget(workerId: string): void;
-  /** Somebody got work: look for clients anew. */
-  changed(): void;
+  /** These clients got work: look anew for whoever does not know of them. */
+  activated(clientIds: readonly string[]): void;
 }
 
 interface Known {
@@ -28,7 +31,8 @@ interface Known {
 }
 interface Look {
   readonly candidates: readonly FairCandidate[];
-  readonly at: number;
+  readonly names: ReadonlySet<string>;
+  readonly until: number;
   claimsLeft: number;
 }
 
@@ -37,7 +41,6 @@ export function createClaimer(engine: Engine): Claimer {
   const workers = new Map<string, Known>();
   const looks = new Map<string, Look>();
   const ordered = new Set<string>();
-  let changes = 0;
 
   const workerOf = async (scope: StoreScope): Promise<Known> => {
     const known = workers.get(scope.workerId as string);
@@ -49,10 +52,14 @@ export function createClaimer(engine: Engine): Claimer {
     return found;
   };
   const look = async (scope: StoreScope, request: ClaimRequest, key: string): Promise<Look> => {
-    const at = changes;
     const rows = await call(engine, scope, 'active_clients', { types: request.types ?? null, most: CLIENTS_A_LOOK });
     const candidates = rows.map(([clientId, weight]) => ({ clientId: clientId as string, weight: weight as number }));
-    const found = { candidates, at, claimsLeft: Math.ceil(candidates.length / 16) };
+    const found = {
+      candidates,
+      names: new Set(candidates.map(({ clientId }) => clientId)),
+      until: performance.now() + LOOK_MS,
+      claimsLeft: CLAIMS_A_LOOK + Math.ceil(candidates.length / 16),
+    };
     if (looks.size > 1000) looks.clear();
     looks.set(key, found);
     return found;
@@ -63,7 +70,7 @@ export function createClaimer(engine: Engine): Claimer {
     await ensureOrder(engine, scope, strategy, ordered);
     const key = `${scope.workerId}\n${request.types?.join() ?? ''}`;
     const kept = looks.get(key);
-    const usable = kept !== undefined && kept.at === changes && kept.claimsLeft-- > 0;
+    const usable = kept !== undefined && kept.claimsLeft-- > 0 && performance.now() < kept.until;
     const current = usable ? kept : await look(scope, request, key);
     const first = await take(engine, fair, scope, request, known, strategy, current.candidates, request.max);
     if (first.length === request.max) return first;
@@ -76,7 +83,9 @@ export function createClaimer(engine: Engine): Claimer {
   };
   return {
     forget: (workerId) => void workers.delete(workerId),
-    changed: () => void changes++,
+    activated(clientIds) {
+      for (const [key, { names }] of looks) if (clientIds.some((clientId) => !names.has(clientId))) looks.delete(key);
+    },
     async claim(scope, request) {
       for (let attempt = 1; ; attempt++)
         try {

@@ -6,6 +6,7 @@ import type { TaskState } from '../../domain/lifecycle.ts';
 import type { NewTask } from '../../domain/task.ts';
 import type { EnqueueOutcome, StoreScope } from '../store.ts';
 import { actingOf, classOf } from './acting.ts';
+import { column } from './columns.ts';
 import type { Engine } from './engine.ts';
 import type { Row } from './pool.ts';
 import type { Params } from './statements.ts';
@@ -16,32 +17,32 @@ export interface EnqueueOptions {
 }
 
 export function enqueueColumns(tasks: readonly NewTask[], { atomic, createClients }: EnqueueOptions, lanesMost: number): Params {
-  const column = <K extends keyof NewTask>(key: K): NewTask[K][] => tasks.map((task) => task[key]);
+  const of = (key: keyof NewTask): string | null => column(tasks.map((task) => task[key]));
   return {
     atomic,
     create_clients: createClients,
     lanes_most: lanesMost,
-    client_ids: column('clientId'),
-    task_ids: column('taskId'),
-    types: column('type'),
-    compatibilities: column('compatibility'),
-    regions: column('region'),
-    priorities: column('priority'),
-    max_attempts: column('maxAttempts'),
-    max_runs: column('maxRunMs'),
-    delays: column('delayMs'),
-    run_afters: column('runAfterUtc'),
-    due_ats: column('dueAtUtc'),
-    max_waits: column('maxWaitMs'),
-    expires_ats: column('expiresAtUtc'),
-    ttls: column('ttlMs'),
-    payloads: column('payload'),
-    formats: column('format'),
-    keys: column('idempotencyKey'),
-    digests: column('requestDigest'),
-    creators: column('createdBy'),
-    metadatas: column('metadata'),
-    traces: column('traceparent'),
+    client_ids: of('clientId'),
+    task_ids: of('taskId'),
+    types: of('type'),
+    compatibilities: of('compatibility'),
+    regions: of('region'),
+    priorities: of('priority'),
+    max_attempts: of('maxAttempts'),
+    max_runs: of('maxRunMs'),
+    delays: of('delayMs'),
+    run_afters: of('runAfterUtc'),
+    due_ats: of('dueAtUtc'),
+    max_waits: of('maxWaitMs'),
+    expires_ats: of('expiresAtUtc'),
+    ttls: of('ttlMs'),
+    payloads: of('payload'),
+    formats: of('format'),
+    keys: of('idempotencyKey'),
+    digests: of('requestDigest'),
+    creators: of('createdBy'),
+    metadatas: of('metadata'),
+    traces: of('traceparent'),
   };
 }
 

@@ -4,6 +4,7 @@ import type { TaskState } from '../../domain/lifecycle.ts';
 import type { HeartbeatResult, LeaseRef, SettleResult, Settlement } from '../../domain/task.ts';
 import type { Store, StoreScope } from '../store.ts';
 import { actingOf } from './acting.ts';
+import { column } from './columns.ts';
 import { isLeaseId, isTaskId } from './engine.ts';
 import type { Engine } from './engine.ts';
 import type { Row } from './pool.ts';
@@ -60,19 +61,19 @@ function columnsOf(engine: Engine, items: readonly Settlement[]): Params {
   return {
     most_releases: LIMITS.releases.default,
     backoff: JSON.stringify(engine.options.defaultBackoff),
-    client_ids: items.map((item) => item.clientId),
-    task_ids: items.map((item) => item.taskId),
-    lease_ids: items.map((item) => item.leaseId),
-    ops: items.map((item) => item.op),
-    results: items.map((item) => (item.op === 'complete' ? (item.result ?? null) : null)),
-    starts: items.map((item) => item.startedAfterMs ?? null),
-    runs: items.map((item) => item.runMs ?? null),
-    kinds: errors.map((error) => (error?.kind === undefined ? null : cleanErrorText(error.kind, 200))),
-    messages: errors.map((error) => (error === null ? null : cleanErrorText(error.message, LIMITS.errorMessage.max))),
-    stacks: errors.map((error) => (error?.stack === undefined ? null : cleanErrorText(error.stack, LIMITS.errorStack.max))),
-    finals: items.map((item) => item.op === 'fail' && item.retry === false),
-    delays: items.map((item) => (item.op === 'fail' ? (item.retryInMs ?? null) : item.op === 'release' ? (item.delayMs ?? null) : null)),
-    uniforms: items.map((item) => (item.op === 'fail' ? engine.options.random() : 0)),
+    client_ids: column(items.map((item) => item.clientId)),
+    task_ids: column(items.map((item) => item.taskId)),
+    lease_ids: column(items.map((item) => item.leaseId)),
+    ops: column(items.map((item) => item.op)),
+    results: column(items.map((item) => (item.op === 'complete' ? (item.result ?? null) : null))),
+    starts: column(items.map((item) => item.startedAfterMs ?? null)),
+    runs: column(items.map((item) => item.runMs ?? null)),
+    kinds: column(errors.map((error) => (error?.kind === undefined ? null : cleanErrorText(error.kind, 200)))),
+    messages: column(errors.map((error) => (error === null ? null : cleanErrorText(error.message, LIMITS.errorMessage.max)))),
+    stacks: column(errors.map((error) => (error?.stack === undefined ? null : cleanErrorText(error.stack, LIMITS.errorStack.max)))),
+    finals: column(items.map((item) => (item.op === 'fail' && item.retry === false ? true : null))),
+    delays: column(items.map((item) => (item.op === 'fail' ? (item.retryInMs ?? null) : item.op === 'release' ? (item.delayMs ?? null) : null))),
+    uniforms: column(items.map((item) => (item.op === 'fail' ? engine.options.random() : null))),
   };
 }
 
@@ -87,9 +88,9 @@ export async function heartbeat(engine: Engine, scope: StoreScope, leases: reado
         ? []
         : await asHolder(engine, scope, named, 'heartbeat_ends', {
             lease_ms: leaseMs,
-            client_ids: named.map((lease) => lease.clientId),
-            task_ids: named.map((lease) => lease.taskId),
-            lease_ids: named.map((lease) => lease.leaseId),
+            client_ids: column(named.map((lease) => lease.clientId)),
+            task_ids: column(named.map((lease) => lease.taskId)),
+            lease_ids: column(named.map((lease) => lease.leaseId)),
           });
   const of = (verdict: string): string[] => rows.flatMap(([, taskId, said]) => (said === verdict ? [taskId as string] : []));
   return { extended: of('extended'), timedOut: of('timed_out'), cancelled: of('cancelled'), lost: [...of('lost'), ...lost] };

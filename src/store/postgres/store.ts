@@ -69,9 +69,8 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
       onError: options.onError,
     });
   const pools = { client: pool(urls.clientUrl, 'client'), worker: pool(urls.workerUrl, 'worker'), admin: pool(urls.adminUrl, 'admin') };
-  const parts: { claimer?: Claimer } = {};
   const listenUrl = options.listenUrl === undefined ? urls.clientUrl : options.listenUrl;
-  const watch = createWatch({ driver, url: listenUrl, onError: options.onError, onChange: () => parts.claimer?.changed() });
+  const watch = createWatch({ driver, url: listenUrl, onError: options.onError });
   const engine: Engine = {
     pools,
     batches: new Batches(() => watch.committed()),
@@ -79,7 +78,6 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
     now: options.replacedClock ? options.now : () => Math.floor(options.wallMs() + offsetMs),
   };
   const claimer = createClaimer(engine);
-  parts.claimer = claimer;
   return wire(engine, claimer, watch);
 }
 
@@ -120,7 +118,7 @@ function wire(engine: Engine, claimer: Claimer, watch: Watch): Store {
   return {
     capabilities: { renewal: 'loop', file: null, engine: 'postgres' },
     now: engine.now,
-    ...taskOperations(engine, watch),
+    ...taskOperations(engine, claimer, watch),
     ...workerOperations(engine, claimer),
     ...bookOperations(engine),
     async tick({ retentionMs }) {
@@ -144,14 +142,18 @@ type TaskOperations = Pick<
   'enqueue' | 'enqueueInside' | 'task' | 'tasks' | 'logs' | 'counts' | 'cancel' | 'requeue' | 'reprioritise' | 'amend' | 'purge'
 >;
 
-function taskOperations(engine: Engine, watch: Watch): TaskOperations {
+function taskOperations(engine: Engine, claimer: Claimer, watch: Watch): TaskOperations {
   const told = async <T>(moving: Promise<T>): Promise<T> => {
     const answer = await moving;
     watch.committed();
     return answer;
   };
   return {
-    enqueue: (scope, tasks, options) => enqueue(engine, scope, tasks, options),
+    async enqueue(scope, tasks, options) {
+      const outcomes = await enqueue(engine, scope, tasks, options);
+      claimer.activated([...new Set(tasks.map((task) => task.clientId))]);
+      return outcomes;
+    },
     enqueueInside: () => {
       throw new QueueError('invalid_input', 'tx: not on PostgreSQL yet', { fields: [{ field: 'tx', message: 'not here' }] });
     },

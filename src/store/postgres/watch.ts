@@ -21,11 +21,9 @@ export interface WatchOptions {
   /** Null where nothing listens: then polling alone tells. */
   readonly url: string | null;
   readonly onError: (error: unknown) => void;
-  /** Told of every change, this process's and others'. */
-  readonly onChange: () => void;
 }
 
-export function createWatch({ driver, url, onError, onChange }: WatchOptions): Watch {
+export function createWatch({ driver, url, onError }: WatchOptions): Watch {
   const waiters = new Set<(changed: boolean) => void>();
   let listener: Client | null = null;
   let again: NodeJS.Timeout | undefined;
@@ -57,7 +55,6 @@ export function createWatch({ driver, url, onError, onChange }: WatchOptions): W
     client.on('end', lost);
     client.on('notification', ({ processId }) => {
       if (processId === (client as unknown as { readonly processID: number }).processID) return;
-      onChange();
       wakeAll(true);
     });
     try {
@@ -79,7 +76,6 @@ export function createWatch({ driver, url, onError, onChange }: WatchOptions): W
   };
   return {
     committed() {
-      onChange();
       wakeAll(true);
       start();
       telling ??= setTimeout(() => {
