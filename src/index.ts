@@ -9,7 +9,7 @@ import { LIMITS, checkInt } from './domain/limits.ts';
 import { DEFAULT_BACKOFF } from './domain/retry.ts';
 import type { BackoffPolicy } from './domain/retry.ts';
 import type { Strategy } from './domain/strategy.ts';
-import type { Queue } from './service/handles.ts';
+import type { Queue, VerifyToken } from './service/handles.ts';
 import { createQueue } from './service/queue.ts';
 import type { MigrationReport } from './store/sqlite/migrate.ts';
 import { migrateSqlite, openSqliteStore } from './store/sqlite/store.ts';
@@ -51,6 +51,8 @@ export interface OpenOptions {
   readonly now?: () => number;
   /** Uniform in [0, 1), for jitter. For tests. */
   readonly random?: () => number;
+  /** Verifies tokens that are no API keys, for `principalOf`; default: none is taken. */
+  readonly verifyToken?: VerifyToken;
   /** Told of what goes wrong in the background. */
   readonly onError?: (error: unknown) => void;
   /** PostgreSQL: most connections of each class of login; default 4. */
@@ -108,6 +110,7 @@ export async function openQueue(url: string | PostgresLogins = 'prismq.db', opti
       retentionMs: options.retentionMs ?? LIMITS.retentionMs.default,
       strategies,
       createClients: options.createClients ?? true,
+      ...(options.verifyToken === undefined ? {} : { verifyToken: options.verifyToken }),
     },
     { url: typeof url === 'string' ? shownUrl(url) : shownUrl(url.clientUrl), renewal, onClose: () => clearInterval(janitor) },
   );

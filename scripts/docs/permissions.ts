@@ -1,6 +1,6 @@
 // Who may do what: one matrix of operations and roles.
-import { ACCESS, type AccessRule, COLUMNS, type Column, OPERATION_NAMES, type Reach } from '../../src/domain/access.ts';
-import { code, table } from './markdown.ts';
+import { ACCESS, type AccessRule, COLUMNS, type Column, OPERATION_NAMES, READING, type Reach } from '../../src/domain/access.ts';
+import { code, codes, table } from './markdown.ts';
 import type { Page } from './page.ts';
 
 const REACH = {
@@ -66,6 +66,11 @@ ${legend(REACH)}
 ## What a foreign object answers
 
 ${legend(FOREIGN)}
+
+## Scopes of a key
+
+A key may be narrowed to some of its role's operations: to one (\`task.enqueue\`), to those of an object (\`task.*\`), or to \`read\`, which is
+${codes(READING)}.
 
 ## What is recorded as a security event
 

@@ -8,6 +8,16 @@ FROM prismq.task_logs e WHERE e.client_id = :client_id AND e.task_id = :task_id 
 SELECT e.log_id, e.task_id, e.client_id, e.at_utc, e.level, e.message, e.event, e.from_status, e.to_status, e.actor, e.attempt, e.details
 FROM prismq.clients c JOIN prismq.task_logs e ON e.client_id = c.client_id WHERE e.task_id = :task_id AND e.log_id > :after ORDER BY e.log_id LIMIT :most;
 
+-- What happened after an instant, up to one that lies a little back: transactions under way then have ended by now.
+-- name: events_of (client)
+SELECT e.log_id, e.task_id, e.client_id, e.at_utc, e.level, e.message, e.event, e.from_status, e.to_status, e.actor, e.attempt, e.details FROM prismq.task_logs e WHERE e.client_id = :client_id AND e.at_utc > :after AND e.at_utc <= :until ORDER BY e.at_utc FETCH FIRST :most ROWS WITH TIES;
+
+-- name: events_all (admin)
+SELECT e.log_id, e.task_id, e.client_id, e.at_utc, e.level, e.message, e.event, e.from_status, e.to_status, e.actor, e.attempt, e.details FROM prismq.task_logs e WHERE e.at_utc > :after AND e.at_utc <= :until ORDER BY e.at_utc FETCH FIRST :most ROWS WITH TIES;
+
+-- name: events_last (client)
+SELECT prismq.now_ms();
+
 -- name: inbox (worker)
 SELECT i.id, i.client_id, i.type, i.priority, i.attempts, i.run_after_utc, i.compatibility FROM prismq.worker_inbox i ORDER BY i.priority, i.run_after_utc LIMIT :most;
 

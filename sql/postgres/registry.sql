@@ -39,18 +39,6 @@ SELECT c.client_id, c.status, c.weight, c.created_at_utc FROM prismq.clients c O
 -- name: client_change (admin)
 SELECT c.client_id, c.status, c.weight, c.created_at_utc FROM prismq.client_change(:token, :client_id, :status, :weight) c;
 
--- name: key_insert (admin)
-SELECT k.key_id, k.role, k.client_id, k.worker_id, k.name, k.created_at_utc, k.revoked_at_utc FROM prismq.key_insert(:token, :key_id, :digest, :role, :client_id, :worker_id, :name) k;
-
--- name: key_list (admin)
-SELECT k.key_id, k.role, k.client_id, k.worker_id, k.name, k.created_at_utc, k.revoked_at_utc FROM prismq.api_keys k ORDER BY k.created_at_utc, k.key_id;
-
--- name: key_find (system)
-SELECT k.key_id, k.role, k.client_id, k.worker_id, k.name, k.created_at_utc, k.revoked_at_utc FROM prismq.key_find(:token, :digest) k;
-
--- name: key_revoke (admin)
-SELECT prismq.key_revoke(:token, :key_id);
-
 -- name: categories_version (client)
 SELECT m.value FROM prismq.meta m WHERE m.key = 'categories_version';
 

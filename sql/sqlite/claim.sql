@@ -18,7 +18,15 @@ SELECT value FROM walled.meta WHERE key = 'lanes_version';
 SELECT count(*) FROM (SELECT 1 FROM walled.capability_lanes c WHERE c.set_id = :set_id LIMIT :most);
 
 -- name: covered_lanes (engine)
-SELECT c.client_id, c.lane_id, n.type FROM walled.capability_lanes c JOIN walled.lanes n ON n.lane_id = c.lane_id WHERE c.set_id = :set_id ORDER BY c.client_id, c.lane_id;
+SELECT c.client_id, c.lane_id FROM walled.capability_lanes c WHERE c.set_id = :set_id ORDER BY c.client_id, c.lane_id;
+
+-- name: uncovered_lane (engine)
+SELECT 1 FROM (SELECT DISTINCT c.client_id FROM walled.capability_lanes c WHERE c.set_id = :set_id) k CROSS JOIN walled.lanes n ON n.client_id = k.client_id
+WHERE NOT EXISTS (SELECT 1 FROM walled.capability_lanes o WHERE o.set_id = :set_id AND o.client_id = n.client_id AND o.lane_id = n.lane_id) LIMIT 1;
+
+-- name: active_covered (engine)
+SELECT DISTINCT c.client_id, k.weight FROM walled.capability_lanes c CROSS JOIN walled.clients k ON k.client_id = c.client_id
+WHERE c.set_id = :set_id AND k.status = 'active' AND EXISTS (SELECT 1 FROM walled.ready r WHERE r.lane_id = c.lane_id AND r.client_id = c.client_id);
 
 -- name: covered_lanes_of (engine)
 SELECT c.lane_id, n.type FROM walled.capability_lanes c JOIN walled.lanes n ON n.lane_id = c.lane_id WHERE c.set_id = :set_id AND c.client_id = :client_id LIMIT :most;
@@ -31,8 +39,9 @@ WITH RECURSIVE active (client_id, n) AS (
 )
 SELECT active.client_id, c.weight FROM active JOIN walled.clients c ON c.client_id = active.client_id WHERE c.status = 'active';
 
--- name: client_weight (engine)
-SELECT weight FROM walled.clients WHERE client_id = :client_id AND status = 'active';
+-- name: active_among (engine)
+SELECT c.client_id, c.weight FROM json_each(:client_ids) j CROSS JOIN walled.clients c ON c.client_id = j.value
+WHERE c.status = 'active' AND EXISTS (SELECT 1 FROM walled.ready r WHERE r.client_id = c.client_id);
 
 -- name: pick_scan (engine)
 INSERT INTO staged.picked (task_no, client_id, priority, lane_id, attempt, claims, releases, losses, due_at_utc, expires_at_utc, draw)
@@ -40,10 +49,15 @@ SELECT r.task_no, r.client_id, r.priority, r.lane_id, r.attempt, r.claims, r.rel
 FROM (SELECT * FROM walled.ready WHERE client_id = :client_id ORDER BY {order} LIMIT :scan) r
 WHERE EXISTS (SELECT 1 FROM walled.capability_lanes c WHERE c.set_id = :set_id AND c.client_id = r.client_id AND c.lane_id = r.lane_id)
   AND (r.expires_at_utc IS NULL OR r.expires_at_utc > :now)
-LIMIT :most;
+LIMIT :most OFFSET :before;
 
 -- name: pick_lane (engine)
+INSERT INTO staged.picked (task_no, client_id, priority, lane_id, attempt, claims, releases, losses, due_at_utc, expires_at_utc, draw)
 SELECT r.task_no, r.client_id, r.priority, r.lane_id, r.attempt, r.claims, r.releases, r.losses, r.due_at_utc, r.expires_at_utc, r.draw
+FROM walled.ready r WHERE r.lane_id = :lane_id AND +r.client_id = :client_id AND (r.expires_at_utc IS NULL OR r.expires_at_utc > :now) ORDER BY {order} LIMIT :most OFFSET :before;
+
+-- name: lane_heads (engine)
+SELECT r.task_no, r.client_id, r.priority, r.due_at_utc, r.draw
 FROM walled.ready r WHERE r.lane_id = :lane_id AND +r.client_id = :client_id AND (r.expires_at_utc IS NULL OR r.expires_at_utc > :now) ORDER BY {order} LIMIT :most;
 
 -- name: pick_all (engine)
@@ -55,9 +69,10 @@ WHERE EXISTS (SELECT 1 FROM walled.capability_lanes c WHERE c.set_id = :set_id A
   AND EXISTS (SELECT 1 FROM walled.clients k WHERE k.client_id = r.client_id AND k.status = 'active')
 LIMIT :most;
 
--- name: pick_add (engine)
+-- name: pick_keys (engine)
 INSERT INTO staged.picked (task_no, client_id, priority, lane_id, attempt, claims, releases, losses, due_at_utc, expires_at_utc, draw)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11);
+SELECT r.task_no, r.client_id, r.priority, r.lane_id, r.attempt, r.claims, r.releases, r.losses, r.due_at_utc, r.expires_at_utc, r.draw
+FROM json_each(:keys) j CROSS JOIN walled.ready r ON r.client_id = j.value ->> 0 AND r.priority = j.value ->> 1 AND r.task_no = j.value ->> 2 ORDER BY j.key;
 
 -- name: picked_drop (engine)
 DELETE FROM staged.picked WHERE client_id = :client_id;

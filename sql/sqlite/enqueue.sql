@@ -28,10 +28,11 @@ SELECT t.task_no, t.task_id, t.request_digest, t.created_at_utc FROM walled.task
 -- name: task_insert (engine)
 INSERT INTO main.tasks (client_id, task_id, lane_id, priority, effective_priority, max_attempts, max_run_ms, run_after_utc, created_at_utc, payload, format,
   idempotency_key, request_digest, created_by, due_at_utc, expires_at_utc, metadata, traceparent)
-VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17);
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18);
 
--- name: metadata_insert (engine)
-INSERT INTO main.task_metadata (client_id, key, value, task_no) SELECT :client_id, m.key, m.value, :task_no FROM json_each(:metadata) m;
+-- name: enqueue_metadata (engine)
+INSERT INTO main.task_metadata (client_id, key, value, task_no) SELECT t.client_id, m.key, m.value, t.task_no
+FROM walled.tasks t CROSS JOIN json_each(t.metadata) m WHERE t.task_no >= :first AND t.metadata IS NOT NULL;
 
 -- name: enqueue_ready (engine)
 INSERT INTO main.ready (client_id, priority, task_no, lane_id, attempt, claims, releases, losses, draw, due_at_utc, expires_at_utc)
@@ -48,3 +49,12 @@ FROM walled.tasks t WHERE t.task_no >= :first AND t.run_after_utc > :now;
 -- name: enqueue_log (engine)
 INSERT INTO main.task_events (client_id, task_no, at_utc, event, from_status, to_status, actor, attempt, details)
 SELECT t.client_id, t.task_no, :now, 'enqueue', NULL, 'queued', coalesce(:actor, 'client:' || t.client_id), 0, NULL FROM walled.tasks t WHERE t.task_no >= :first;
+
+-- The same for one task that is ready at once: reading it back through the wall costs more than its parameters.
+-- name: enqueue_ready_one (engine)
+INSERT INTO main.ready (client_id, priority, task_no, lane_id, attempt, claims, releases, losses, draw, due_at_utc, expires_at_utc)
+VALUES (?1, ?2, ?3, ?4, 0, 0, 0, 0, 0, ?5, ?6);
+
+-- name: enqueue_log_one (engine)
+INSERT INTO main.task_events (client_id, task_no, at_utc, event, from_status, to_status, actor, attempt, details)
+VALUES (?1, ?2, ?3, 'enqueue', NULL, 'queued', ?4, 0, NULL);

@@ -57,6 +57,9 @@ UPDATE main.tasks SET payload = :payload, format = :format, amended_at_utc = :no
 -- name: task_options (engine)
 UPDATE main.tasks SET max_attempts = :max_attempts, max_run_ms = :max_run_ms, metadata = :metadata, amended_at_utc = :now WHERE task_no = :task_no;
 
+-- name: metadata_insert (engine)
+INSERT INTO main.task_metadata (client_id, key, value, task_no) SELECT :client_id, m.key, m.value, :task_no FROM json_each(:metadata) m;
+
 -- name: options_of (engine)
 SELECT t.max_attempts, t.max_run_ms, t.metadata FROM walled.tasks t WHERE t.client_id = :client_id AND t.task_no = :task_no;
 

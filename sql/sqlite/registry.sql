@@ -1,5 +1,11 @@
 -- The book: workers and their capability sets, grants, clients, keys, categories, settings, security events.
 
+-- name: secret_get (registry)
+SELECT s.value FROM walled.secrets s WHERE s.name = :name;
+
+-- name: secret_insert (registry)
+INSERT INTO main.secrets (name, value) VALUES (:name, :value);
+
 -- name: meta_get (registry)
 SELECT value FROM walled.meta WHERE key = :key;
 
@@ -96,22 +102,6 @@ UPDATE main.clients SET status = :status WHERE client_id = :client_id;
 
 -- name: client_share (registry)
 UPDATE main.clients SET weight = :weight WHERE client_id = :client_id;
-
--- name: key_insert (registry)
-INSERT INTO main.api_keys (key_id, digest, role, client_id, worker_id, name, created_at_utc) VALUES (:key_id, :digest, :role, :client_id, :worker_id, :name, :now);
-
--- name: key_list (registry)
-SELECT k.key_id, k.role, k.client_id, k.worker_id, k.name, k.created_at_utc, k.revoked_at_utc FROM walled.api_keys k ORDER BY k.created_at_utc, k.key_id;
-
--- name: key_get (registry)
-SELECT k.key_id, k.role, k.client_id, k.worker_id, k.name, k.created_at_utc, k.revoked_at_utc FROM walled.api_keys k WHERE k.key_id = :key_id;
-
--- Whose key it is, is only known by it: the look-up by digest sees every client's.
--- name: key_find (registry)
-SELECT k.key_id, k.role, k.client_id, k.worker_id, k.name, k.created_at_utc, k.revoked_at_utc FROM walled.api_keys k WHERE k.digest = :digest;
-
--- name: key_revoke (registry)
-UPDATE main.api_keys SET revoked_at_utc = :now WHERE key_id = :key_id;
 
 -- name: category_list (registry)
 SELECT g.pattern, g.priority, g.max_attempts, g.max_run_ms, g.backoff, g.schema FROM walled.categories g ORDER BY g.pattern;

@@ -27,9 +27,7 @@ SELECT count(*), count(*) FILTER (WHERE w.heartbeat_utc >= :active), count(*) FI
 
 -- The whole audit, for every client: only the owner of the file asks for it.
 -- name: audit_totals (owner)
-SELECT count(*) FILTER (WHERE e.event = 'enqueue'), (SELECT count(*) FROM main.finished WHERE status = 'completed'), (SELECT count(*) FROM main.finished WHERE status = 'dead_letter'),
-  (SELECT count(*) FROM main.finished WHERE status = 'cancelled'),
-  (SELECT count(DISTINCT client_id) FROM main.task_events), (SELECT count(DISTINCT type) FROM main.lanes)
+SELECT count(*) FILTER (WHERE e.event = 'enqueue'), (SELECT count(DISTINCT client_id) FROM main.task_events), (SELECT count(DISTINCT type) FROM main.lanes)
 FROM main.task_events e;
 
 -- One pass over the audit in the order of each task: where an event starts must be where the one before it ended.
@@ -38,14 +36,15 @@ SELECT
   sum(x.event = 'claim' AND x.starts > 0),
   sum(x.event = 'claim' AND x.starts > 0 AND NOT x.explained),
   count(DISTINCT CASE WHEN x.before IS NOT x.from_status THEN x.task_no END),
-  sum(x.last AND x.to_status NOT IN ('completed', 'dead_letter', 'cancelled')),
-  sum(x.last AND x.to_status = 'completed'), sum(x.last AND x.to_status = 'dead_letter'), sum(x.last AND x.to_status = 'cancelled')
+  sum(x.last AND x.ended NOT IN ('completed', 'dead_letter', 'cancelled')),
+  sum(x.last AND x.ended = 'completed'), sum(x.last AND x.ended = 'dead_letter'), sum(x.last AND x.ended = 'cancelled')
 FROM (
-  SELECT e.task_no, e.event, e.from_status, e.to_status,
+  -- What was purged ended as it was.
+  SELECT e.task_no, e.event, e.from_status, coalesce(e.to_status, e.from_status) AS ended,
     lag(e.to_status) OVER task AS before,
     sum(e.event = 'claim') OVER (PARTITION BY e.task_no ORDER BY e.log_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS starts,
     -- Since the claim before this one there was a fail, expire, release or requeue.
-    max(CASE WHEN e.event IN ('fail', 'expire', 'release', 'requeue') THEN e.log_id END) OVER (PARTITION BY e.task_no ORDER BY e.log_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+    coalesce(max(CASE WHEN e.event IN ('fail', 'expire', 'release', 'requeue') THEN e.log_id END) OVER (PARTITION BY e.task_no ORDER BY e.log_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)
       > max(CASE WHEN e.event = 'claim' THEN e.log_id END) OVER (PARTITION BY e.task_no ORDER BY e.log_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS explained,
     lead(e.log_id) OVER task IS NULL AS last
   FROM main.task_events e

@@ -1,5 +1,8 @@
 // Who may do what: one row an operation, one column a role. `authorize` is the only reader; handles, routes, database rights,
 // tests and the docs page come from this table or are checked against it.
+import type { Result } from './errors.ts';
+import { ok } from './errors.ts';
+import { shown, wrongField } from './fields.ts';
 import type { TaskEvent } from './lifecycle.ts';
 import type { Principal } from './principal.ts';
 
@@ -44,6 +47,7 @@ export const ACCESS = {
   'task.amend': row('task', ['own', 'no', 'own', 'no', 'no', 'no'], 'not_found', 'denied', 'amend'),
   'task.purge': row('task', ['no', 'no', 'own', 'any', 'no', 'any'], 'not_found', 'always', 'purge'),
   'task.logs': row('log', ['own', 'no', 'own', 'meta', 'meta', 'no'], 'not_found', 'denied'),
+  'task.events': row('log', ['own', 'no', 'own', 'meta', 'meta', 'no'], 'empty', 'denied'),
   'inbox.list': row('task', ['no', 'grant', 'no', 'no', 'no', 'no'], 'empty', 'denied'),
   'lease.claim': row('task', ['no', 'grant', 'no', 'no', 'no', 'no'], 'empty', 'denied', 'claim'),
   'lease.heartbeat': row('task', ['no', 'lease', 'no', 'no', 'no', 'no'], 'lease_lost', 'denied', 'heartbeat'),
@@ -51,6 +55,7 @@ export const ACCESS = {
   'lease.fail': row('task', ['no', 'lease', 'no', 'no', 'no', 'no'], 'lease_lost', 'denied', 'fail'),
   'lease.release': row('task', ['no', 'lease', 'no', 'no', 'no', 'no'], 'lease_lost', 'denied', 'release'),
   'lease.progress': row('task', ['no', 'lease', 'no', 'no', 'no', 'no'], 'lease_lost', 'denied'),
+  'lease.enqueue': row('task', ['no', 'lease', 'no', 'no', 'no', 'no'], 'lease_lost', 'denied'),
   'lease.log': row('log', ['no', 'lease', 'no', 'no', 'no', 'no'], 'lease_lost', 'denied'),
   'worker.register': row('worker', ['no', 'self', 'no', 'no', 'no', 'no'], 'n/a', 'always'),
   'worker.heartbeat': row('worker', ['no', 'self', 'no', 'no', 'no', 'no'], 'n/a', 'denied'),
@@ -62,7 +67,9 @@ export const ACCESS = {
   'grant.delete': row('grant', ['no', 'no', 'own', 'any', 'no', 'no'], 'not_found', 'always'),
   'key.create': row('key', ['no', 'no', 'own', 'any', 'no', 'no'], 'n/a', 'always'),
   'key.list': row('key', ['no', 'no', 'own', 'any', 'any', 'no'], 'empty', 'none'),
+  'key.rotate': row('key', ['no', 'no', 'own', 'any', 'no', 'no'], 'not_found', 'always'),
   'key.revoke': row('key', ['no', 'no', 'own', 'any', 'no', 'no'], 'not_found', 'always'),
+  'key.bootstrap': row('key', ['no', 'no', 'no', 'no', 'no', 'any'], 'n/a', 'always'),
   'client.create': row('client', ['no', 'no', 'no', 'any', 'no', 'no'], 'n/a', 'always'),
   'client.list': row('client', ['no', 'no', 'no', 'any', 'any', 'no'], 'empty', 'none'),
   'client.suspend': row('client', ['no', 'no', 'no', 'any', 'no', 'no'], 'not_found', 'always'),
@@ -83,5 +90,53 @@ export function columnOf(principal: Principal): Column {
   return principal.clientId === undefined ? 'platform_admin' : 'client_admin';
 }
 
-/** How far the principal's permission reaches for this operation; `no` is a refusal. */
-export const reachOf = (principal: Principal, operation: Operation): Reach => ACCESS[operation].reach[columnOf(principal)];
+/** How far the principal's permission reaches for this operation; `no` is a refusal. Scopes only take away. */
+export function reachOf(principal: Principal, operation: Operation): Reach {
+  if (principal.scopes !== undefined && !isInScopes(principal.scopes, operation)) return 'no';
+  return ACCESS[operation].reach[columnOf(principal)];
+}
+
+// Scopes: what a key may be narrowed to
+
+/** Operations that change nothing: the scope `read`. */
+export const READING = [
+  'task.get',
+  'task.payload',
+  'task.list',
+  'task.stats',
+  'task.wait',
+  'task.logs',
+  'inbox.list',
+  'worker.list',
+  'grant.list',
+  'key.list',
+  'client.list',
+  'category.list',
+  'audit.events',
+  'metrics.read',
+] as const satisfies readonly Operation[];
+
+const GROUPS = [...new Set(OPERATION_NAMES.map((operation) => `${operation.slice(0, operation.indexOf('.'))}.*`))];
+
+/** All that a scope may be: `read`, the operations of an object (`task.*`), or one operation. */
+export const SCOPES: readonly string[] = ['read', ...GROUPS, ...OPERATION_NAMES];
+
+const isScopeOf = (scope: string, operation: Operation): boolean =>
+  scope === operation ||
+  (scope === 'read' ? (READING as readonly Operation[]).includes(operation) : scope.endsWith('.*') && operation.startsWith(scope.slice(0, -1)));
+
+export const isInScopes = (scopes: readonly string[], operation: Operation): boolean => scopes.some((scope) => isScopeOf(scope, operation));
+
+/** The operations of a role, narrowed by scopes. */
+export const operationsOf = (column: Column, scopes?: readonly string[]): readonly Operation[] =>
+  OPERATION_NAMES.filter((operation) => ACCESS[operation].reach[column] !== 'no' && (scopes === undefined || isInScopes(scopes, operation)));
+
+/** Scopes as they are kept: known, each of use to the role, none twice. */
+export function checkScopes(column: Column, scopes: unknown): Result<readonly string[]> {
+  if (!Array.isArray(scopes) || scopes.length === 0) return wrongField('scopes', 'give a list of scopes, or leave it out for all that the role may do');
+  for (const scope of scopes as unknown[]) {
+    if (typeof scope !== 'string' || !SCOPES.includes(scope)) return wrongField('scopes', `${shown(scope)} is no scope: there are ${SCOPES.join(', ')}`);
+    if (operationsOf(column, [scope]).length === 0) return wrongField('scopes', `${scope} gives this role nothing: scopes only narrow what a role may do`);
+  }
+  return ok([...new Set(scopes as string[])].toSorted());
+}

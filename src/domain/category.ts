@@ -5,7 +5,8 @@ import type { Result } from './errors.ts';
 import { ok, refuse } from './errors.ts';
 import { shown } from './fields.ts';
 
-export type CategoryMode = 'open' | 'hierarchical' | 'registered';
+export const CATEGORY_MODES = ['open', 'hierarchical', 'registered'] as const;
+export type CategoryMode = (typeof CATEGORY_MODES)[number];
 
 const MAX_SEGMENTS = 8;
 const MAX_LENGTH = 200;

@@ -12,13 +12,24 @@ export interface ErrorRule {
 }
 
 export const ERRORS = {
+  malformed_request: {
+    status: 400,
+    exit: 2,
+    retryable: false,
+    when: 'the HTTP request can not be read: no JSON, a duplicate key or header, two idempotency keys that differ',
+  },
+  unsupported_media_type: { status: 415, exit: 2, retryable: false, when: 'a body that is not application/json' },
+  request_too_large: { status: 413, exit: 2, retryable: false, when: 'the body or the headers are over the limit of the server' },
+  method_not_allowed: { status: 405, exit: 2, retryable: false, when: 'the path exists and does not have this method; `allow` names those it has' },
+  rate_limited: { status: 429, exit: 6, retryable: true, when: 'too many requests of this key, client or address; `retry-after` says when' },
   invalid_input: { status: 422, exit: 2, retryable: false, when: 'a field is missing, of the wrong type or out of bounds; `details.fields` names it' },
   invalid_category: { status: 422, exit: 2, retryable: false, when: 'the task type is not a well-formed category, or the registry mode refuses it' },
   unknown_category: { status: 422, exit: 2, retryable: false, when: 'the registry mode is `registered` and the type is not in it' },
   invalid_payload: { status: 422, exit: 2, retryable: false, when: 'payload or result is not JSON, nests too deep, has lone surrogates or a `__proto__` key' },
   payload_too_large: { status: 413, exit: 2, retryable: false, when: 'payload or result is over the limit of bytes' },
   unauthenticated: { status: 401, exit: 4, retryable: false, when: 'no key, or an unknown, expired or revoked one' },
-  forbidden: { status: 403, exit: 4, retryable: false, when: 'this role may never do this' },
+  forbidden: { status: 403, exit: 4, retryable: false, when: 'this role, or a key of these scopes, may never do this' },
+  issuer_unavailable: { status: 503, exit: 7, retryable: true, when: 'the keys of the issuer of a token can not be had now' },
   not_found: { status: 404, exit: 3, retryable: false, when: 'absent, or of another client (the two answer alike)' },
   unknown_client: { status: 404, exit: 3, retryable: false, when: 'no such client, and clients are not made on first use here' },
   client_suspended: { status: 403, exit: 4, retryable: false, when: 'an operator suspended the client' },

@@ -55,6 +55,8 @@ interface Ledger {
   latest: number;
 }
 
+/** A call asks about this many clients: with more of them, turns are longer and come round less often, so that a call costs the same. */
+const ASKED_A_CALL = 16;
 /** Absent or dry for longer than this is idle. Shorter gaps are normal: each worker sees clients of its own. */
 const GRACE = 64;
 /** Most tasks that a client waits out because of what it got by other workers. */
@@ -95,11 +97,12 @@ function take(ledger: Ledger, candidates: readonly FairCandidate[], wanted: numb
   ledger.lineUp = null;
   const dry: Slot[] = [];
   let { weight } = line;
+  const stretch = Math.max(1, line.heap.length / ASKED_A_CALL);
   let left = wanted;
   let start = Number.POSITIVE_INFINITY;
   while (left > 0 && line.heap.length > 0) {
     const slot = line.heap[0] as Slot;
-    const quantum = Math.min(left, Math.max(1, Math.ceil((wanted * slot.weight) / weight)));
+    const quantum = Math.min(left, Math.max(1, Math.ceil((wanted * stretch * slot.weight) / weight)));
     const got = pick(slot.clientId, quantum);
     if (got > 0) {
       start = Math.min(start, slot.account.time);

@@ -5,6 +5,18 @@ import { ok, refuse } from './errors.ts';
 import { isPrintable } from './fields.ts';
 import { escapeLength, isLow, numberEnd } from './json-lexis.ts';
 
+/** JSON as text that stays as it is: what a server cut out of a body, and what it puts into an answer. */
+export class JsonText {
+  readonly text: string;
+  constructor(text: string) {
+    this.text = text;
+  }
+  /** For programs that print it: the value. */
+  toJSON(): unknown {
+    return JSON.parse(this.text) as unknown;
+  }
+}
+
 export interface JsonLimits {
   /** UTF-8 bytes of the text. */
   readonly maxBytes: number;
@@ -232,7 +244,7 @@ function readNumber(scan: Scan): boolean {
 export function toJsonText(value: unknown, limits: JsonLimits): Result<{ readonly text: string; readonly bytes: number; readonly format: string | null }> {
   let text: string | undefined;
   try {
-    text = value === undefined ? 'null' : JSON.stringify(value);
+    text = value instanceof JsonText ? value.text : value === undefined ? 'null' : JSON.stringify(value);
   } catch (error) {
     return refuse('invalid_payload', `the ${nameOf(limits)} has no JSON text: ${reasonOf(error)}`);
   }

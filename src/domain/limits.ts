@@ -50,6 +50,9 @@ export const LIMITS = {
   messagesMs: limit(0, 3650 * DAY_MS, 30 * DAY_MS, 'ms', 'how long what handlers log is kept'),
   activeMs: limit(1000, DAY_MS, 60_000, 'ms', 'a worker is active this long after its last sign of life'),
   staleMs: limit(1000, 30 * DAY_MS, 300_000, 'ms', 'a worker is stale this long after its last sign of life'),
+  keyExpiresMs: limit(1000, 3650 * DAY_MS, 3650 * DAY_MS, 'ms', 'how long a key may be given to live; without one it lives until it is revoked'),
+  keyOverlapMs: limit(0, 30 * DAY_MS, DAY_MS, 'ms', 'how long a rotated key still opens'),
+  keyName: limit(1, 128, 128, 'characters', 'the name of a key'),
 } as const satisfies Record<string, Limit>;
 
 export type LimitName = keyof typeof LIMITS;

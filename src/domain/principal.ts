@@ -5,9 +5,14 @@ export type Role = (typeof ROLES)[number];
 
 export type Principal = ClientPrincipal | WorkerPrincipal | AdminPrincipal | AuditorPrincipal | SystemPrincipal;
 
+/** Whom a credential can stand for: nobody authenticates as the system. */
+export type KeyPrincipal = Exclude<Principal, SystemPrincipal>;
+
 interface Acting {
   /** The API key it came with; absent in process. */
   readonly keyId?: string;
+  /** What of its role it may do, in the words of `SCOPES` (access.ts); absent: all of it. */
+  readonly scopes?: readonly string[];
 }
 export interface ClientPrincipal extends Acting {
   readonly role: 'client';

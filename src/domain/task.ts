@@ -164,7 +164,12 @@ export interface TaskFailure {
 /** The answer to one settlement: `lease_lost` in every case in which nothing was changed. */
 export type SettleResult =
   | { readonly taskId: string; readonly ok: true; readonly status: TaskState }
-  | { readonly taskId: string; readonly ok: false; readonly code: 'lease_lost' | 'invalid_transition'; readonly message: string };
+  | {
+      readonly taskId: string;
+      readonly ok: false;
+      readonly code: 'lease_lost' | 'invalid_transition' | 'invalid_payload' | 'payload_too_large';
+      readonly message: string;
+    };
 
 /** Lists of task ids: the tasks of one claim may share its lease id, a worker holds a task at most once. */
 export interface HeartbeatResult {

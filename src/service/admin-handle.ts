@@ -1,6 +1,6 @@
 // What an admin holds, and what it is answered. Types only; `handles.ts` has the other roles.
-import type { GrantSpec, Json, WorkerInfo } from '../domain/task.ts';
-import type { ClientHandle, Page, TaskMoves, TaskReads } from './handles.ts';
+import type { GrantSpec, Json, TickReport, WorkerInfo } from '../domain/task.ts';
+import type { ClientHandle, Page, QueueStats, TaskMoves, TaskReads } from './handles.ts';
 
 export interface ClientInfo {
   readonly clientId: string;
@@ -22,13 +22,40 @@ export interface KeyInfo {
   readonly name: string | null;
   readonly createdAtUtc: number;
   readonly revokedAtUtc: number | null;
+  /** Null: until it is revoked. */
+  readonly expiresAtUtc: number | null;
+  /** Null: all that the role may do. */
+  readonly scopes: readonly string[] | null;
+  /** `key:<id>`, or the actor where no key was used. */
+  readonly createdBy: string | null;
+  /** To the minute. */
+  readonly lastUsedAtUtc: number | null;
+  /** The key that this one takes the place of. */
+  readonly rotatedFrom: string | null;
 }
+/** `key` is shown once and stored only as a digest. */
+export type MadeKey = KeyInfo & { readonly key: string };
 export interface NewKey {
   readonly role: KeyInfo['role'];
   readonly clientId?: string;
   /** For a worker key: the worker's id. */
   readonly name?: string;
   readonly grants?: readonly GrantSpec[];
+  /** Operations, groups like `task.*`, or `read`: what of its role the key may do. Default: all. */
+  readonly scopes?: readonly string[];
+  /** Default: it lives until it is revoked. */
+  readonly expiresInMs?: number;
+}
+export interface RotateOptions {
+  /** How long the old key still opens; default 24 h. */
+  readonly overlapMs?: number;
+  /** Of the new key; default: as long as the old one was given. */
+  readonly expiresInMs?: number;
+}
+/** Shown once. */
+export interface BootstrapSecret {
+  readonly secret: string;
+  readonly expiresAtUtc: number;
 }
 export interface CategoryInfo {
   readonly pattern: string;
@@ -74,9 +101,11 @@ export interface AdminHandle extends TaskReads, TaskMoves {
     delete(grantId: string): Promise<void>;
   };
   readonly keys: {
-    /** `key` is shown once and stored only as a digest. */
-    create(key: NewKey): Promise<KeyInfo & { readonly key: string }>;
+    /** Never wider than the maker: an admin of a client makes keys of its client, a key with scopes makes keys within them. */
+    create(key: NewKey): Promise<MadeKey>;
     list(): Promise<readonly KeyInfo[]>;
+    /** A new key in the place of one; the old one ends after the overlap. */
+    rotate(keyId: string, options?: RotateOptions): Promise<MadeKey>;
     revoke(keyId: string): Promise<void>;
   };
   readonly categories: {
@@ -85,5 +114,9 @@ export interface AdminHandle extends TaskReads, TaskMoves {
     delete(pattern: string): Promise<void>;
     mode(mode?: 'open' | 'hierarchical' | 'registered'): Promise<'open' | 'hierarchical' | 'registered'>;
   };
+  /** The numbers of `stats`, for what collects them. */
+  metrics(): Promise<QueueStats>;
+  /** One bounded step of everything that is due; of the platform only. */
+  tick(): Promise<TickReport>;
   securityEvents(page?: { readonly limit?: number; readonly cursor?: string }): Promise<Page<SecurityEvent>>;
 }

@@ -1,6 +1,7 @@
 // The handle of an admin: of one client (bound by its principal) or of the whole platform. What is foreign answers like what
 // is absent; what the role may never do is refused and recorded.
 import { QueueError, unwrap } from '../domain/errors.ts';
+import { reachOf } from '../domain/access.ts';
 import { checkGrant } from '../domain/capability.ts';
 import { LIMITS, checkInt } from '../domain/limits.ts';
 import { checkClientId, checkWorkerId } from '../domain/names.ts';
@@ -8,43 +9,56 @@ import type { AdminPrincipal, Principal } from '../domain/principal.ts';
 import type { StoreScope } from '../store/store.ts';
 import { categoryAdmin } from './category-admin.ts';
 import { clientHandle } from './client.ts';
-import { authorize, ownGrant } from './deps.ts';
+import { authorize, ownClient, recordRefusal } from './deps.ts';
 import type { Deps } from './deps.ts';
-import type { AdminHandle, ClientHandle, Page, SecurityEvent } from './handles.ts';
+import type { AdminHandle, ClientHandle, Page, QueueStats, SecurityEvent } from './handles.ts';
 import { keyAdmin } from './keys.ts';
-import { checkPage, raise, taskMoves, taskReads } from './tasks.ts';
+import { checkPage, raise, statsOf, taskMoves, taskReads } from './tasks.ts';
 
 export function adminHandle(deps: Deps, principal: AdminPrincipal, scope: StoreScope): AdminHandle {
   return {
     ...taskReads(deps, principal, scope),
     ...taskMoves(deps, principal, scope),
-    inside: (clientId, reason) => inside(deps, principal, clientId, reason),
+    inside: (clientId, reason) => inside(deps, principal, clientId, reason, scope.raw === true),
     async purge(taskId) {
       await authorize(deps, principal, 'task.purge');
       const refusal = await deps.store.purge(scope, taskId);
       if (refusal !== null) throw QueueError.from(refusal);
-      await deps.store.recordSecurity({ actor: scope.actor, action: 'task.purge', clientId: principal.clientId ?? null, object: taskId, outcome: 'done' });
     },
     clients: clientAdmin(deps, principal, scope),
     workers: workerAdmin(deps, principal, scope),
     grants: grantAdmin(deps, principal, scope),
     keys: keyAdmin(deps, principal, scope),
     categories: categoryAdmin(deps, principal, scope),
+    metrics: () => metrics(deps, principal, scope),
+    async tick() {
+      await authorize(deps, principal, 'janitor.tick');
+      return deps.store.tick({ retentionMs: deps.retentionMs });
+    },
     securityEvents: (page) => securityEvents(deps, principal, scope, page),
   };
 }
 
+export async function metrics(deps: Deps, principal: Principal, scope: StoreScope): Promise<QueueStats> {
+  await authorize(deps, principal, 'metrics.read');
+  return statsOf(await deps.store.counts(scope));
+}
+
 /** A platform admin inside a client acts without seeing payloads, and each act is recorded with the reason before it is done. */
-function inside(deps: Deps, principal: AdminPrincipal, clientId: string, reason: string): ClientHandle {
+function inside(deps: Deps, principal: AdminPrincipal, clientId: string, reason: string, raw: boolean): ClientHandle {
   unwrap(checkClientId(clientId));
-  if (principal.clientId !== undefined && principal.clientId !== clientId) throw new QueueError('not_found', 'there is no such client');
+  if (principal.clientId !== undefined && principal.clientId !== clientId) {
+    void recordRefusal(deps, principal, 'task.enqueue', clientId, 'client');
+    throw new QueueError('not_found', 'there is no such client');
+  }
   if (reason.trim() === '')
     throw new QueueError('invalid_input', 'say why: the reason is written to the audit', { fields: [{ field: 'reason', message: 'empty' }] });
   const scope: StoreScope = {
     role: 'admin',
     actor: principal.clientId === undefined ? 'admin' : `admin:${clientId}`,
     clients: [clientId],
-    ...(principal.clientId === undefined ? { blind: true as const } : {}),
+    ...(reachOf(principal, 'task.payload') === 'no' ? { blind: true as const } : {}),
+    ...(raw ? { raw: true as const } : {}),
   };
   const handle = clientHandle(deps, { ...principal, reason }, clientId, scope, false);
   if (principal.clientId !== undefined) return handle;
@@ -67,6 +81,7 @@ export async function securityEvents(
   page: { readonly limit?: number; readonly cursor?: string } = {},
 ): Promise<Page<SecurityEvent>> {
   await authorize(deps, principal, 'audit.events');
+  await deps.refusals.flush();
   const { items, nextCursor } = await deps.store.securityEvents(scope, checkPage(page));
   return { items: items.map((row) => ({ ...row, details: row.details === null ? {} : (JSON.parse(row.details) as SecurityEvent['details']) })), nextCursor };
 }
@@ -80,7 +95,9 @@ function clientAdmin(deps: Deps, principal: Principal, scope: StoreScope): Admin
     change: { status?: 'active' | 'suspended'; weight?: number },
   ): Promise<Awaited<ReturnType<AdminHandle['clients']['create']>>> => {
     await authorize(deps, principal, operation);
-    return (await store.updateClient(scope, unwrap(checkClientId(clientId)), change)) ?? unknown(clientId);
+    const updated = await store.updateClient(scope, unwrap(checkClientId(clientId)), change);
+    deps.keyring.forget();
+    return updated ?? unknown(clientId);
   };
   return {
     async create(clientId, { weight = 1 } = {}) {
@@ -121,7 +138,8 @@ function grantAdmin(deps: Deps, principal: AdminPrincipal, scope: StoreScope): A
   return {
     async create(workerId, grant) {
       await authorize(deps, principal, 'grant.create');
-      const checked = ownGrant(principal, unwrap(checkGrant(grant)));
+      const checked = unwrap(checkGrant(grant));
+      await ownClient(deps, principal, 'grant.create', checked.clientId);
       return (
         (await store.createGrant(scope, deps.randomHex(12), unwrap(checkWorkerId(workerId)), checked)) ??
         raise(new QueueError('already_exists', 'the worker has this grant'))

@@ -30,7 +30,10 @@ const LOOK_MS = 1000;
 
 export function clientHandle(deps: Deps, principal: Principal, clientId: string, scope: StoreScope, createClients: boolean): ClientHandle {
   const reads = taskReads(deps, principal, scope);
-  const wait = (taskId: string, options: WaitOptions = {}): Promise<Task> => waitFor(deps, scope, taskId, options);
+  const wait = async (taskId: string, options: WaitOptions = {}): Promise<Task> => {
+    await authorize(deps, principal, 'task.wait');
+    return waitFor(deps, scope, taskId, options);
+  };
   const enqueueOptions = (atomic: boolean): { atomic: boolean; createClients: boolean } => ({ atomic, createClients });
   return {
     clientId,
@@ -47,7 +50,9 @@ export function clientHandle(deps: Deps, principal: Principal, clientId: string,
       const item = await fromDefinition(type, payload, rest);
       const task = unwrap(await prepare(deps, clientId, item));
       const answers =
-        tx === undefined ? await deps.store.enqueue(scope, [task], enqueueOptions(false)) : await deps.store.enqueueInside(scope, tx, [task], { createClients });
+        tx === undefined
+          ? await deps.store.enqueue(scope, [task], enqueueOptions(false))
+          : await deps.store.enqueueInside(scope, tx, [task], { createClients });
       return taskHandle<Output>(unwrap(answers[0] as Result<EnqueueResult>), wait);
     },
     async enqueueMany(items, { atomic = false } = {}) {
@@ -62,10 +67,7 @@ export function clientHandle(deps: Deps, principal: Principal, clientId: string,
       await authorize(deps, principal, 'task.amend');
       return moved(deps, scope, taskId, await deps.store.amend(scope, taskId, { ...checkAmend(deps, change), digest: deps.digest }));
     },
-    async wait(taskId, options) {
-      await authorize(deps, principal, 'task.wait');
-      return wait(taskId, options);
-    },
+    wait,
   };
 }
 

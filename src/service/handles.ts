@@ -1,11 +1,25 @@
 // What each role holds: the methods of its role and nothing else, with its client or worker bound inside. The HTTP client
 // implements the same interfaces. No method takes a client to trust; a foreign object answers like an absent one.
 import type { ErrorCode } from '../domain/errors.ts';
+import type { Operation } from '../domain/access.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
-import type { Principal } from '../domain/principal.ts';
+import type { KeyPrincipal, Principal } from '../domain/principal.ts';
 import type { TaskDefinition } from './definition.ts';
-import type { AdminHandle, SecurityEvent } from './admin-handle.ts';
-export type { ClientInfo, GrantInfo, KeyInfo, NewKey, CategoryInfo, SecurityEvent, AdminHandle } from './admin-handle.ts';
+import type { AdminHandle, BootstrapSecret, MadeKey, SecurityEvent } from './admin-handle.ts';
+import type { CallerOrigin } from './credential.ts';
+export type { CallerOrigin, TokenVerdict, VerifyToken } from './credential.ts';
+export type {
+  BootstrapSecret,
+  ClientInfo,
+  GrantInfo,
+  KeyInfo,
+  NewKey,
+  MadeKey,
+  RotateOptions,
+  CategoryInfo,
+  SecurityEvent,
+  AdminHandle,
+} from './admin-handle.ts';
 export type { StandardResult, StandardSchema, TaskDefinition } from './definition.ts';
 import type { StrategyName } from '../domain/strategy.ts';
 import type {
@@ -97,7 +111,13 @@ export interface TaskReads {
   get(taskId: string): Promise<Task>;
   list(filter?: ListFilter): Promise<Page<Task>>;
   logs(taskId: string, page?: { readonly limit?: number; readonly cursor?: string }): Promise<Page<LogEntry>>;
+  /** What happens from now on, or after a `logId`; ends when the signal fires. */
+  events(options?: EventOptions): AsyncIterable<LogEntry>;
   stats(): Promise<QueueStats>;
+}
+export interface EventOptions {
+  readonly after?: number;
+  readonly signal?: AbortSignal;
 }
 export interface TaskMoves {
   cancel(taskId: string, reason?: string): Promise<Task>;
@@ -131,6 +151,8 @@ export interface ClaimOptions {
   readonly fairness?: 'weighted' | 'none';
   /** Narrows this call: categories or patterns. */
   readonly types?: readonly string[];
+  /** Declared for this call alone, instead of what was registered. */
+  readonly capabilities?: WorkerCapabilities;
   /** 1,000–3,600,000; default 30,000. */
   readonly leaseMs?: number;
   readonly signal?: AbortSignal;
@@ -181,11 +203,16 @@ export interface SystemHandle {
   /** One bounded step of everything that is due. Any process may run it; none is needed for safety. */
   tick(): Promise<TickReport>;
   stats(): Promise<QueueStats>;
+  /** The numbers of `stats`, for what collects them. */
+  metrics(): Promise<QueueStats>;
+  /** A one-time secret that makes the first admin's key, for 15 minutes; null when an admin of the platform has a key. */
+  openBootstrap(): Promise<BootstrapSecret | null>;
 }
 
 /** Reads and verifies what happened; sees no payload and changes nothing. */
-export interface AuditorHandle {
+export interface AuditorHandle extends Pick<TaskReads, 'events'> {
   stats(): Promise<QueueStats>;
+  metrics(): Promise<QueueStats>;
   logs(taskId: string, page?: { readonly limit?: number; readonly cursor?: string }): Promise<Page<LogEntry>>;
   securityEvents(page?: { readonly limit?: number; readonly cursor?: string }): Promise<Page<SecurityEvent>>;
 }
@@ -217,10 +244,21 @@ export interface AuditReport {
   readonly categories: number;
 }
 
+export interface HandleOptions {
+  /** Payloads, results and progress are answered as `JsonText`, byte for byte. */
+  readonly raw?: boolean;
+}
+
 export interface Queue extends AsyncDisposable {
   readonly url: string;
   /** The one door: what this principal may do, and nothing else. */
-  as<P extends Principal>(principal: P): HandleOf<P>;
+  as<P extends Principal>(principal: P, options?: HandleOptions): HandleOf<P>;
+  /** Refuses what the principal may not do, and puts the refusal on record. */
+  authorize(principal: Principal, operation: Operation): Promise<void>;
+  /** Whether the store answers; throws as it does. */
+  ping(): Promise<void>;
+  /** What this queue's servers sign with: 64 hex digits of that name, the same for all of them. */
+  secret(name: string): Promise<string>;
   /** The program's own client handle: registers the client on first use. Default id: `default`. */
   client(clientId?: string): ClientHandle;
   /** A worker of this process, granted `grants` (default: everything of every client). */
@@ -228,8 +266,15 @@ export interface Queue extends AsyncDisposable {
   /** The embedding program as the platform's operator. */
   admin(): AdminHandle;
   system(): SystemHandle;
-  /** The handle of whom this API key belongs to; throws `unauthenticated`. */
+  /**
+   * Who this credential (an API key, or a token that the configured verifier takes) is. Throws `unauthenticated`, one answer for
+   * all that do not open, or `client_suspended`. Known credentials are remembered for at most 5 s: ask again on each request.
+   */
+  principalOf(credential: string, from?: CallerOrigin): Promise<KeyPrincipal>;
+  /** The handle of whom this API key belongs to; throws as `principalOf`. */
   authenticate(key: string): Promise<ClientHandle | WorkerHandle | AdminHandle | AuditorHandle>;
+  /** Trades the one-time secret for the key of the first admin of the platform; throws `unauthenticated`. */
+  bootstrap(secret: string, from?: CallerOrigin): Promise<MadeKey>;
   /** What the audit says of everything that was ever enqueued. */
   auditSummary(): Promise<AuditReport>;
   /** How a worker of this process renews its leases in a thread of its own; null where only the main loop can. */

@@ -4,12 +4,14 @@ import { checkGrant } from '../domain/capability.ts';
 import { checkClientId, checkWorkerId } from '../domain/names.ts';
 import type { Principal } from '../domain/principal.ts';
 import type { GrantSpec } from '../domain/task.ts';
-import { adminHandle, securityEvents } from './admin.ts';
+import { adminHandle, metrics, securityEvents } from './admin.ts';
 import { clientHandle } from './client.ts';
 import { authorize, scopeOf } from './deps.ts';
-import type { Deps } from './deps.ts';
-import type { AuditorHandle, HandleOf, Queue, SystemHandle } from './handles.ts';
-import { principalOfKey } from './keys.ts';
+import type { Deps, Given } from './deps.ts';
+import type { AuditorHandle, HandleOf, HandleOptions, Queue, SystemHandle } from './handles.ts';
+import { createKeyring } from './keyring.ts';
+import { openBootstrap, useBootstrap } from './keys.ts';
+import { Refusals } from './refusals.ts';
 import { statsOf, taskReads } from './tasks.ts';
 import { workerHandle } from './worker.ts';
 
@@ -22,21 +24,26 @@ export interface QueueParts {
 /** What a program without grants of its own gives its workers. */
 const EVERYTHING: readonly GrantSpec[] = [{ clientId: '*', pattern: '*' }];
 
-export function createQueue(deps: Deps, parts: QueueParts): Queue {
+export function createQueue(given: Given, parts: QueueParts): Queue {
+  const deps = wire(given);
+  const { keyring, refusals } = deps;
   let closing: Promise<void> | undefined;
-  const as = <P extends Principal>(principal: P): HandleOf<P> => {
+  const as = <P extends Principal>(principal: P, { raw = false }: HandleOptions = {}): HandleOf<P> => {
     const frozen: Principal = Object.freeze(Object.assign({}, principal as Principal));
-    return handleOf(deps, frozen) as HandleOf<P>;
+    return handleOf(deps, frozen, raw) as HandleOf<P>;
   };
   const close = (): Promise<void> => {
     parts.onClose();
-    return (closing ??= deps.store.close());
+    return (closing ??= refusals.isIdle ? deps.store.close() : refusals.close().then(() => deps.store.close()));
   };
   return {
     url: parts.url,
     capabilities: deps.store.capabilities,
     renewal: parts.renewal,
     as,
+    authorize: (principal, operation) => authorize(deps, principal, operation),
+    ping: async () => void (await deps.store.categories()),
+    secret: (name) => deps.store.secret(name),
     client(clientId = 'default') {
       const principal = { role: 'client', clientId: unwrap(checkClientId(clientId)) } as const;
       return clientHandle(deps, principal, clientId, scopeOf(principal), deps.createClients);
@@ -52,15 +59,23 @@ export function createQueue(deps: Deps, parts: QueueParts): Queue {
     },
     admin: () => as({ role: 'admin' }),
     system: () => as({ role: 'system' }),
-    authenticate: async (key) => as(await principalOfKey(deps, key)) as Awaited<ReturnType<Queue['authenticate']>>,
+    principalOf: keyring.principalOf,
+    authenticate: async (key) => as(await keyring.principalOf(key)) as Awaited<ReturnType<Queue['authenticate']>>,
+    bootstrap: (secret, from) => useBootstrap(deps, secret, from),
     auditSummary: () => deps.store.auditSummary(),
     close,
     [Symbol.asyncDispose]: close,
   };
 }
 
-function handleOf(deps: Deps, principal: Principal): HandleOf<Principal> {
-  const scope = scopeOf(principal);
+function wire(given: Given): Deps {
+  const refusals = new Refusals(given.store);
+  const { store, digest, verifyToken } = given;
+  return { ...given, refusals, keyring: createKeyring({ store, digest, refusals, verifyToken }) };
+}
+
+function handleOf(deps: Deps, principal: Principal, raw: boolean): HandleOf<Principal> {
+  const scope = scopeOf(principal, raw);
   switch (principal.role) {
     case 'client':
       return clientHandle(deps, principal, unwrap(checkClientId(principal.clientId)), scope, false);
@@ -79,8 +94,8 @@ function handleOf(deps: Deps, principal: Principal): HandleOf<Principal> {
 
 function auditorHandle(deps: Deps, principal: Principal): AuditorHandle {
   const scope = scopeOf(principal);
-  const { stats, logs } = taskReads(deps, principal, scope);
-  return { stats, logs, securityEvents: (page) => securityEvents(deps, principal, scope, page) };
+  const { stats, logs, events } = taskReads(deps, principal, scope);
+  return { stats, logs, events, metrics: () => metrics(deps, principal, scope), securityEvents: (page) => securityEvents(deps, principal, scope, page) };
 }
 
 function systemHandle(deps: Deps, principal: Principal): SystemHandle {
@@ -90,5 +105,7 @@ function systemHandle(deps: Deps, principal: Principal): SystemHandle {
       return deps.store.tick({ retentionMs: deps.retentionMs });
     },
     stats: async () => statsOf(await deps.store.counts(scopeOf(principal))),
+    metrics: () => metrics(deps, principal, scopeOf(principal)),
+    openBootstrap: () => openBootstrap(deps, principal),
   };
 }

@@ -10,7 +10,10 @@ import type { Task } from '../domain/task.ts';
 import type { Counts, StoreScope } from '../store/store.ts';
 import { authorize } from './deps.ts';
 import type { Deps } from './deps.ts';
-import type { ListFilter, QueueStats, TaskMoves, TaskReads } from './handles.ts';
+import type { EventOptions, ListFilter, QueueStats, TaskMoves, TaskReads } from './handles.ts';
+
+const EVENTS_A_READ = 500;
+const EVENT_LOOK_MS = 5000;
 
 export const notFound = (): QueueError => new QueueError('not_found', 'there is no such task');
 
@@ -28,6 +31,17 @@ export function taskReads(deps: Deps, principal: Principal, scope: StoreScope): 
     async logs(taskId, page = {}) {
       await may('task.logs');
       return (await deps.store.logs(scope, taskId, checkPage(page))) ?? raise(notFound());
+    },
+    async *events({ after, signal }: EventOptions = {}) {
+      await may('task.events');
+      let last = after ?? (await deps.store.events(scope, null, 1)).last;
+      while (signal?.aborted !== true) {
+        const page = await deps.store.events(scope, last, EVENTS_A_READ);
+        yield* page.items;
+        const more = page.last > last;
+        last = page.last;
+        if (!more) await deps.store.changed(EVENT_LOOK_MS, signal);
+      }
     },
     async stats() {
       await may('task.stats');

@@ -3,7 +3,7 @@ import { QueueError, unwrap } from '../domain/errors.ts';
 import type { Refusal } from '../domain/errors.ts';
 import { checkCapabilities } from '../domain/capability.ts';
 import { checkPattern } from '../domain/category.ts';
-import { toJsonText } from '../domain/json-text.ts';
+import { scanJson, toJsonText } from '../domain/json-text.ts';
 import { LIMITS, checkInt, cleanErrorText } from '../domain/limits.ts';
 import type { Principal, WorkerPrincipal } from '../domain/principal.ts';
 import { DEFAULT_STRATEGY, findStrategy } from '../domain/strategy.ts';
@@ -59,6 +59,7 @@ export function workerHandle(deps: Deps, principal: WorkerPrincipal, scope: Stor
 /** How an attempt ends: in batches, or one by one with `lease_lost` thrown. */
 function endings(deps: Deps, principal: Principal, scope: StoreScope): Pick<WorkerHandle, 'settle' | 'complete' | 'fail' | 'release'> {
   const { store } = deps;
+  const results = { maxBytes: LIMITS.resultBytes.max, maxDepth: deps.limits.payloadDepth, name: 'result' };
   const settleOne = async (item: Parameters<WorkerHandle['settle']>[0][number]): Promise<SettleResult & { ok: true }> => {
     const [answer] = await store.settle(scope, [item]);
     if (answer?.ok !== true) throw new QueueError(answer?.code ?? 'lease_lost', answer?.message ?? LEASE_LOST.message);
@@ -66,13 +67,15 @@ function endings(deps: Deps, principal: Principal, scope: StoreScope): Pick<Work
   };
   return {
     async settle(items) {
-      await authorize(deps, principal, 'lease.complete');
+      // A batch is what its items are: scopes may give one end and not another.
+      if (principal.scopes === undefined || items.length === 0) await authorize(deps, principal, 'lease.complete');
+      else for (const { op } of items) await authorize(deps, principal, `lease.${op}`);
+      for (const item of items) if (item.op === 'complete' && item.result !== undefined) unwrap(scanJson(item.result, results));
       return items.length === 0 ? [] : store.settle(scope, items);
     },
     async complete(lease, result, timing = {}) {
       await authorize(deps, principal, 'lease.complete');
-      const text =
-        result === undefined ? {} : { result: unwrap(toJsonText(result, { maxBytes: LIMITS.resultBytes.max, maxDepth: deps.limits.payloadDepth })).text };
+      const text = result === undefined ? {} : { result: unwrap(toJsonText(result, results)).text };
       await settleOne({ ...refOf(lease), op: 'complete', ...text, ...timing });
     },
     async fail(lease, error, options = {}) {
@@ -111,7 +114,7 @@ function insideLease(deps: Deps, principal: Principal, scope: StoreScope): Pick<
     },
     /** The child belongs to the task's client and submitter, never to the worker. */
     async enqueueChild(lease, type, payload, options = {}) {
-      await authorize(deps, principal, 'lease.progress');
+      await authorize(deps, principal, 'lease.enqueue');
       const parent = await store.holder(scope, lease);
       if (parent === null) throw QueueError.from(LEASE_LOST);
       const inherited = {
@@ -169,5 +172,6 @@ function claimRequest(options: ClaimOptions): ClaimRequest {
     ...(options.strategy === undefined ? {} : { strategy: options.strategy }),
     ...(options.fairness === undefined ? {} : { fairness: options.fairness }),
     ...(options.types === undefined ? {} : { types: options.types }),
+    ...(options.capabilities === undefined ? {} : { capabilities: unwrap(checkCapabilities(options.capabilities)) }),
   };
 }

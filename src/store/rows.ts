@@ -1,6 +1,7 @@
 // Rows of any engine as the nouns of the domain. Each list of columns is the order in which the statements name them.
 import { matches } from '../domain/category.ts';
 import { refuse, unwrap } from '../domain/errors.ts';
+import { JsonText } from '../domain/json-text.ts';
 import type { TaskEvent, TaskState } from '../domain/lifecycle.ts';
 import { STATES } from '../domain/lifecycle.ts';
 import { LIMITS } from '../domain/limits.ts';
@@ -49,8 +50,11 @@ export const PRIVATE_COLUMNS = ['payload', 'result', 'error_message', 'progress'
 
 const parse = (text: unknown): Json => (text === null || text === undefined ? null : (JSON.parse(text as string) as Json));
 
+/** The user's JSON as data, or as the text that it is. */
+const given = (text: unknown, raw: boolean): Json => (raw && typeof text === 'string' ? (new JsonText(text) as unknown as Json) : parse(text));
+
 /** A row of OPEN_COLUMNS, and of PRIVATE_COLUMNS after them where the reader may see them. */
-export function taskOf(row: StoredRow): Task {
+export function taskOf(row: StoredRow, raw: boolean): Task {
   const open = {
     taskId: row[0] as string,
     clientId: row[1] as string,
@@ -81,11 +85,11 @@ export function taskOf(row: StoredRow): Task {
   };
   const rest = {
     errorMessage: (row[28] as string | null | undefined) ?? null,
-    progress: parse(row[29]),
+    progress: given(row[29], raw),
     idempotencyKey: (row[30] as string | null | undefined) ?? null,
     metadata: (row[31] === undefined ? {} : (parse(row[31]) ?? {})) as Record<string, string>,
   };
-  return row.length > OPEN_COLUMNS.length ? { ...open, ...rest, payload: parse(row[26]), result: parse(row[27]) } : { ...open, ...rest };
+  return row.length > OPEN_COLUMNS.length ? { ...open, ...rest, payload: given(row[26], raw), result: given(row[27], raw) } : { ...open, ...rest };
 }
 
 export const logOf = (row: StoredRow): LogEntry => ({
@@ -166,6 +170,7 @@ export const clientOfRow = (row: StoredRow): ClientRow => ({
   createdAtUtc: row[3] as number,
 });
 
+/** A list of twelve columns; see key_list. */
 export const keyOf = (row: StoredRow): KeyRow => ({
   keyId: row[0] as string,
   role: row[1] as KeyRow['role'],
@@ -174,6 +179,11 @@ export const keyOf = (row: StoredRow): KeyRow => ({
   name: row[4] as string | null,
   createdAtUtc: row[5] as number,
   revokedAtUtc: row[6] as number | null,
+  expiresAtUtc: row[7] as number | null,
+  scopes: row[8] === null ? null : (JSON.parse(row[8] as string) as string[]),
+  createdBy: row[9] as string | null,
+  lastUsedAtUtc: row[10] as number | null,
+  rotatedFrom: row[11] as string | null,
 });
 
 export const categoryOf = (row: StoredRow): CategoryRow => ({
@@ -243,8 +253,18 @@ export function countsOf(rows: CountRows, now: number): Counts {
 
 /** enqueued, completed, dead_letter, cancelled, unfinished, duplicate starts, unexplained, incomplete, clients, categories. */
 export function summaryOf(row: StoredRow | undefined): AuditSummary {
-  const [enqueued = 0, completed = 0, deadLetter = 0, cancelled = 0, lost = 0, duplicateStarts = 0, unexplainedDuplicates = 0, incompleteLogs = 0, clients = 0, categories = 0] =
-    numbers(row);
+  const [
+    enqueued = 0,
+    completed = 0,
+    deadLetter = 0,
+    cancelled = 0,
+    lost = 0,
+    duplicateStarts = 0,
+    unexplainedDuplicates = 0,
+    incompleteLogs = 0,
+    clients = 0,
+    categories = 0,
+  ] = numbers(row);
   return { enqueued, completed, deadLetter, cancelled, lost, duplicateStarts, unexplainedDuplicates, incompleteLogs, clients, categories };
 }
 
@@ -252,9 +272,10 @@ export function summaryOf(row: StoredRow | undefined): AuditSummary {
 
 export const clientOf = (scope: StoreScope): string => (scope.clients === '*' ? '*' : (scope.clients[0] ?? ''));
 
-/** Whose rights a scope reads with: an admin of the platform sees no payload. */
+/** Whose rights a scope reads with: an admin of the platform sees no payload, nor does who is blind. */
 export function readerOf(scope: StoreScope): 'client' | 'admin' | 'platform' | 'auditor' {
-  if (scope.role === 'admin') return scope.clients === '*' || scope.blind === true ? 'platform' : 'admin';
+  if (scope.blind === true) return 'platform';
+  if (scope.role === 'admin') return scope.clients === '*' ? 'platform' : 'admin';
   return scope.role === 'auditor' ? 'auditor' : 'client';
 }
 
@@ -274,11 +295,11 @@ export function numberCursor(cursor: string | undefined, start: number): number 
 }
 
 /** The page of rows that were asked for with one more than its limit. Each begins with its sort value. */
-export function pageOfTasks(rows: readonly StoredRow[], limit: number): StorePage<Task> {
+export function pageOfTasks(rows: readonly StoredRow[], limit: number, raw: boolean): StorePage<Task> {
   const page = rows.slice(0, limit);
   const last = page.at(-1);
   return {
-    items: page.map((row) => taskOf(row.slice(1))),
+    items: page.map((row) => taskOf(row.slice(1), raw)),
     nextCursor: rows.length > limit && last !== undefined ? `${last[0] as number}.${last[1] as string}` : null,
   };
 }

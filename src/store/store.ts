@@ -30,8 +30,10 @@ export interface StoreScope {
   /** `*` is every client; for a worker it follows from its grants. */
   readonly clients: '*' | readonly string[];
   readonly workerId?: string;
-  /** An admin of the platform inside a client: no payloads, no results. */
+  /** No payloads, no results: an admin of the platform inside a client, a key without the scope of payloads. */
   readonly blind?: true;
+  /** Payloads, results and progress are answered as `JsonText`, byte for byte. */
+  readonly raw?: true;
 }
 
 export interface EnqueueOutcome {
@@ -48,6 +50,8 @@ export interface ClaimRequest {
   readonly strategy?: string;
   readonly fairness?: 'weighted' | 'none';
   readonly types?: readonly string[];
+  /** Declared for this call alone, instead of what was registered. */
+  readonly capabilities?: WorkerCapabilities;
 }
 
 export interface TaskFilter {
@@ -115,6 +119,34 @@ export interface KeyRow {
   readonly name: string | null;
   readonly createdAtUtc: number;
   readonly revokedAtUtc: number | null;
+  /** Null: until it is revoked. */
+  readonly expiresAtUtc: number | null;
+  /** Null: all that the role may do. */
+  readonly scopes: readonly string[] | null;
+  /** `key:<id>`, or the actor where no key was used. */
+  readonly createdBy: string | null;
+  /** To the minute. */
+  readonly lastUsedAtUtc: number | null;
+  /** The key that this one takes the place of. */
+  readonly rotatedFrom: string | null;
+}
+/** A key to be made; its instants are the database's. */
+export interface NewKeyRow extends Pick<KeyRow, 'keyId' | 'role' | 'clientId' | 'workerId' | 'name' | 'scopes' | 'createdBy'> {
+  readonly digest: string;
+  readonly expiresInMs: number | null;
+  readonly grants: readonly { readonly grantId: string; readonly grant: GrantSpec }[];
+}
+/** The successor of a key: all that it is not told is taken over, the length of its life too. */
+export interface Rotation {
+  readonly keyId: string;
+  readonly digest: string;
+  readonly createdBy: string;
+  readonly overlapMs: number;
+  readonly expiresInMs?: number;
+}
+export interface FoundKey extends KeyRow {
+  /** Of the key's client; null for a key without one. */
+  readonly clientStatus: 'active' | 'suspended' | null;
 }
 export interface CategoryRow {
   readonly pattern: string;
@@ -182,11 +214,14 @@ export interface Store {
   task(scope: StoreScope, taskId: string): Promise<Task | null>;
   tasks(scope: StoreScope, filter: TaskFilter): Promise<StorePage<Task>>;
   logs(scope: StoreScope, taskId: string, page: { readonly limit: number; readonly cursor?: string }): Promise<StorePage<LogEntry> | null>;
+  /** What happened after a row of the audit, oldest first; `last` is where to go on. `after` null: only where the audit is now. */
+  events(scope: StoreScope, after: number | null, limit: number): Promise<{ readonly items: readonly LogEntry[]; readonly last: number }>;
   counts(scope: StoreScope): Promise<Counts>;
   cancel(scope: StoreScope, taskId: string, reason: string): Promise<Refusal | null>;
   requeue(scope: StoreScope, taskId: string): Promise<Refusal | null>;
   reprioritise(scope: StoreScope, taskId: string, priority: number): Promise<Refusal | null>;
   amend(scope: StoreScope, taskId: string, change: TaskChange): Promise<Refusal | null>;
+  /** With its security event in the same transaction. */
   purge(scope: StoreScope, taskId: string): Promise<Refusal | null>;
 
   // workers
@@ -215,10 +250,18 @@ export interface Store {
   createGrant(scope: StoreScope, grantId: string, workerId: string, grant: GrantSpec): Promise<GrantRow | null>;
   grants(scope: StoreScope, workerId?: string): Promise<readonly GrantRow[]>;
   deleteGrant(scope: StoreScope, grantId: string): Promise<boolean>;
-  createKey(scope: StoreScope, key: KeyRow & { readonly digest: string }): Promise<KeyRow>;
+  /** The key, its grants and their events in one transaction. */
+  createKey(scope: StoreScope, key: NewKeyRow): Promise<Result<KeyRow>>;
   keys(scope: StoreScope): Promise<readonly KeyRow[]>;
-  findKey(digest: string): Promise<KeyRow | null>;
+  findKey(digest: string): Promise<FoundKey | null>;
+  /** Notes that a key is used, when the last note is a minute old. */
+  touchKey(keyId: string): Promise<void>;
+  rotateKey(scope: StoreScope, keyId: string, rotation: Rotation): Promise<Result<KeyRow>>;
   revokeKey(scope: StoreScope, keyId: string): Promise<boolean>;
+  /** Keeps the digest of a one-time secret in place of an older one; the instant until which it opens, or null while an admin of the platform has a key. */
+  openBootstrap(scope: StoreScope, digest: string, ttlMs: number): Promise<number | null>;
+  /** Makes the first admin's key and forgets the secret, in one transaction; null when the secret does not open. */
+  useBootstrap(digest: string, key: NewKeyRow): Promise<KeyRow | null>;
   setCategory(scope: StoreScope, category: CategoryRow): Promise<void>;
   categories(): Promise<{ readonly mode: CategoryMode; readonly rows: readonly CategoryRow[] }>;
   deleteCategory(scope: StoreScope, pattern: string): Promise<boolean>;
@@ -227,6 +270,8 @@ export interface Store {
   recordSecurity(event: NewSecurityEvent): Promise<void>;
 
   // the system
+  /** 64 hex digits that are made at first use and stay. */
+  secret(name: string): Promise<string>;
   tick(options: { readonly retentionMs: number }): Promise<TickReport>;
   auditSummary(): Promise<AuditSummary>;
   /** Resolves when something may have changed (true) or after the time (false): a hint. */

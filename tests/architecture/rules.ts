@@ -45,7 +45,7 @@ export const LAYERS = [
   {
     name: 'http',
     at: ['src/http/'],
-    may: [...INWARD, 'src/http/', 'src/service/', 'hono'],
+    may: [...INWARD, 'src/http/', 'src/service/', 'hono', '@hono/node-server', 'zod', 'node:crypto', 'node:http', 'node:net'],
     never: [],
     because: 'it puts the service on the wire and knows no store',
   },

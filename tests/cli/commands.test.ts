@@ -170,18 +170,49 @@ it('grants are added with bounds, listed and taken back', async () => {
 
 it('keys are shown once, make their client, carry grants and are revoked', async () => {
   const made = await ask('keys', 'create', '--role', 'client', '--client', 'newcomer');
-  assert.deepEqual([made['role'], made['client_id'], String(made['key']).startsWith('pq_client_')], ['client', 'newcomer', true]);
+  assert.deepEqual([made['role'], made['client_id'], String(made['key']).startsWith('prismq_client_')], ['client', 'newcomer', true]);
   assert.ok((await list('clients')).items.some((client) => client['client_id'] === 'newcomer'));
   const worker = await ask('keys', 'create', '--role', 'worker', '--name', 'mailer-2', '--grant', 'acme:Mail.*', '--grant', 'newcomer:*');
   assert.equal(worker['worker_id'], 'mailer-2');
   assert.equal((await list('grants', '--worker', 'mailer-2')).items.length, 2);
   const shown = await inside(['keys', 'create', '--role', 'admin'], here);
-  assert.match(shown.out, /^pq_admin_\S+\n$/);
+  assert.match(shown.out, /^prismq_admin_\S+\n$/);
   assert.match(shown.err, /shown this once/);
   assert.equal((await ask('keys', 'revoke', String(made['key_id'])))['revoked'], true);
   const keys = JSON.stringify(await list('keys'));
   assert.ok(!keys.includes(String(made['key'])) && keys.includes(String(made['key_id'])));
   assert.match(await text('keys'), /revoked just now|revoked .* ago/);
+});
+
+it('keys have scopes and an end, and are rotated with an overlap', async () => {
+  const made = await ask('keys', 'create', '--role', 'client', '--client', 'acme', '--scope', 'task.list', '--scope', 'task.enqueue', '--expires', '30d');
+  assert.deepEqual(made['scopes'], ['task.enqueue', 'task.list']);
+  assert.equal(Number(made['expires_at_utc']) - Number(made['created_at_utc']), 30 * 86_400_000);
+  const next = await ask('keys', 'rotate', String(made['key_id']), '--overlap', '1h');
+  assert.deepEqual([next['rotated_from'], next['scopes'], String(next['key']).startsWith('prismq_client_')], [made['key_id'], made['scopes'], true]);
+  assert.match(await text('keys'), new RegExp(`${String(made['key_id'])} +client +acme .*task.enqueue task.list .*ends in 59m`));
+  for (const [argv, code] of [
+    [['keys', 'create', '--role', 'client', '--client', 'acme', '--scope', 'lease.claim'], 2],
+    [['keys', 'create', '--role', 'client', '--client', 'acme', '--expires', '30'], 2],
+    [['keys', 'create', '--role', 'king'], 2],
+    [['keys', 'rotate', 'none'], 3],
+    [['keys', 'rotate', String(next['key_id']), '--overlap', '60d'], 2],
+  ] as const)
+    assert.equal((await inside(argv, here)).code, code, argv.join(' '));
+  await ask('keys', 'revoke', String(next['key_id']));
+  assert.equal((await inside(['keys', 'rotate', String(next['key_id'])], here)).code, 5);
+});
+
+it('the first admin comes from a one-time secret that is read from standard input', async () => {
+  const fresh = { ...here, env: { PRISMQ_DB: join(here.base, 'fresh.db') } };
+  const said = await inside(['keys', 'bootstrap'], fresh);
+  assert.match(said.out, /^prismq_bootstrap_\w{49}\n$/);
+  const used = await inside(['keys', 'bootstrap', '--use', '--json'], { ...fresh, stdin: said.out });
+  const { key, role, client_id } = JSON.parse(used.out) as Record<string, unknown>;
+  assert.deepEqual([used.code, role, client_id, String(key).startsWith('prismq_admin_')], [0, 'admin', null, true]);
+  assert.equal((await inside(['keys', 'bootstrap', '--use'], { ...fresh, stdin: said.out })).code, 4, 'used');
+  assert.equal((await inside(['keys', 'bootstrap'], fresh)).code, 5, 'there is an admin');
+  assert.equal((await inside(['keys', 'bootstrap', '--use', said.out.trim()], fresh)).code, 2, 'never an argument, which others can see');
 });
 
 it('categories are set with their defaults, listed and removed, and the mode decides', async () => {

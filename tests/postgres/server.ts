@@ -111,7 +111,12 @@ class Running implements Server {
   }
 
   async start(): Promise<this> {
-    const child = spawn(join(this.#binaries.folder, 'postgres'), ['-D', this.#data], { ...this.#owner, cwd: this.#folder, env: this.#env, stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(join(this.#binaries.folder, 'postgres'), ['-D', this.#data], {
+      ...this.#owner,
+      cwd: this.#folder,
+      env: this.#env,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     this.#child = child;
     process.once('exit', () => child.kill('SIGQUIT'));
     await new Promise<void>((resolve, reject) => {

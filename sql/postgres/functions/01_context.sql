@@ -75,6 +75,10 @@ BEGIN
   RETURN (SELECT k.set_id FROM prismq.workers k WHERE k.worker_id = w);
 END $$;
 
+-- The set of the claim that is under way: the functions note it, and only they write leases.
+CREATE OR REPLACE FUNCTION prismq.call_set() RETURNS uuid LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$ SELECT nullif(current_setting('prismq.set_of_call', true), '')::uuid $$;
+
 -- A refusal with its code for the caller: it ends the statement and undoes what it did.
 CREATE OR REPLACE FUNCTION prismq.refuse(code text, message text, details jsonb DEFAULT NULL) RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
@@ -100,6 +104,8 @@ ALTER FUNCTION prismq.acting_worker() OWNER TO prismq_auth;
 ALTER FUNCTION prismq.sees_all() OWNER TO prismq_auth;
 ALTER FUNCTION prismq.bound_clients() OWNER TO prismq_auth;
 ALTER FUNCTION prismq.acting_set() OWNER TO prismq_auth;
+ALTER FUNCTION prismq.call_set() OWNER TO prismq_owner;
+GRANT EXECUTE ON FUNCTION prismq.call_set() TO prismq_engine;
 ALTER FUNCTION prismq.refuse(text, text, jsonb) OWNER TO prismq_owner;
 ALTER FUNCTION prismq.enter(text, text[]) OWNER TO prismq_owner;
 REVOKE ALL ON FUNCTION prismq.now_ms(), prismq.context(), prismq.acting_worker(), prismq.sees_all(), prismq.bound_clients(), prismq.acting_set(), prismq.refuse(text, text, jsonb),

@@ -24,7 +24,7 @@ BEGIN
   EXECUTE format('CREATE POLICY engine_remove ON prismq.leases FOR DELETE TO prismq_engine USING (%s AND worker_id = coalesce((SELECT prismq.acting_worker()), worker_id))', any_client);
   EXECUTE format('CREATE POLICY engine_change ON prismq.leases FOR UPDATE TO prismq_engine USING (%s AND worker_id = coalesce((SELECT prismq.acting_worker()), worker_id)) WITH CHECK (%s AND worker_id = coalesce((SELECT prismq.acting_worker()), worker_id))', any_client, any_client);
   EXECUTE format('CREATE POLICY engine_add ON prismq.leases FOR INSERT TO prismq_engine WITH CHECK (%s AND worker_id = (SELECT prismq.acting_worker())
-    AND EXISTS (SELECT FROM prismq.capability_lanes c WHERE c.set_id = (SELECT prismq.acting_set()) AND c.client_id = leases.client_id AND c.lane_no = leases.lane_no))', any_client);
+    AND EXISTS (SELECT FROM prismq.capability_lanes c WHERE c.set_id = (SELECT prismq.call_set()) AND c.client_id = leases.client_id AND c.lane_no = leases.lane_no))', any_client);
   -- The book has no client of its own: grants, sets, workers and categories decide what a call may do, so the functions see all.
   FOREACH t IN ARRAY ARRAY['meta', 'capability_sets', 'capability_lanes', 'workers', 'categories', 'sql_roles'] LOOP
     EXECUTE format('CREATE POLICY engine_book ON prismq.%I FOR ALL TO prismq_engine USING (true) WITH CHECK (true)', t);
@@ -40,6 +40,9 @@ BEGIN
   EXECUTE 'CREATE POLICY auth_read ON prismq.api_keys FOR SELECT TO prismq_auth USING (true)';
   EXECUTE format('CREATE POLICY auth_add ON prismq.api_keys FOR INSERT TO prismq_auth WITH CHECK (%s)', any_client);
   EXECUTE format('CREATE POLICY auth_change ON prismq.api_keys FOR UPDATE TO prismq_auth USING (%s) WITH CHECK (%s)', any_client, any_client);
+  -- When a key was used is noted by whoever found it.
+  EXECUTE 'CREATE POLICY auth_secrets ON prismq.secrets FOR ALL TO prismq_auth USING (true) WITH CHECK (true)';
+  EXECUTE 'CREATE POLICY auth_meta ON prismq.meta FOR ALL TO prismq_auth USING (key = ''bootstrap'') WITH CHECK (key = ''bootstrap'')';
   EXECUTE 'CREATE POLICY auth_signing ON prismq.signing_keys FOR SELECT TO prismq_auth USING (true)';
   EXECUTE 'CREATE POLICY auth_grants ON prismq.worker_grants FOR SELECT TO prismq_auth USING (true)';
   EXECUTE 'CREATE POLICY auth_workers ON prismq.workers FOR SELECT TO prismq_auth USING (true)';
@@ -82,7 +85,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON prismq.ready, prismq.delayed, prismq.lea
   prismq.task_progress, prismq.task_metadata, prismq.capability_lanes, prismq.capability_sets, prismq.workers, prismq.worker_grants, prismq.categories, prismq.meta, prismq.sql_roles TO prismq_engine;
 GRANT SELECT, INSERT ON prismq.lanes, prismq.task_events TO prismq_engine;
 GRANT SELECT, INSERT ON prismq.security_events TO prismq_audit;
-GRANT SELECT, INSERT, UPDATE ON prismq.api_keys TO prismq_auth;
+GRANT SELECT, INSERT, UPDATE ON prismq.api_keys, prismq.meta TO prismq_auth;
+GRANT SELECT, INSERT ON prismq.secrets TO prismq_auth;
 GRANT SELECT ON prismq.signing_keys, prismq.worker_grants, prismq.workers, prismq.clients TO prismq_auth;
 
 DO $$
@@ -106,7 +110,7 @@ GRANT SELECT (result) ON prismq.finished TO prismq_client;
 GRANT SELECT (client_id, task_id, claims, attempt, worker_id, outcome, ended_at_utc, error_kind) ON prismq.task_attempts TO prismq_client, prismq_admin;
 GRANT SELECT (error_message, error_stack) ON prismq.task_attempts TO prismq_client;
 GRANT SELECT (worker_id, client_id) ON prismq.worker_grants TO prismq_client;
-GRANT SELECT (key_id, role, client_id, worker_id, name, created_at_utc, revoked_at_utc) ON prismq.api_keys TO prismq_admin;
+GRANT SELECT (key_id, role, client_id, worker_id, name, created_at_utc, revoked_at_utc, expires_at_utc, scopes, created_by, last_used_at_utc, rotated_from) ON prismq.api_keys TO prismq_admin;
 GRANT SELECT (set_id, client_id, lane_no) ON prismq.capability_lanes TO prismq_worker;
 GRANT SELECT (client_id, task_id, lane_no, priority, attempt) ON prismq.ready TO prismq_worker;
 GRANT SELECT (client_id, task_id, lane_no, state, run_after_utc, attempt) ON prismq.delayed TO prismq_worker;

@@ -35,12 +35,12 @@ BEGIN
 END $$;
 
 -- The clients that have something for this worker, with their weights: for a narrow set its clients, for a wide one those with ready work.
-CREATE OR REPLACE FUNCTION prismq.active_clients(token text, types text[], most integer) RETURNS TABLE (client_id text, weight integer) LANGUAGE plpgsql SECURITY DEFINER
+CREATE OR REPLACE FUNCTION prismq.active_clients(token text, said text, types text[], most integer) RETURNS TABLE (client_id text, weight integer) LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
   who text[] := prismq.enter(token, 'worker');
-  set_of_call uuid := prismq.set_of_call(substr(who[3], 8), types);
+  set_of_call uuid := prismq.set_of_call(substr(who[3], 8), said, types);
 BEGIN
   PERFORM prismq.promote_due(1000);
   IF (SELECT count(*) FROM (SELECT FROM prismq.capability_lanes c WHERE c.set_id = set_of_call LIMIT 257) x) <= 256 THEN
@@ -59,14 +59,14 @@ BEGIN
   SELECT k.client_id, k.weight FROM active a JOIN prismq.clients k ON k.client_id = a.client_id WHERE k.status = 'active';
 END $$;
 
--- The set of one call: the worker's own, or a narrower one where the call names types.
-CREATE OR REPLACE FUNCTION prismq.set_of_call(worker text, types text[]) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- The set of one call: the worker's own, one of what the call declares instead, a narrower one where it names types. Always within the grants.
+CREATE OR REPLACE FUNCTION prismq.set_of_call(worker text, said text, types text[]) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE w record;
 BEGIN
   SELECT k.set_id, k.capabilities INTO w FROM prismq.workers k WHERE k.worker_id = worker;
   IF NOT FOUND THEN PERFORM prismq.refuse('worker_outdated', format('the worker %s is not registered: register it first', worker)); END IF;
-  IF types IS NULL THEN RETURN w.set_id; END IF;
-  RETURN prismq.ensure_set(prismq.set_content(worker, w.capabilities::jsonb, types));
+  IF types IS NULL AND said IS NULL THEN RETURN w.set_id; END IF;
+  RETURN prismq.ensure_set(prismq.set_content(worker, coalesce(said, w.capabilities)::jsonb, types));
 END $$;
 
 -- Locks and answers up to `most` rows of one client in the order of a strategy. `way`: 'lane' where the client has one covered
@@ -149,7 +149,7 @@ BEGIN
   IF FOUND THEN UPDATE prismq.ready SET draw = -ln(1 - random()) * (priority + 1); END IF;
 END $$;
 
-CREATE OR REPLACE FUNCTION prismq.claim_batch(token text, most integer, lease_ms bigint, lease uuid, terms text[], assumed_strategy text, assumed_fairness text, types text[], clients text[], shares integer[])
+CREATE OR REPLACE FUNCTION prismq.claim_batch(token text, most integer, lease_ms bigint, lease uuid, terms text[], assumed_strategy text, assumed_fairness text, said text, types text[], clients text[], shares integer[])
 RETURNS TABLE (client_id text, task_id uuid, type text, payload text, compatibility text, priority integer, attempt integer, max_attempts integer, lease_until_utc bigint, fence bigint,
   max_run_ms bigint, created_at_utc bigint, created_by text, metadata text, traceparent text) LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
@@ -175,7 +175,8 @@ BEGIN
   IF NOT FOUND THEN PERFORM prismq.refuse('worker_outdated', format('the worker %s is not registered: register it first', worker)); END IF;
   IF mine.strategy <> assumed_strategy THEN PERFORM prismq.refuse('worker_changed', mine.strategy); END IF;
   PERFORM prismq.promote_due(1000);
-  set_of_call := CASE WHEN types IS NULL THEN mine.set_id ELSE prismq.set_of_call(worker, types) END;
+  set_of_call := prismq.set_of_call(worker, said, types);
+  PERFORM set_config('prismq.set_of_call', set_of_call::text, true);
   SELECT count(*), count(*) = count(DISTINCT x.client_id) INTO covered, by_lane FROM (SELECT c.client_id FROM prismq.capability_lanes c WHERE c.set_id = set_of_call LIMIT 1025) x;
   IF covered = 0 THEN RETURN; END IF;
   by_lane := by_lane AND covered <= 1024;
@@ -228,15 +229,15 @@ END $$;
 DO $$
 DECLARE f text;
 BEGIN
-  FOREACH f IN ARRAY ARRAY['promote_due(integer)', 'worker_of(text)', 'active_clients(text, text[], integer)', 'set_of_call(text, text[])', 'pick(text, uuid, text, integer, text, bigint)',
-    'pick_across(text[], uuid, text, integer, boolean, bigint)', 'start_draws(text)', 'claim_batch(text, integer, bigint, uuid, text[], text, text, text[], text[], integer[])'] LOOP
+  FOREACH f IN ARRAY ARRAY['promote_due(integer)', 'worker_of(text)', 'active_clients(text, text, text[], integer)', 'set_of_call(text, text, text[])', 'pick(text, uuid, text, integer, text, bigint)',
+    'pick_across(text[], uuid, text, integer, boolean, bigint)', 'start_draws(text)', 'claim_batch(text, integer, bigint, uuid, text[], text, text, text, text[], text[], integer[])'] LOOP
     EXECUTE format('ALTER FUNCTION prismq.%s OWNER TO prismq_engine', f);
   END LOOP;
 END $$;
 ALTER FUNCTION prismq.ordering(text[]) OWNER TO prismq_owner;
 ALTER FUNCTION prismq.ensure_order(text, text[]) OWNER TO prismq_owner;
 GRANT EXECUTE ON FUNCTION prismq.ordering(text[]) TO prismq_engine;
-GRANT EXECUTE ON FUNCTION prismq.worker_of(text), prismq.active_clients(text, text[], integer), prismq.ensure_order(text, text[]),
-  prismq.claim_batch(text, integer, bigint, uuid, text[], text, text, text[], text[], integer[]) TO prismq_worker;
+GRANT EXECUTE ON FUNCTION prismq.worker_of(text), prismq.active_clients(text, text, text[], integer), prismq.ensure_order(text, text[]),
+  prismq.claim_batch(text, integer, bigint, uuid, text[], text, text, text, text[], text[], integer[]) TO prismq_worker;
 GRANT EXECUTE ON FUNCTION prismq.start_draws(text) TO prismq_admin;
 GRANT EXECUTE ON FUNCTION prismq.context() TO prismq_owner;

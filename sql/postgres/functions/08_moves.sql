@@ -101,6 +101,7 @@ BEGIN
   END IF;
   IF asked = 'purge' THEN
     PERFORM prismq.purge_tasks(ARRAY[client], ARRAY[task], ARRAY[p.events + 1], now_utc, actor);
+    PERFORM prismq.security_add(actor, 'task.purge', client, task::text, 'done', NULL);
   ELSE
     INSERT INTO prismq.task_events (client_id, task_id, seq, at_utc, event, from_status, to_status, actor, attempt, details)
     VALUES (client, task, p.events + 1, now_utc, asked, p.status, to_status, actor, CASE asked WHEN 'requeue' THEN 0 ELSE p.attempt END, details::text);

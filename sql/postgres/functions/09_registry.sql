@@ -154,39 +154,6 @@ BEGIN
   RETURN QUERY SELECT c.client_id, c.status, c.weight, c.created_at_utc FROM prismq.clients c WHERE c.client_id = id;
 END $$;
 
--- Keys: only a digest is stored, and only these functions see it.
-
-CREATE OR REPLACE FUNCTION prismq.key_insert(token text, id text, secret_digest text, of_role text, client text, worker text, named text) RETURNS TABLE (key_id text, role text, client_id text, worker_id text, name text, created_at_utc bigint, revoked_at_utc bigint)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_column
-DECLARE who text[] := prismq.enter(token, 'admin', 'system');
-BEGIN
-  INSERT INTO prismq.api_keys (key_id, digest, role, client_id, worker_id, name, created_at_utc) VALUES (id, secret_digest, of_role, client, worker, named, prismq.now_ms());
-  PERFORM prismq.security_add(who[3], 'key.create', client, id, 'done', json_build_object('role', of_role, 'worker_id', worker)::text);
-  RETURN QUERY SELECT k.key_id, k.role, k.client_id, k.worker_id, k.name, k.created_at_utc, k.revoked_at_utc FROM prismq.api_keys k WHERE k.key_id = id;
-END $$;
-
--- Whose key it is, is only known by it: the look-up by digest sees every client's.
-CREATE OR REPLACE FUNCTION prismq.key_find(token text, secret_digest text) RETURNS TABLE (key_id text, role text, client_id text, worker_id text, name text, created_at_utc bigint, revoked_at_utc bigint) LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_column
-DECLARE who text[] := prismq.enter(token, 'system');
-BEGIN
-  RETURN QUERY SELECT k.key_id, k.role, k.client_id, k.worker_id, k.name, k.created_at_utc, k.revoked_at_utc FROM prismq.api_keys k WHERE k.digest = secret_digest;
-END $$;
-
-CREATE OR REPLACE FUNCTION prismq.key_revoke(token text, id text) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE who text[] := prismq.enter(token, 'admin', 'system'); k prismq.api_keys;
-BEGIN
-  -- The policy of a change finds the clients of the call only; one that was revoked before is found and left.
-  UPDATE prismq.api_keys x SET revoked_at_utc = x.revoked_at_utc WHERE x.key_id = id RETURNING x.* INTO k;
-  IF NOT FOUND THEN RETURN false; END IF;
-  IF k.revoked_at_utc IS NOT NULL THEN RETURN true; END IF;
-  UPDATE prismq.api_keys x SET revoked_at_utc = prismq.now_ms() WHERE x.key_id = id;
-  PERFORM prismq.security_add(who[3], 'key.revoke', k.client_id, id, 'done', NULL);
-  RETURN true;
-END $$;
-
 -- Categories
 
 CREATE OR REPLACE FUNCTION prismq.category_put(token text, of_pattern text, of_priority integer, attempts integer, run_ms bigint, of_backoff text, of_schema text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -228,10 +195,6 @@ BEGIN
     IF f::text ~ '(worker_register|worker_beat|worker_delete|workers_list)\(' THEN EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO prismq_worker', f); END IF;
     IF f::text ~ '(security_record|program_grants|worker_delete|workers_prune|workers_list|grant_create|grant_delete|client_add|client_change|category_put|category_delete|category_mode)\(' THEN
       EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO prismq_admin', f); END IF;
-  END LOOP;
-  FOR f IN SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'prismq'::regnamespace AND p.proname IN ('key_insert', 'key_find', 'key_revoke') LOOP
-    EXECUTE format('ALTER FUNCTION %s OWNER TO prismq_auth', f);
-    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO prismq_admin', f);
   END LOOP;
 END $$;
 ALTER FUNCTION prismq.security_add(text, text, text, text, text, text) OWNER TO prismq_audit;

@@ -38,22 +38,22 @@ BEGIN
   RETURN (SELECT greatest(0, d.run_after_utc - prismq.now_ms()) FROM prismq.delayed d ORDER BY d.run_after_utc LIMIT 1);
 END $$;
 
--- What the audit says of everything, whatever the places say.
+-- What the audit says of everything, whatever the places say. What was purged ended as it was.
 CREATE OR REPLACE FUNCTION prismq.audit_summary(token text) RETURNS TABLE (enqueued bigint, completed bigint, dead_letter bigint, cancelled bigint, unfinished bigint, duplicate_starts bigint, unexplained bigint, incomplete bigint, clients bigint, categories bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE who text[] := prismq.enter(token, 'system');
 BEGIN
   RETURN QUERY
   SELECT count(*) FILTER (WHERE x.event = 'enqueue'),
-    count(*) FILTER (WHERE x.last AND x.to_status = 'completed'), count(*) FILTER (WHERE x.last AND x.to_status = 'dead_letter'), count(*) FILTER (WHERE x.last AND x.to_status = 'cancelled'),
-    count(*) FILTER (WHERE x.last AND x.to_status NOT IN ('completed', 'dead_letter', 'cancelled')),
+    count(*) FILTER (WHERE x.last AND x.ended = 'completed'), count(*) FILTER (WHERE x.last AND x.ended = 'dead_letter'), count(*) FILTER (WHERE x.last AND x.ended = 'cancelled'),
+    count(*) FILTER (WHERE x.last AND x.ended NOT IN ('completed', 'dead_letter', 'cancelled')),
     count(*) FILTER (WHERE x.event = 'claim' AND x.starts > 0), count(*) FILTER (WHERE x.event = 'claim' AND x.starts > 0 AND NOT coalesce(x.explained, false)),
     count(DISTINCT x.task_id) FILTER (WHERE x.before IS DISTINCT FROM x.from_status OR x.seq <> x.number),
     count(DISTINCT x.client_id), (SELECT count(DISTINCT n.type) FROM prismq.lanes n)
   FROM (
-    SELECT e.client_id, e.task_id, e.seq, e.event, e.from_status, e.to_status, row_number() OVER task AS number, lag(e.to_status) OVER task AS before, lead(e.seq) OVER task IS NULL AS last,
+    SELECT e.client_id, e.task_id, e.seq, e.event, e.from_status, coalesce(e.to_status, e.from_status) AS ended, row_number() OVER task AS number, lag(e.to_status) OVER task AS before, lead(e.seq) OVER task IS NULL AS last,
       count(*) FILTER (WHERE e.event = 'claim') OVER earlier AS starts,
-      max(e.seq) FILTER (WHERE e.event IN ('fail', 'expire', 'release', 'requeue')) OVER earlier > max(e.seq) FILTER (WHERE e.event = 'claim') OVER earlier AS explained
+      coalesce(max(e.seq) FILTER (WHERE e.event IN ('fail', 'expire', 'release', 'requeue')) OVER earlier, 0) > max(e.seq) FILTER (WHERE e.event = 'claim') OVER earlier AS explained
     FROM prismq.task_events e
     WINDOW task AS (PARTITION BY e.client_id, e.task_id ORDER BY e.seq), earlier AS (PARTITION BY e.client_id, e.task_id ORDER BY e.seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) x;
 END $$;

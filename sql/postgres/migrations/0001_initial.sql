@@ -187,6 +187,9 @@ CREATE TABLE prismq.task_events (
   PRIMARY KEY (client_id, task_id, seq)
 );
 
+-- For the stream of events, which goes by time: the table grows in its order.
+CREATE INDEX task_events_at ON prismq.task_events USING brin (at_utc) WITH (pages_per_range = 16, autosummarize = on);
+
 -- `event_id` is microseconds since the epoch, moved on where two would be the same.
 CREATE TABLE prismq.security_events (
   event_id bigint PRIMARY KEY,
@@ -295,7 +298,21 @@ CREATE TABLE prismq.api_keys (
   worker_id text COLLATE "C",
   name text,
   created_at_utc bigint NOT NULL,
-  revoked_at_utc bigint
+  revoked_at_utc bigint,
+  expires_at_utc bigint,
+  -- A JSON list; null is all that the role may do.
+  scopes text,
+  created_by text,
+  -- To the minute.
+  last_used_at_utc bigint,
+  rotated_from text
+);
+CREATE INDEX api_keys_worker ON prismq.api_keys (worker_id) WHERE worker_id IS NOT NULL;
+
+-- What servers sign with; made at first use.
+CREATE TABLE prismq.secrets (
+  name text COLLATE "C" PRIMARY KEY,
+  value text NOT NULL
 );
 
 -- HMAC key material, xor'ed with the inner and the outer pad.
@@ -320,3 +337,4 @@ CREATE TRIGGER append_only_all BEFORE TRUNCATE ON prismq.security_events FOR EAC
 RESET ROLE;
 ALTER TABLE prismq.signing_keys OWNER TO prismq_auth;
 ALTER TABLE prismq.api_keys OWNER TO prismq_auth;
+ALTER TABLE prismq.secrets OWNER TO prismq_auth;

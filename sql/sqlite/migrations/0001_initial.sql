@@ -7,6 +7,12 @@ CREATE TABLE meta (
   value TEXT NOT NULL
 ) WITHOUT ROWID, STRICT;
 
+-- What servers sign with; made at first use.
+CREATE TABLE secrets (
+  name TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) WITHOUT ROWID, STRICT;
+
 CREATE TABLE clients (
   client_id TEXT PRIMARY KEY,
   status TEXT NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'suspended')),
@@ -56,7 +62,8 @@ CREATE UNIQUE INDEX tasks_idempotency ON tasks (client_id, idempotency_key) WHER
 CREATE INDEX tasks_format ON tasks (format) WHERE format IS NOT NULL;
 
 -- What may be claimed now. No foreign key to tasks: a check of the parent's delete would scan, since no index leads with
--- task_no. `prismq doctor` and the suites check that a task is in one place.
+-- task_no. `prismq doctor` and the suites check that a task is in one place. Indexes by lane and of other strategies than
+-- PRIORITY are made when a worker first needs them.
 CREATE TABLE ready (
   client_id TEXT NOT NULL,
   priority INTEGER NOT NULL,
@@ -71,7 +78,6 @@ CREATE TABLE ready (
   expires_at_utc INTEGER,
   PRIMARY KEY (client_id, priority, task_no)
 ) WITHOUT ROWID, STRICT;
-CREATE INDEX ready_lane ON ready (lane_id, priority, task_no);
 CREATE INDEX ready_expires ON ready (expires_at_utc) WHERE expires_at_utc IS NOT NULL;
 
 -- What becomes ready later: scheduled (state queued) or retried (state failed).
@@ -159,7 +165,7 @@ CREATE TABLE task_attempts (
 
 -- The audit: one row an event, in the transaction of the event, append-only.
 CREATE TABLE task_events (
-  log_id INTEGER PRIMARY KEY,
+  log_id INTEGER PRIMARY KEY CHECK (log_id > 0),
   client_id TEXT NOT NULL,
   task_no INTEGER NOT NULL REFERENCES tasks (task_no),
   at_utc INTEGER NOT NULL,
@@ -173,7 +179,7 @@ CREATE TABLE task_events (
 CREATE INDEX task_events_task ON task_events (task_no);
 
 CREATE TABLE security_events (
-  event_id INTEGER PRIMARY KEY,
+  event_id INTEGER PRIMARY KEY CHECK (event_id > 0),
   at_utc INTEGER NOT NULL,
   actor TEXT NOT NULL,
   action TEXT NOT NULL,
@@ -184,21 +190,22 @@ CREATE TABLE security_events (
 ) STRICT;
 CREATE INDEX security_events_client ON security_events (client_id, event_id);
 
--- Append-only: REPLACE does not fire delete triggers unless recursive_triggers is on, so the insert is guarded as well.
+-- Append-only: REPLACE does not fire delete triggers unless recursive_triggers is on, so the insert is guarded as well
+-- (before an insert that leaves the id to SQLite, NEW has -1, and nothing is looked up).
 -- Rows below the recorded cut may go (retention writes meta.audit_cut first).
 CREATE TRIGGER task_events_no_update BEFORE UPDATE ON task_events BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
 CREATE TRIGGER task_events_no_delete BEFORE DELETE ON task_events
   WHEN OLD.log_id >= coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'audit_cut'), 0)
   BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
 CREATE TRIGGER task_events_no_replace BEFORE INSERT ON task_events
-  WHEN NEW.log_id IS NOT NULL AND EXISTS (SELECT 1 FROM task_events WHERE log_id = NEW.log_id)
+  WHEN NEW.log_id > 0 AND EXISTS (SELECT 1 FROM task_events WHERE log_id = NEW.log_id)
   BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
 CREATE TRIGGER security_events_no_update BEFORE UPDATE ON security_events BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
 CREATE TRIGGER security_events_no_delete BEFORE DELETE ON security_events
   WHEN OLD.event_id >= coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'security_cut'), 0)
   BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
 CREATE TRIGGER security_events_no_replace BEFORE INSERT ON security_events
-  WHEN NEW.event_id IS NOT NULL AND EXISTS (SELECT 1 FROM security_events WHERE event_id = NEW.event_id)
+  WHEN NEW.event_id > 0 AND EXISTS (SELECT 1 FROM security_events WHERE event_id = NEW.event_id)
   BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
 
 -- What handlers say; erasable.
@@ -275,8 +282,16 @@ CREATE TABLE api_keys (
   worker_id TEXT,
   name TEXT,
   created_at_utc INTEGER NOT NULL,
-  revoked_at_utc INTEGER
+  revoked_at_utc INTEGER,
+  expires_at_utc INTEGER,
+  -- A JSON list; NULL is all that the role may do.
+  scopes TEXT,
+  created_by TEXT,
+  -- To the minute.
+  last_used_at_utc INTEGER,
+  rotated_from TEXT
 ) WITHOUT ROWID, STRICT;
+CREATE INDEX api_keys_worker ON api_keys (worker_id) WHERE worker_id IS NOT NULL;
 
 CREATE TABLE categories (
   pattern TEXT PRIMARY KEY,

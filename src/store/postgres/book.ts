@@ -2,9 +2,9 @@
 // their callers and the rows as the domain names them.
 import { canonicalAttributes } from '../../domain/capability.ts';
 import type { GrantSpec, WorkerInfo, WorkerStatus } from '../../domain/task.ts';
-import { categoryOf, clientOfRow, grantOf, keyOf, workerOf } from '../rows.ts';
+import { categoryOf, clientOfRow, grantOf, workerOf } from '../rows.ts';
 import type { Categories } from '../rows.ts';
-import type { CategoryMode, CategoryRow, ClientRow, GrantRow, KeyRow, NewSecurityEvent, Registration, StoreScope } from '../store.ts';
+import type { CategoryMode, CategoryRow, ClientRow, GrantRow, NewSecurityEvent, Registration, StoreScope } from '../store.ts';
 import { SYSTEM, actingOf } from './acting.ts';
 import { call } from './engine.ts';
 import type { Engine } from './engine.ts';
@@ -45,7 +45,8 @@ export async function register(engine: Engine, scope: StoreScope, registration: 
   return workerOf(row as Row, engine.now());
 }
 
-export const beat = async (engine: Engine, scope: StoreScope, status: WorkerStatus): Promise<boolean> => (await call(engine, scope, 'worker_beat', { status }))[0]?.[0] === true;
+export const beat = async (engine: Engine, scope: StoreScope, status: WorkerStatus): Promise<boolean> =>
+  (await call(engine, scope, 'worker_beat', { status }))[0]?.[0] === true;
 
 /** What the program gave goes with its worker; that is the system's to take. */
 export async function deregister(engine: Engine, scope: StoreScope): Promise<void> {
@@ -96,7 +97,8 @@ const one = <T>(row: Row | undefined, map: (row: Row) => T): T | null => (row ==
 export const createClient = async (engine: Engine, scope: StoreScope, clientId: string, weight: number): Promise<ClientRow | null> =>
   one((await asAdmin(engine, scope, 'client_add', { client_id: clientId, weight }))[0], clientOfRow);
 
-export const listClients = async (engine: Engine, scope: StoreScope): Promise<ClientRow[]> => (await readAsAdmin(engine, scope, 'client_list')).map(clientOfRow);
+export const listClients = async (engine: Engine, scope: StoreScope): Promise<ClientRow[]> =>
+  (await readAsAdmin(engine, scope, 'client_list')).map(clientOfRow);
 
 export const updateClient = async (
   engine: Engine,
@@ -105,28 +107,6 @@ export const updateClient = async (
   change: { readonly status?: ClientRow['status']; readonly weight?: number },
 ): Promise<ClientRow | null> =>
   one((await asAdmin(engine, scope, 'client_change', { client_id: clientId, status: change.status ?? null, weight: change.weight ?? null }))[0], clientOfRow);
-
-// Keys
-
-export const createKey = async (engine: Engine, scope: StoreScope, key: KeyRow & { readonly digest: string }): Promise<KeyRow> =>
-  keyOf(
-    (
-      await asAdmin(engine, scope, 'key_insert', {
-        key_id: key.keyId,
-        digest: key.digest,
-        role: key.role,
-        client_id: key.clientId,
-        worker_id: key.workerId,
-        name: key.name,
-      })
-    )[0] as Row,
-  );
-
-export const listKeys = async (engine: Engine, scope: StoreScope): Promise<KeyRow[]> => (await readAsAdmin(engine, scope, 'key_list')).map(keyOf);
-
-export const findKey = async (engine: Engine, digest: string): Promise<KeyRow | null> => one((await asSystem(engine, 'key_find', { digest }))[0], keyOf);
-
-export const revokeKey = async (engine: Engine, scope: StoreScope, keyId: string): Promise<boolean> => (await asAdmin(engine, scope, 'key_revoke', { key_id: keyId }))[0]?.[0] === true;
 
 // Categories
 

@@ -25,6 +25,12 @@ export interface Claimer {
   activated(clientIds: readonly string[]): void;
 }
 
+/** What a call declares instead of what was registered, and the types that it names. */
+const narrowing = ({ types, capabilities }: ClaimRequest): { readonly types: readonly string[] | null; readonly capabilities: string | null } => ({
+  types: types ?? null,
+  capabilities: capabilities === undefined ? null : JSON.stringify(capabilities),
+});
+
 interface Known {
   readonly strategy: string;
   readonly fairness: 'weighted' | 'none';
@@ -52,7 +58,7 @@ export function createClaimer(engine: Engine): Claimer {
     return found;
   };
   const look = async (scope: StoreScope, request: ClaimRequest, key: string): Promise<Look> => {
-    const rows = await call(engine, scope, 'active_clients', { types: request.types ?? null, most: CLIENTS_A_LOOK });
+    const rows = await call(engine, scope, 'active_clients', { ...narrowing(request), most: CLIENTS_A_LOOK });
     const candidates = rows.map(([clientId, weight]) => ({ clientId: clientId as string, weight: weight as number }));
     const found = {
       candidates,
@@ -68,7 +74,7 @@ export function createClaimer(engine: Engine): Claimer {
     const known = await workerOf(scope);
     const strategy = unwrap(findStrategy(request.strategy ?? known.strategy, engine.options.strategies));
     await ensureOrder(engine, scope, strategy, ordered);
-    const key = `${scope.workerId}\n${request.types?.join() ?? ''}`;
+    const key = `${scope.workerId}\n${request.types?.join() ?? ''}\n${narrowing(request).capabilities ?? ''}`;
     const kept = looks.get(key);
     const usable = kept !== undefined && kept.claimsLeft-- > 0 && performance.now() < kept.until;
     const current = usable ? kept : await look(scope, request, key);
@@ -79,7 +85,9 @@ export function createClaimer(engine: Engine): Claimer {
     // What was remembered did not fill the claim: look, and ask for the rest.
     const again = await look(scope, request, key);
     looks.delete(key);
-    return again.candidates.length === 0 ? first : [...first, ...(await take(engine, fair, scope, request, known, strategy, again.candidates, request.max - first.length))];
+    return again.candidates.length === 0
+      ? first
+      : [...first, ...(await take(engine, fair, scope, request, known, strategy, again.candidates, request.max - first.length))];
   };
   return {
     forget: (workerId) => void workers.delete(workerId),
@@ -119,7 +127,7 @@ async function take(
     terms: strategy.order.map(([column, direction]) => `${column} ${direction}`),
     strategy: known.strategy,
     fairness,
-    types: request.types ?? null,
+    ...narrowing(request),
     clients: plan.map(({ clientId }) => clientId),
     shares: plan.map(({ share }) => share),
   });

@@ -47,7 +47,12 @@ export function enqueueColumns(tasks: readonly NewTask[], { atomic, createClient
 }
 
 /** Stores a batch on one login. Batches of clients run together whoever's they are: the signed context lists exactly those in it. */
-export async function enqueue(engine: Engine, scope: StoreScope, tasks: readonly NewTask[], options: EnqueueOptions): Promise<readonly Result<EnqueueOutcome>[]> {
+export async function enqueue(
+  engine: Engine,
+  scope: StoreScope,
+  tasks: readonly NewTask[],
+  options: EnqueueOptions,
+): Promise<readonly Result<EnqueueOutcome>[]> {
   const lanesMost = engine.options.lanesPerClient;
   const run = async (all: readonly NewTask[]): Promise<Result<EnqueueOutcome>[]> => {
     const acting = actingOf(scope, [...new Set(all.map((task) => task.clientId))].sort());
@@ -83,10 +88,14 @@ function refusalOf(verdict: string, clientId: string, lanesMost: number, taskId:
     case 'client_suspended':
       return refuse('client_suspended', `the client ${clientId} is suspended`).refusal;
     case 'too_many_lanes':
-      return refuse('too_many_lanes', `the client ${clientId} has ${lanesMost} distinct pairs of type and compatibility: put what varies into the payload`).refusal;
-    case 'idempotency_conflict':
-      return refuse('idempotency_conflict', 'this idempotency key was used with other content: use a new key', taskId === null ? undefined : { task_id: taskId })
+      return refuse('too_many_lanes', `the client ${clientId} has ${lanesMost} distinct pairs of type and compatibility: put what varies into the payload`)
         .refusal;
+    case 'idempotency_conflict':
+      return refuse(
+        'idempotency_conflict',
+        'this idempotency key was used with other content: use a new key',
+        taskId === null ? undefined : { task_id: taskId },
+      ).refusal;
     default:
       return refuse('internal', 'the database answered what this program does not know').refusal;
   }

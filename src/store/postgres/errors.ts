@@ -36,7 +36,11 @@ export function asQueueError(error: unknown): QueueError {
   if (error instanceof QueueError) return error;
   const code = codeOf(error);
   if (code === 'PQ001') {
-    const { code: ours, message, details } = JSON.parse((error as Error).message) as { code: ErrorCode; message: string; details: Record<string, unknown> | null };
+    const {
+      code: ours,
+      message,
+      details,
+    } = JSON.parse((error as Error).message) as { code: ErrorCode; message: string; details: Record<string, unknown> | null };
     return new QueueError(ours, message, details ?? {});
   }
   const known = MEANING[code] ?? MEANING[code.slice(0, 2)];

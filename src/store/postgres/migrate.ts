@@ -88,7 +88,8 @@ export async function migratePostgres(client: Client, { dryRun = false }: { read
     if (from > newest) throw new QueueError('store_newer', `the schema is at ${from}, and this program knows ${newest}: use a newer program`);
     for (const script of scripts.migrations) {
       const before = done.get(script.number);
-      if (before !== undefined && before !== script.digest) throw new QueueError('store_refused', `migration ${script.name} is not the one that ran here: it must never be changed`);
+      if (before !== undefined && before !== script.digest)
+        throw new QueueError('store_refused', `migration ${script.name} is not the one that ran here: it must never be changed`);
     }
     const missing = scripts.migrations.filter((script) => !done.has(script.number));
     const digest = digestOf(scripts.functions);
@@ -117,12 +118,17 @@ export async function migratePostgres(client: Client, { dryRun = false }: { read
 /** The signing key `kid`, made when it is not there. The database can not tell a secret that it has: it keeps the pads. */
 export async function putSigningKey(client: Client, key: SigningKey): Promise<void> {
   const { inner, outer } = keyPads(key.secret);
-  await client.query('INSERT INTO prismq.signing_keys (kid, ikey, okey) VALUES ($1, $2, $3) ON CONFLICT (kid) DO UPDATE SET ikey = excluded.ikey, okey = excluded.okey', [key.kid, inner, outer]);
+  await client.query(
+    'INSERT INTO prismq.signing_keys (kid, ikey, okey) VALUES ($1, $2, $3) ON CONFLICT (kid) DO UPDATE SET ikey = excluded.ikey, okey = excluded.okey',
+    [key.kid, inner, outer],
+  );
 }
 
 /** The secret of a key, for a login that may read it: the pads are xor'ed back. */
 export async function readSigningKey(client: Client, kid: string): Promise<SigningKey | null> {
-  const rows = (await client.query({ text: `SELECT encode(ikey, 'hex') FROM prismq.signing_keys WHERE kid = $1`, values: [kid], rowMode: 'array' })).rows as [string][];
+  const rows = (await client.query({ text: `SELECT encode(ikey, 'hex') FROM prismq.signing_keys WHERE kid = $1`, values: [kid], rowMode: 'array' })).rows as [
+    string,
+  ][];
   const inner = rows[0]?.[0];
   if (inner === undefined) return null;
   const block = Buffer.from(inner, 'hex').map((byte) => byte ^ 0x36);

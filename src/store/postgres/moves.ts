@@ -9,14 +9,24 @@ import type { Engine } from './engine.ts';
 
 const NOT_FOUND: Refusal = { code: 'not_found', message: 'no task of this client has this id' };
 
-export async function moveTask(engine: Engine, scope: StoreScope, taskId: string, event: TaskEvent, change: Readonly<Record<string, unknown>>): Promise<Refusal | null> {
+export async function moveTask(
+  engine: Engine,
+  scope: StoreScope,
+  taskId: string,
+  event: TaskEvent,
+  change: Readonly<Record<string, unknown>>,
+): Promise<Refusal | null> {
   if (!isTaskId(taskId)) return NOT_FOUND;
   const [row] = await call(engine, scope, 'move_task', { task_id: taskId, event, change: JSON.stringify(change) });
   const [verdict, state] = row as readonly [string, TaskState];
   if (verdict === 'done') return null;
   if (verdict === 'not_found') return NOT_FOUND;
   const allowed = allowedEvents(state);
-  return refuse('invalid_transition', `a task that is ${state} can not take \`${event}\`; it can take: ${allowed.join(', ') || 'nothing'}`, { state, event, allowed }).refusal;
+  return refuse('invalid_transition', `a task that is ${state} can not take \`${event}\`; it can take: ${allowed.join(', ') || 'nothing'}`, {
+    state,
+    event,
+    allowed,
+  }).refusal;
 }
 
 /** Only what is given is changed: an absent key stays as it is. */

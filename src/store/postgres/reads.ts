@@ -5,7 +5,21 @@ import type { TaskState } from '../../domain/lifecycle.ts';
 import { LIMITS } from '../../domain/limits.ts';
 import type { LogEntry, Task } from '../../domain/task.ts';
 import { compileParams } from '../sql-files.ts';
-import { OPEN_COLUMNS, PRIVATE_COLUMNS, clientOf, countsOf, inboxOf, logOf, numberCursor, pageOf, pageOfTasks, parseCursor, readerOf, securityOf, taskOf } from '../rows.ts';
+import {
+  OPEN_COLUMNS,
+  PRIVATE_COLUMNS,
+  clientOf,
+  countsOf,
+  inboxOf,
+  logOf,
+  numberCursor,
+  pageOf,
+  pageOfTasks,
+  parseCursor,
+  readerOf,
+  securityOf,
+  taskOf,
+} from '../rows.ts';
 import type { Counts, InboxRow, SecurityRow, StorePage, StoreScope, TaskFilter } from '../store.ts';
 import { actingOf, classOf } from './acting.ts';
 import { isTaskId } from './engine.ts';
@@ -50,7 +64,7 @@ export async function readTask(engine: Engine, scope: StoreScope, taskId: string
     task_id: taskId,
     client_id: clientOf(scope),
   });
-  return row === undefined ? null : taskOf(row);
+  return row === undefined ? null : taskOf(row, scope.raw === true);
 }
 
 /** The rows of each state: where they are, newest first. */
@@ -77,7 +91,7 @@ export async function readTasks(engine: Engine, scope: StoreScope, filter: TaskF
     id: cursor?.id ?? '00000000-0000-0000-0000-000000000000',
     ...typed.params,
   });
-  return pageOfTasks(rows, filter.limit);
+  return pageOfTasks(rows, filter.limit, scope.raw === true);
 }
 
 const ownOf = (scope: StoreScope, alias: string): string => (scope.clients === '*' ? '' : ` AND ${alias}.client_id = :client_id`);
@@ -126,17 +140,48 @@ export async function readLogs(
   const clientId = task?.clientId ?? clientOf(scope);
   // An auditor of the platform names no client: the task is looked for in each.
   const one = statement(clientId === '*' ? 'logs_meta' : 'logs_of');
-  return pageOf(await read(engine, scope, one, { client_id: clientId, task_id: taskId, after, most: page.limit + 1 }), page.limit, logOf, (entry) => entry.logId);
+  return pageOf(
+    await read(engine, scope, one, { client_id: clientId, task_id: taskId, after, most: page.limit + 1 }),
+    page.limit,
+    logOf,
+    (entry) => entry.logId,
+  );
+}
+
+/** Transactions are done with an instant this long after it, ms: the stream goes no nearer to the present. The logs of a task have all. */
+const SETTLED_MS = 200;
+/** Of time that one look passes. */
+const EVENT_WINDOW_MS = 3_600_000;
+
+export async function readEvents(
+  engine: Engine,
+  scope: StoreScope,
+  after: number | null,
+  limit: number,
+): Promise<{ items: readonly LogEntry[]; last: number }> {
+  const pool = engine.pools[classOf(scope)];
+  const end = ((await pool.row('events_last', actingOf(scope)))?.[0] as number) - SETTLED_MS;
+  if (after === null || after >= end) return { items: [], last: after === null ? end : after };
+  const until = Math.min(end, after + EVENT_WINDOW_MS);
+  const name = scope.clients === '*' ? 'events_all' : 'events_of';
+  const items = (await read(engine, scope, statement(name), { after, until, most: limit, client_id: clientOf(scope) })).map(logOf);
+  return { items, last: items.length >= limit ? (items.at(-1) as LogEntry).atUtc : until };
 }
 
 export async function readInbox(engine: Engine, scope: StoreScope, limit: number): Promise<readonly InboxRow[]> {
   return (await read(engine, scope, statement('inbox'), { most: limit })).map(inboxOf);
 }
 
-export async function readSecurity(engine: Engine, scope: StoreScope, page: { readonly limit: number; readonly cursor?: string }): Promise<StorePage<SecurityRow>> {
+export async function readSecurity(
+  engine: Engine,
+  scope: StoreScope,
+  page: { readonly limit: number; readonly cursor?: string },
+): Promise<StorePage<SecurityRow>> {
   const before = numberCursor(page.cursor, Number.MAX_SAFE_INTEGER);
   const name = scope.clients === '*' ? 'security_all' : 'security_of';
-  const [rows] = await engine.pools.admin.read(actingOf(scope), [{ statement: statement(name), params: { client_id: clientOf(scope), before, most: page.limit + 1 } }]);
+  const [rows] = await engine.pools.admin.read(actingOf(scope), [
+    { statement: statement(name), params: { client_id: clientOf(scope), before, most: page.limit + 1 } },
+  ]);
   return pageOf(rows as Row[], page.limit, securityOf, (event) => event.eventId);
 }
 

@@ -23,7 +23,12 @@ async function asHolder(engine: Engine, scope: StoreScope, leases: readonly Leas
 
 /** Settles the ends of one worker. One answer an item, in order. */
 export function settle(engine: Engine, scope: StoreScope, items: readonly Settlement[]): Promise<readonly SettleResult[]> {
-  return engine.batches.submit<Settlement, SettleResult>({ kind: `settle ${scope.actor}`, items, owner: scope.actor, run: (all) => settleBatch(engine, scope, all) });
+  return engine.batches.submit<Settlement, SettleResult>({
+    kind: `settle ${scope.actor}`,
+    items,
+    owner: scope.actor,
+    run: (all) => settleBatch(engine, scope, all),
+  });
 }
 
 async function settleBatch(engine: Engine, scope: StoreScope, items: readonly Settlement[]): Promise<SettleResult[]> {

@@ -3,6 +3,7 @@ import { QueueError } from '../../domain/errors.ts';
 import { summaryOf } from '../rows.ts';
 import type { Store, StoreOptions } from '../store.ts';
 import { SYSTEM } from './acting.ts';
+import { keyOperations } from './api-keys.ts';
 import { Batches } from './batches.ts';
 import * as book from './book.ts';
 import { createClaimer } from './claim.ts';
@@ -16,7 +17,7 @@ import { enqueue } from './enqueue.ts';
 import { migratePostgres, putSigningKey, readSigningKey, withClient } from './migrate.ts';
 import { amendment, moveTask } from './moves.ts';
 import { Pool } from './pool.ts';
-import { readCounts, readInbox, readLogs, readSecurity, readTask, readTasks } from './reads.ts';
+import { readCounts, readEvents, readInbox, readLogs, readSecurity, readTask, readTasks } from './reads.ts';
 import { addMessage, heartbeat, holderOf, setProgress, settle } from './settle.ts';
 import { createWatch } from './watch.ts';
 import type { Watch } from './watch.ts';
@@ -85,7 +86,8 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
 async function openSingle(driver: Driver, url: string, options: PostgresOptions): Promise<SigningKey> {
   return withClient(driver, url, async (client) => {
     const pending = await migratePostgres(client, { dryRun: !options.migrate });
-    if (!options.migrate && pending.sql.length > 0) throw new QueueError('store_refused', `the schema is at ${pending.from} and needs ${pending.to}: run \`prismq migrate\``);
+    if (!options.migrate && pending.sql.length > 0)
+      throw new QueueError('store_refused', `the schema is at ${pending.from} and needs ${pending.to}: run \`prismq migrate\``);
     const known = await readSigningKey(client, SINGLE_KID);
     if (known !== null) return known;
     const made = { kid: SINGLE_KID, secret: options.randomHex(32) };
@@ -101,7 +103,8 @@ async function openSingle(driver: Driver, url: string, options: PostgresOptions)
 
 function parseKey(text: string): SigningKey {
   const match = /^([a-z0-9]{1,32}):([0-9a-f]{64})$/.exec(text);
-  if (match === null) throw new QueueError('invalid_input', 'signingKey: give KID:HEX as `prismq setup` wrote it', { fields: [{ field: 'signingKey', message: 'not a key' }] });
+  if (match === null)
+    throw new QueueError('invalid_input', 'signingKey: give KID:HEX as `prismq setup` wrote it', { fields: [{ field: 'signingKey', message: 'not a key' }] });
   return { kid: match[1] as string, secret: match[2] as string };
 }
 
@@ -121,6 +124,7 @@ function wire(engine: Engine, claimer: Claimer, watch: Watch): Store {
     ...taskOperations(engine, claimer, watch),
     ...workerOperations(engine, claimer),
     ...bookOperations(engine),
+    ...keyOperations(engine),
     async tick({ retentionMs }) {
       const row = (await pools.admin.row('tick', SYSTEM, { retention_ms: retentionMs, backoff: JSON.stringify(engine.options.defaultBackoff) })) as number[];
       const [expired = 0, promoted = 0, buried = 0, lapsed = 0, purged = 0] = row;
@@ -139,7 +143,7 @@ function wire(engine: Engine, claimer: Claimer, watch: Watch): Store {
 
 type TaskOperations = Pick<
   Store,
-  'enqueue' | 'enqueueInside' | 'task' | 'tasks' | 'logs' | 'counts' | 'cancel' | 'requeue' | 'reprioritise' | 'amend' | 'purge'
+  'enqueue' | 'enqueueInside' | 'task' | 'tasks' | 'logs' | 'events' | 'counts' | 'cancel' | 'requeue' | 'reprioritise' | 'amend' | 'purge'
 >;
 
 function taskOperations(engine: Engine, claimer: Claimer, watch: Watch): TaskOperations {
@@ -160,6 +164,7 @@ function taskOperations(engine: Engine, claimer: Claimer, watch: Watch): TaskOpe
     task: (scope, taskId) => readTask(engine, scope, taskId),
     tasks: (scope, filter) => readTasks(engine, scope, filter),
     logs: (scope, taskId, page) => readLogs(engine, scope, taskId, page),
+    events: (scope, after, limit) => readEvents(engine, scope, after, limit),
     counts: (scope) => readCounts(engine, scope, engine.now()),
     cancel: (scope, taskId, reason) => told(moveTask(engine, scope, taskId, 'cancel', { reason })),
     requeue: (scope, taskId) => told(moveTask(engine, scope, taskId, 'requeue', {})),
@@ -218,10 +223,6 @@ type BookOperations = Pick<
   | 'createGrant'
   | 'grants'
   | 'deleteGrant'
-  | 'createKey'
-  | 'keys'
-  | 'findKey'
-  | 'revokeKey'
   | 'setCategory'
   | 'categories'
   | 'deleteCategory'
@@ -238,10 +239,6 @@ function bookOperations(engine: Engine): BookOperations {
     createGrant: (scope, grantId, workerId, grant) => book.createGrant(engine, scope, grantId, workerId, grant),
     grants: (scope, workerId) => book.listGrants(engine, scope, workerId),
     deleteGrant: (scope, grantId) => book.deleteGrant(engine, scope, grantId),
-    createKey: (scope, key) => book.createKey(engine, scope, key),
-    keys: (scope) => book.listKeys(engine, scope),
-    findKey: (digest) => book.findKey(engine, digest),
-    revokeKey: (scope, keyId) => book.revokeKey(engine, scope, keyId),
     setCategory: (scope, category) => book.setCategory(engine, scope, category),
     categories: book.createCategories(engine),
     deleteCategory: (scope, pattern) => book.deleteCategory(engine, scope, pattern),

@@ -2,12 +2,15 @@
 // strategy (wide workers) or lanes are probed (narrow ones); the picked rows move to leases set-based. Bounded by what is
 // asked for, never by the backlog.
 import { createFairShare } from '../../domain/fair-share.ts';
+import type { FairShare } from '../../domain/fair-share.ts';
 import { intersectPatterns } from '../../domain/category.ts';
 import { QueueError, unwrap } from '../../domain/errors.ts';
 import { compareBy, findStrategy } from '../../domain/strategy.ts';
 import type { Strategy } from '../../domain/strategy.ts';
 import type { ClaimedTask, WorkerCapabilities } from '../../domain/task.ts';
 import type { ClaimRequest, StoreScope } from '../store.ts';
+import { createCandidates } from './candidates.ts';
+import type { Candidates, CoveredLanes, Line } from './candidates.ts';
 import { ensureSet } from './capability-sets.ts';
 import type { createSets } from './capability-sets.ts';
 import { setting } from './engine.ts';
@@ -16,17 +19,10 @@ import { promoteDue } from './janitor.ts';
 import { ensureOrder, orderOf } from './orders.ts';
 import type { Row } from './statements.ts';
 
-/** Up to this many covered lanes a worker is narrow: its lanes are probed one by one. */
-const NARROW_LANES = 256;
 /** Lanes probed in one client when a scan met too much of what the worker may not take. */
 const PROBED_LANES = 512;
 const DUE_A_CLAIM = 1000;
-const CLIENTS_A_LOOK = 1024;
 
-interface Candidate {
-  readonly clientId: string;
-  readonly weight: number;
-}
 interface Request {
   readonly scope: StoreScope;
   readonly workerId: string;
@@ -36,8 +32,8 @@ interface Request {
   readonly order: string;
   readonly now: number;
   readonly max: number;
+  readonly fairness: string;
 }
-type CoveredLanes = ReadonlyMap<string, readonly number[]>;
 
 export interface Claimer {
   claim(scope: StoreScope, request: ClaimRequest): readonly ClaimedTask[];
@@ -47,105 +43,101 @@ export interface Claimer {
 
 export function createClaimer(engine: Engine, sets: ReturnType<typeof createSets>): Claimer {
   const fair = createFairShare();
-  const covered = createCovered(engine);
-  const active = createActive(engine);
+  const candidates = createCandidates(engine);
   return {
-    activated: active.add,
+    activated: candidates.activated,
     claim(scope, asked) {
       const now = engine.now();
       engine.wall.bind({ clients: '*' });
       if (engine.st.row('due_exists', { now }) !== undefined) promoteDue(engine, now, DUE_A_CLAIM);
       const request = prepare(engine, sets, scope, asked, now);
       engine.wall.bind({ clients: request.clients, workerId: request.workerId, setId: request.setId });
-      const lanes = covered(request.setId);
-      const pick = createPicker(engine, request, lanes);
-      const fairness = asked.fairness ?? (request as Request & { fairness: string }).fairness;
-      let picked: number;
-      if (fairness === 'none') picked = pickAcross(engine, request, lanes);
-      else picked = fair.take(candidatesOf(engine, request, lanes, active), request.max, pick);
-      active.served(picked < request.max);
+      const picked = request.fairness === 'none' ? pickAcross(engine, request, candidates) : pickFairly(engine, request, candidates, fair);
       return picked === 0 ? [] : lease(engine, request, asked.leaseMs);
     },
   };
 }
 
-function prepare(
-  engine: Engine,
-  sets: ReturnType<typeof createSets>,
-  scope: StoreScope,
-  asked: ClaimRequest,
-  now: number,
-): Request & { readonly fairness: string } {
+function prepare(engine: Engine, sets: ReturnType<typeof createSets>, scope: StoreScope, asked: ClaimRequest, now: number): Request {
   const workerId = scope.workerId as string;
   const worker = engine.st.row('worker_of', { worker_id: workerId });
   if (worker === undefined) throw new QueueError('worker_outdated', `the worker ${workerId} is not registered: register it first`);
   const [registeredSet, named, fairness, key] = worker as [number, string, string, string];
   const strategy = unwrap(findStrategy(asked.strategy ?? named, engine.options.strategies));
-  ensureOrder(engine, strategy);
+  ensureOrder(engine, strategy, 'client');
   let setId = registeredSet;
   let content = sets.content(setId, key);
-  if (asked.types !== undefined) {
-    const declared: WorkerCapabilities = { ...content.declared, categories: intersectPatterns(content.declared.categories ?? ['*'], asked.types) };
+  if (asked.types !== undefined || asked.capabilities !== undefined) {
+    const said = asked.capabilities ?? content.declared;
+    const declared: WorkerCapabilities = asked.types === undefined ? said : { ...said, categories: intersectPatterns(said.categories ?? ['*'], asked.types) };
     setId = ensureSet(engine, declared, content.grants);
     content = { ...content, declared };
   }
-  return { scope, workerId, setId, clients: content.clients, strategy, order: orderOf(strategy), now, max: asked.max, fairness };
+  return { scope, workerId, setId, clients: content.clients, strategy, order: orderOf(strategy), now, max: asked.max, fairness: asked.fairness ?? fairness };
 }
 
-function candidatesOf(engine: Engine, request: Request, lanes: CoveredLanes | null, active: ReturnType<typeof createActive>): readonly Candidate[] {
-  if (lanes === null && request.clients === '*') return active.list();
-  const clients = lanes === null ? (request.clients as readonly string[]) : [...lanes.keys()];
-  return clients.flatMap((clientId) => {
-    const weight = engine.st.row('client_weight', { client_id: clientId })?.[0];
-    return weight === undefined ? [] : [{ clientId, weight: weight as number }];
-  });
-}
-
-/** The fair share may ask a client again: then it is picked anew, for what it got before and what is asked now. */
-function createPicker(engine: Engine, request: Request, lanes: CoveredLanes | null): (clientId: string, most: number) => number {
+function pickFairly(engine: Engine, request: Request, candidates: Candidates, fair: FairShare): number {
   const got = new Map<string, number>();
+  let line: Line | null = candidates.recent(request.setId, request.clients);
+  let picked = 0;
+  // Not filled by those that were known: then by those that there are.
+  for (; line !== null && picked < request.max; line = candidates.fresh(line, request.setId, request.clients))
+    picked += fair.take(line.clients, request.max - picked, createPicker(engine, request, line.lanes, got));
+  return picked;
+}
+
+/** The fair share may ask a client again: what it gave before is passed over. */
+function createPicker(engine: Engine, request: Request, lanes: CoveredLanes | null, got: Map<string, number>): (clientId: string, most: number) => number {
   return (clientId, most) => {
     const before = got.get(clientId) ?? 0;
-    if (before > 0) engine.st.run('picked_drop', { client_id: clientId });
-    const now = pickOf(engine, request, lanes?.get(clientId), clientId, before + most);
-    got.set(clientId, now);
-    return now - before;
+    const own = lanes?.get(clientId);
+    const now = own === undefined ? scan(engine, request, clientId, before, most) : probe(engine, request, [[clientId, own]], before, most);
+    got.set(clientId, before + now);
+    return now;
   };
 }
 
-/** Picks up to `most` of one client; how many it got. */
-function pickOf(engine: Engine, request: Request, lanes: readonly number[] | undefined, clientId: string, most: number): number {
-  if (lanes !== undefined) return probe(engine, request, [[clientId, lanes]], most);
-  const scan = most * 4 + 64;
-  const got = engine.st.run(engine.st.ordered('pick_scan', request.order), { client_id: clientId, set_id: request.setId, now: request.now, scan, most });
-  if (got === most || Number(engine.st.row('ready_beyond', { client_id: clientId, most: scan })?.[0] ?? 0) <= scan) return got;
+/** Picks up to `most` of one client in the order of the strategy, beyond the `before` that it gave; how many it got. */
+function scan(engine: Engine, request: Request, clientId: string, before: number, most: number): number {
+  const rows = (before + most) * 4 + 64;
+  const of = { client_id: clientId, set_id: request.setId, now: request.now };
+  const got = engine.st.run(engine.st.ordered('pick_scan', request.order), { ...of, scan: rows, most, before });
+  if (got === most || Number(engine.st.row('ready_beyond', { client_id: clientId, most: rows })?.[0] ?? 0) <= rows) return got;
   // Behind a backlog of what it may not take: start again by its lanes.
   engine.st.run('picked_drop', { client_id: clientId });
   const own = engine.st.rows('covered_lanes_of', { set_id: request.setId, client_id: clientId, most: PROBED_LANES });
-  return probe(engine, request, [[clientId, own.map(([laneId]) => laneId as number)]], most);
+  return probe(engine, request, [[clientId, own.map(([laneId]) => laneId as number)]], 0, before + most) - before;
 }
 
-/** The best `most` of the heads of these lanes. */
-function probe(engine: Engine, request: Request, lanes: readonly (readonly [string, readonly number[]])[], most: number): number {
-  const statement = engine.st.ordered('pick_lane', request.order);
+type LanesOf = readonly (readonly [clientId: string, lanes: readonly number[]])[];
+
+/** The best `most` of the heads of these lanes, beyond the `before` best. */
+function probe(engine: Engine, request: Request, lanes: LanesOf, before: number, most: number): number {
+  ensureOrder(engine, request.strategy, 'lane');
+  const [client, ...others] = lanes;
+  if (client !== undefined && others.length === 0 && client[1].length === 1) {
+    const of = { lane_id: client[1][0] as number, client_id: client[0], now: request.now };
+    return engine.st.run(engine.st.ordered('pick_lane', request.order), { ...of, most, before });
+  }
+  const statement = engine.st.ordered('lane_heads', request.order);
   const heads: Row[] = [];
-  let probed = 0;
   for (const [clientId, ids] of lanes)
-    for (const laneId of ids) {
-      heads.push(...engine.st.rows(statement, { lane_id: laneId, client_id: clientId, now: request.now, most }));
-      probed++;
-    }
-  const best = probed === 1 ? heads : heads.sort(compareRows(request.strategy)).slice(0, most);
-  for (const row of best) engine.st.insert('pick_add', row);
-  return best.length;
+    for (const laneId of ids) heads.push(...engine.st.rows(statement, { lane_id: laneId, client_id: clientId, now: request.now, most: before + most }));
+  const best = heads.sort(compareRows(request.strategy)).slice(before, before + most);
+  return best.length === 0 ? 0 : engine.st.run('pick_keys', { keys: JSON.stringify(best.map(([taskNo, clientId, priority]) => [clientId, priority, taskNo])) });
 }
 
 /** `fairness: 'none'`: the strategy over all clients. */
-function pickAcross(engine: Engine, request: Request, lanes: CoveredLanes | null): number {
-  if (lanes !== null) {
-    const open = [...lanes].filter(([clientId]) => engine.st.row('client_weight', { client_id: clientId }) !== undefined);
-    return probe(engine, request, open, request.max);
-  }
+function pickAcross(engine: Engine, request: Request, candidates: Candidates): number {
+  const { clients, lanes } = candidates.fresh(null, request.setId, request.clients) as Line;
+  if (lanes !== null)
+    return probe(
+      engine,
+      request,
+      clients.map(({ clientId }) => [clientId, lanes.get(clientId) ?? []] as const),
+      0,
+      request.max,
+    );
   ensureOrder(engine, request.strategy, 'all');
   return engine.st.run(engine.st.ordered('pick_all', request.order), {
     set_id: request.setId,
@@ -155,14 +147,14 @@ function pickAcross(engine: Engine, request: Request, lanes: CoveredLanes | null
   });
 }
 
-/** Rows of `pick_lane`: task_no is 0, priority 2, due 8, draw 10. */
+/** Rows of `lane_heads`: task_no, client_id, priority, due_at_utc, draw. */
 function compareRows(strategy: Strategy): (a: Row, b: Row) => number {
   const compare = compareBy(strategy);
   const view = (row: Row): { priority: number; position: number; dueAtUtc: number | null; draw: number } => ({
     priority: row[2] as number,
     position: row[0] as number,
-    dueAtUtc: row[8] as number | null,
-    draw: row[10] as number,
+    dueAtUtc: row[3] as number | null,
+    draw: row[4] as number,
   });
   return (a, b) => compare(view(a), view(b));
 }
@@ -201,53 +193,5 @@ function claimedTask(row: Row, leaseId: string, leaseMs: number, epoch: number):
     createdBy: row[12] as string | null,
     metadata: row[13] as string | null,
     traceparent: row[14] as string | null,
-  };
-}
-
-/** The covered lanes of narrow sets by client, remembered until the number of lanes and sets changes; null for wide sets. */
-function createCovered(engine: Engine): (setId: number) => CoveredLanes | null {
-  const known = new Map<number, CoveredLanes | null>();
-  let version: unknown;
-  return (setId) => {
-    const current = engine.st.row('lanes_version')?.[0];
-    if (current !== version) known.clear();
-    version = current;
-    const cached = known.get(setId);
-    if (cached !== undefined) return cached;
-    const wide = (engine.st.row('covered_count', { set_id: setId, most: NARROW_LANES + 1 })?.[0] as number) > NARROW_LANES;
-    const lanes = wide ? null : new Map<string, number[]>();
-    if (lanes !== null)
-      for (const [clientId, laneId] of engine.st.rows('covered_lanes', { set_id: setId })) {
-        const mine = lanes.get(clientId as string);
-        if (mine === undefined) lanes.set(clientId as string, [laneId as number]);
-        else mine.push(laneId as number);
-      }
-    known.set(setId, lanes);
-    return lanes;
-  };
-}
-
-/** Which clients have ready work: looked up again when a claim was not filled, when a client got work, and every so many claims. */
-function createActive(engine: Engine): { list(): readonly Candidate[]; add(clientId: string): void; served(unfilled: boolean): void } {
-  let clients: readonly Candidate[] = [];
-  let names = new Set<string>();
-  let claimsLeft = 0;
-  return {
-    list() {
-      if (claimsLeft-- > 0) return clients;
-      clients = engine.st
-        .rows('active_clients', { after: '', most: CLIENTS_A_LOOK })
-        .map(([clientId, weight]) => ({ clientId: clientId as string, weight: weight as number }));
-      names = new Set(clients.map((client) => client.clientId));
-      // A look costs a probe a client: spread it over as many claims.
-      claimsLeft = Math.ceil(clients.length / 16);
-      return clients;
-    },
-    add(clientId) {
-      if (!names.has(clientId)) claimsLeft = 0;
-    },
-    served(unfilled) {
-      if (unfilled) claimsLeft = 0;
-    },
   };
 }

@@ -70,6 +70,8 @@ function makePrivate(file: string): void {
 
 function useWal(db: DatabaseSync): void {
   db.exec('PRAGMA journal_size_limit = 67108864');
+  // Four times the default: pages that every batch writes are copied back to the file less often.
+  db.exec('PRAGMA wal_autocheckpoint = 4000');
   const mode = db.prepare('PRAGMA journal_mode').get() as { journal_mode: string };
   if (mode.journal_mode === 'wal') return;
   const set = db.prepare('PRAGMA journal_mode = WAL').get() as { journal_mode: string };

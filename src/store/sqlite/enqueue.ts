@@ -9,6 +9,7 @@ import { coverLane } from './capability-sets.ts';
 import type { createSets } from './capability-sets.ts';
 import { bump, draws } from './engine.ts';
 import type { Engine } from './engine.ts';
+import type { Row } from './statements.ts';
 
 export interface EnqueueItem {
   readonly task: NewTask;
@@ -22,9 +23,13 @@ interface Batch {
   readonly clients: Map<string, Refusal | null>;
   readonly lanes: Map<string, number | Refusal>;
   readonly laneCounts: Map<string, number>;
-  first: number | null;
+  /** What is to be inserted, in order. */
+  readonly rows: Row[];
+  /** The idempotency keys of these rows, which the table does not have yet. */
+  readonly keys: Map<string, NewTask>;
   ready: boolean;
   delayed: boolean;
+  metadata: boolean;
 }
 
 /** Stores a batch. `actor` null: each row's client is its own actor. Throws the first refusal when `atomic`. */
@@ -42,9 +47,11 @@ export function enqueueBatch(
     clients: new Map(),
     lanes: new Map(),
     laneCounts: new Map(),
-    first: null,
+    rows: [],
+    keys: new Map(),
     ready: false,
     delayed: false,
+    metadata: false,
   };
   engine.wall.bind({ clients: [...new Set(items.map((item) => item.task.clientId))].sort() });
   const answers = items.map((item) => {
@@ -52,14 +59,31 @@ export function enqueueBatch(
     if (atomic && !answer.ok) throw QueueError.from(answer.refusal);
     return answer;
   });
-  if (batch.first !== null) {
-    const { first, now } = batch;
-    if (batch.ready) engine.st.run('enqueue_ready', { first, now, draws: draws(engine) });
-    if (batch.delayed) engine.st.run('enqueue_delayed', { first, now });
-    engine.st.run('enqueue_log', { first, now, actor });
-    for (const [clientId, refusal] of batch.clients) if (refusal === null) engine.activated(clientId);
-  }
+  if (batch.rows.length > 0) store(batch, actor);
   return answers;
+}
+
+/** The rows of one transaction have consecutive numbers: `first` bounds what is theirs. */
+function store({ engine, rows, clients, now, ready, delayed, metadata }: Batch, actor: string | null): void {
+  const { st } = engine;
+  const first = st.insertMany('task_insert', rows) - rows.length + 1;
+  const [only] = rows;
+  if (metadata) st.run('enqueue_metadata', { first });
+  const drawn = draws(engine);
+  if (only !== undefined && rows.length === 1 && ready && drawn === 0) storeOne(engine, only, first, now, actor);
+  else {
+    if (ready) st.run('enqueue_ready', { first, now, draws: drawn });
+    if (delayed) st.run('enqueue_delayed', { first, now });
+    st.run('enqueue_log', { first, now, actor });
+  }
+  for (const [clientId, refusal] of clients) if (refusal === null) engine.activated(clientId);
+}
+
+/** `row` is one of `task_insert`. */
+function storeOne({ st }: Engine, row: Row, taskNo: number, now: number, actor: string | null): void {
+  const [clientId, , laneId, priority] = row as readonly [string, string, number, number];
+  st.insert('enqueue_ready_one', [clientId, priority, taskNo, laneId, row[14] as number | null, row[15] as number | null]);
+  st.insert('enqueue_log_one', [clientId, taskNo, now, actor ?? `client:${clientId}`]);
 }
 
 function enqueueOne(batch: Batch, { task, createClient }: EnqueueItem): Result<EnqueueOutcome> {
@@ -73,10 +97,11 @@ function enqueueOne(batch: Batch, { task, createClient }: EnqueueItem): Result<E
   if (typeof lane !== 'number') return { ok: false, refusal: lane };
   const { now } = batch;
   const runAfter = task.runAfterUtc ?? now + task.delayMs;
-  const taskNo = batch.engine.st.insert('task_insert', [
+  batch.rows.push([
     task.clientId,
     task.taskId,
     lane,
+    task.priority,
     task.priority,
     task.maxAttempts,
     task.maxRunMs,
@@ -92,8 +117,8 @@ function enqueueOne(batch: Batch, { task, createClient }: EnqueueItem): Result<E
     task.metadata,
     task.traceparent,
   ]);
-  if (task.metadata !== null) batch.engine.st.run('metadata_insert', { client_id: task.clientId, metadata: task.metadata, task_no: taskNo });
-  batch.first ??= taskNo;
+  if (task.idempotencyKey !== null) batch.keys.set(keyOf(task, task.idempotencyKey), task);
+  if (task.metadata !== null) batch.metadata = true;
   if (runAfter <= now) batch.ready = true;
   else batch.delayed = true;
   return ok({ taskId: task.taskId, status: 'queued', createdAtUtc: now, deduplicated: false });
@@ -112,16 +137,22 @@ function clientRefusal(batch: Batch, clientId: string, create: boolean): Refusal
   return refusal;
 }
 
+const keyOf = (task: NewTask, key: string): string => `${task.clientId}\n${key}`;
+
 function findEarlier(batch: Batch, task: NewTask, key: string): Result<EnqueueOutcome> | null {
+  const mine = batch.keys.get(keyOf(task, key));
+  if (mine !== undefined) return repeated(task, mine.taskId, mine.requestDigest, batch.now, 'queued');
   const found = batch.engine.st.row('idempotent_find', { client_id: task.clientId, key });
   if (found === undefined) return null;
-  const [taskNo, taskId, digest, createdAtUtc] = found as [number, string, string, number];
-  if (digest !== task.requestDigest)
-    return refuse('idempotency_conflict', 'this idempotency key was used with other content: use a new key', { task_id: taskId });
-  // A task of this very batch has no place yet: its place rows are written at the end.
-  const mine = batch.first !== null && taskNo >= batch.first;
-  const status = mine ? 'queued' : ((batch.engine.st.row('place_of', { client_id: task.clientId, task_id: taskId })?.[6] ?? 'queued') as TaskState);
-  return ok({ taskId, status, createdAtUtc, deduplicated: true });
+  const [, taskId, digest, createdAtUtc] = found as [number, string, string, number];
+  const status = (batch.engine.st.row('place_of', { client_id: task.clientId, task_id: taskId })?.[6] ?? 'queued') as TaskState;
+  return repeated(task, taskId, digest, createdAtUtc, status);
+}
+
+function repeated(task: NewTask, taskId: string, digest: string | null, createdAtUtc: number, status: TaskState): Result<EnqueueOutcome> {
+  return digest === task.requestDigest
+    ? ok({ taskId, status, createdAtUtc, deduplicated: true })
+    : refuse('idempotency_conflict', 'this idempotency key was used with other content: use a new key', { task_id: taskId });
 }
 
 function laneOf(batch: Batch, task: NewTask): number | Refusal {

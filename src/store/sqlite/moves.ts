@@ -8,6 +8,7 @@ import type { StoreScope, TaskChange } from '../store.ts';
 import { draws } from './engine.ts';
 import type { Engine } from './engine.ts';
 import { purgeTasks } from './purge.ts';
+import { security } from './registry.ts';
 import type { Params } from './statements.ts';
 
 interface Place {
@@ -113,7 +114,10 @@ export function amend(engine: Engine, scope: StoreScope, taskId: string, change:
 }
 
 export function purge(engine: Engine, scope: StoreScope, taskId: string): Refusal | null {
-  return withTask(engine, scope, taskId, 'purge', null, (place, now) => purgeTasks(engine, [place.taskNo], now, scope.actor));
+  return withTask(engine, scope, taskId, 'purge', null, (place, now) => {
+    purgeTasks(engine, [place.taskNo], now, scope.actor);
+    security(engine, { actor: scope.actor, action: 'task.purge', clientId: place.clientId, object: taskId, outcome: 'done' });
+  });
 }
 
 /** Finds the task among the bound clients and refuses what the lifecycle lacks. */

@@ -1,6 +1,6 @@
-// The order of a strategy as SQL, and its indexes. PRIORITY is the key of `ready`; every other order gets its indexes when
-// the first worker asks for it, so that a queue pays only for the strategies that it uses.
-import { strategyIndex } from '../../domain/strategy.ts';
+// The order of a strategy as SQL, and its indexes. PRIORITY within a client is the key of `ready`; every other order gets its
+// index when the first worker needs it, so that a queue pays only for what it uses: each index costs every enqueue.
+import { STRATEGIES, strategyIndex } from '../../domain/strategy.ts';
 import type { Strategy } from '../../domain/strategy.ts';
 import { asOwner, setSetting, setting } from './engine.ts';
 import type { Engine } from './engine.ts';
@@ -12,20 +12,30 @@ export const orderOf = (strategy: Strategy): string => strategy.order.map(([colu
 
 const KEY_ORDER = 'priority asc, task_no asc';
 
-/** Makes the indexes of an order where they are missing: one to scan a client or all clients, one to probe lanes. */
-export function ensureOrder(engine: Engine, strategy: Strategy, over: 'client' | 'all' = 'client'): void {
+/** What an order is wanted for: to scan a client, to probe lanes, to scan across clients. */
+export type Over = 'client' | 'lane' | 'all';
+const OVER = { client: ['ready_by_', 'client_id, '], lane: ['ready_lane_by_', 'lane_id, '], all: ['ready_all_by_', ''] } as const;
+
+/** Makes the index of an order where it is missing. The key of `ready` is the order PRIORITY within a client. */
+export function ensureOrder(engine: Engine, strategy: Strategy, over: Over): void {
   const order = orderOf(strategy);
-  if (order === KEY_ORDER && over === 'client') return;
-  const name = `${over === 'all' ? 'ready_all' : 'ready'}_by_${strategyIndex(strategy)}`;
+  if (over === 'client' && order === KEY_ORDER) return;
+  const [name, leading] = OVER[over];
+  ensureIndex(engine, `${name}${strategyIndex(strategy)}`, `${leading}${order}`, strategy);
+}
+
+/** Whether a lane has ready tasks is asked only where a worker may take some lanes of a client and others not, and by inboxes. */
+export const ensureLanes = (engine: Engine): void => ensureOrder(engine, PRIORITY, 'lane');
+export const hasLanes = (engine: Engine): boolean => made.get(engine)?.has(`${OVER.lane[0]}${strategyIndex(PRIORITY)}`) ?? false;
+
+const PRIORITY: Strategy = { name: 'PRIORITY', ...STRATEGIES.PRIORITY };
+
+function ensureIndex(engine: Engine, name: string, columns: string, strategy: Strategy): void {
   const done = made.get(engine) ?? new Set<string>();
   if (done.has(name)) return;
   asOwner(engine, () => {
-    if (over === 'all') engine.db.exec(`CREATE INDEX IF NOT EXISTS ${name} ON ready (${order})`);
-    else {
-      if (strategy.order.some(([column]) => column === 'draw')) startDraws(engine);
-      engine.db.exec(`CREATE INDEX IF NOT EXISTS ${name} ON ready (client_id, ${order})`);
-      engine.db.exec(`CREATE INDEX IF NOT EXISTS lane_${name} ON ready (lane_id, ${order})`);
-    }
+    if (strategy.order.some(([column]) => column === 'draw')) startDraws(engine);
+    engine.db.exec(`CREATE INDEX IF NOT EXISTS ${name} ON ready (${columns})`);
   });
   // Remembered only as a saving: IF NOT EXISTS decides, and nothing ever drops them while the queue is open.
   made.set(engine, done.add(name));

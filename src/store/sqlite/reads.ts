@@ -3,7 +3,20 @@
 import { patternRange } from '../../domain/category.ts';
 import type { TaskState } from '../../domain/lifecycle.ts';
 import type { LogEntry, Task } from '../../domain/task.ts';
-import { OPEN_COLUMNS, PRIVATE_COLUMNS, clientOf, inboxOf, logOf, numberCursor, pageOf, pageOfTasks, parseCursor, readerOf, securityOf, taskOf } from '../rows.ts';
+import {
+  OPEN_COLUMNS,
+  PRIVATE_COLUMNS,
+  clientOf,
+  inboxOf,
+  logOf,
+  numberCursor,
+  pageOf,
+  pageOfTasks,
+  parseCursor,
+  readerOf,
+  securityOf,
+  taskOf,
+} from '../rows.ts';
 import type { InboxRow, SecurityRow, StorePage, StoreScope, TaskFilter } from '../store.ts';
 import type { StatementClass } from './rights.ts';
 import type { Params, Statements } from './statements.ts';
@@ -26,7 +39,7 @@ export function readTask(reader: Reader, scope: StoreScope, taskId: string): Tas
   const where = scope.clients === '*' ? `q.client_id IN (SELECT client_id FROM walled.clients)` : 'q.client_id = :client_id';
   const sql = `SELECT ${columnsOf(cls)} FROM shown.task_queue q WHERE ${where} AND q.id = :task_id AND q.purged_at_utc IS NULL`;
   const row = reader.st.composed(cls, sql, { task_id: taskId, client_id: clientOf(scope) })[0];
-  return row === undefined ? null : taskOf(row);
+  return row === undefined ? null : taskOf(row, scope.raw === true);
 }
 
 /** The rows of each state: where they are, and the order of a page (newest first). */
@@ -55,7 +68,7 @@ export function readTasks(reader: Reader, scope: StoreScope, filter: TaskFilter)
     `SELECT k.sort, ${columnsOf(cls)} FROM (${sql}) k CROSS JOIN shown.task_queue q ON q.task_no = k.task_no ORDER BY k.sort DESC, q.id DESC`,
     params,
   );
-  return pageOfTasks(rows, filter.limit);
+  return pageOfTasks(rows, filter.limit, scope.raw === true);
 }
 
 /** Without a status: by the key of tasks for one client, by creation for all. */
@@ -97,6 +110,21 @@ export function readLogs(
   const name = classOf(scope) === 'platform' ? 'logs_meta' : 'logs_of';
   const rows = reader.st.rows(name, { client_id: task?.clientId ?? clientOf(scope), task_id: taskId, after, most: page.limit + 1 });
   return pageOf(rows, page.limit, logOf, (entry) => entry.logId);
+}
+
+/** Rows of the audit that one look passes. */
+const EVENT_WINDOW = 10_000;
+
+export function readEvents(reader: Reader, scope: StoreScope, after: number | null, limit: number): { items: LogEntry[]; last: number } {
+  reader.wall.bind({ clients: '*' });
+  const end = (reader.st.row('events_last')?.[0] as number | null | undefined) ?? 0;
+  if (after === null || after >= end) return { items: [], last: end };
+  reader.wall.bind({ clients: scope.clients });
+  const until = Math.min(end, after + EVENT_WINDOW);
+  const params = { after, until, most: limit };
+  const rows = scope.clients === '*' ? reader.st.rows('events_all', params) : reader.st.rows('events_of', { ...params, client_id: clientOf(scope) });
+  const items = rows.map(logOf);
+  return { items, last: items.length === limit ? (items.at(-1) as LogEntry).logId : until };
 }
 
 export function readInbox(reader: Reader, scope: StoreScope, setId: number, limit: number): InboxRow[] {

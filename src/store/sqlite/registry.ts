@@ -2,8 +2,8 @@
 // event in the same transaction.
 import { canonicalAttributes } from '../../domain/capability.ts';
 import type { GrantSpec, WorkerCapabilities, WorkerInfo, WorkerStatus } from '../../domain/task.ts';
-import { clientOfRow, grantOf, keyOf, workerOf } from '../rows.ts';
-import type { CategoryRow, ClientRow, GrantRow, KeyRow, NewSecurityEvent, Registration, StoreScope } from '../store.ts';
+import { clientOfRow, grantOf, workerOf } from '../rows.ts';
+import type { CategoryRow, ClientRow, GrantRow, NewSecurityEvent, Registration, StoreScope } from '../store.ts';
 import { ensureSet } from './capability-sets.ts';
 import { bump, setSetting } from './engine.ts';
 import type { Engine } from './engine.ts';
@@ -99,8 +99,7 @@ export function listWorkers(engine: Engine, scope: StoreScope): WorkerInfo[] {
 }
 
 /** Rows of `worker_get` have the set and the fairness between what the other engine names too. */
-const workerInfo = (engine: Engine, row: Row): WorkerInfo =>
-  workerOf([row[0], row[2], row[3], row[5], row[6], row[7], row[8], row[9]], engine.now());
+const workerInfo = (engine: Engine, row: Row): WorkerInfo => workerOf([row[0], row[2], row[3], row[5], row[6], row[7], row[8], row[9]], engine.now());
 
 // Grants
 
@@ -177,59 +176,13 @@ export function updateClient(
   if (engine.st.row('client_get', { client_id: clientId }) === undefined) return null;
   if (change.status !== undefined) engine.st.run('client_status', { client_id: clientId, status: change.status });
   if (change.weight !== undefined) engine.st.run('client_share', { client_id: clientId, weight: change.weight });
+  bump(engine, 'lanes_version'); // Claims remember whom they may ask by this number.
   const action = change.weight !== undefined ? 'client.weight' : 'client.suspend';
   security(engine, { actor: scope.actor, action, clientId, object: clientId, outcome: 'done', details: JSON.stringify(change) });
   return clientOfRow(engine.st.row('client_get', { client_id: clientId }) as Row);
 }
 
-// Keys
-
-export function createKey(engine: Engine, scope: StoreScope, key: KeyRow & { readonly digest: string }): KeyRow {
-  engine.wall.bind({ clients: scope.clients });
-  engine.st.run('key_insert', {
-    key_id: key.keyId,
-    digest: key.digest,
-    role: key.role,
-    client_id: key.clientId,
-    worker_id: key.workerId,
-    name: key.name,
-    now: engine.now(),
-  });
-  security(engine, {
-    actor: scope.actor,
-    action: 'key.create',
-    clientId: key.clientId,
-    object: key.keyId,
-    outcome: 'done',
-    details: JSON.stringify({ role: key.role, worker_id: key.workerId }),
-  });
-  return keyOf(engine.st.row('key_get', { key_id: key.keyId }) as Row);
-}
-
-export function listKeys(engine: Engine, scope: StoreScope): KeyRow[] {
-  engine.wall.bind({ clients: scope.clients });
-  return engine.st.rows('key_list').map(keyOf);
-}
-
-export function findKey(engine: Engine, digest: string): KeyRow | null {
-  engine.wall.bind({ clients: '*' });
-  const row = engine.st.row('key_find', { digest });
-  return row === undefined ? null : keyOf(row);
-}
-
-export function revokeKey(engine: Engine, scope: StoreScope, keyId: string): boolean {
-  engine.wall.bind({ clients: scope.clients });
-  const found = engine.st.row('key_get', { key_id: keyId });
-  if (found === undefined) return false;
-  const key = keyOf(found);
-  if (key.revokedAtUtc !== null) return true;
-  engine.st.run('key_revoke', { key_id: keyId, now: engine.now() });
-  security(engine, { actor: scope.actor, action: 'key.revoke', clientId: key.clientId, object: keyId, outcome: 'done' });
-  return true;
-}
-
 // Categories
-
 export function setCategory(engine: Engine, scope: StoreScope, category: CategoryRow): void {
   engine.wall.bind({ clients: scope.clients });
   engine.st.run('category_put', {

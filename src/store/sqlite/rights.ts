@@ -26,7 +26,7 @@ export const CLIENT_TABLES = {
 } as const;
 
 /** Tables without a client: the registry's own. */
-export const SHARED_TABLES = ['capability_sets', 'workers', 'categories', 'meta'] as const;
+export const SHARED_TABLES = ['capability_sets', 'workers', 'categories', 'meta', 'secrets'] as const;
 
 export interface WriteRight {
   readonly insert?: true;
@@ -85,10 +85,11 @@ const REGISTRY: Readonly<Record<string, WriteRight>> = {
     keys: ['worker_id', 'set_id'],
   },
   worker_grants: { insert: true, delete: true, keys: ['grant_id', 'worker_id', 'of_program'] },
-  api_keys: { insert: true, update: ['revoked_at_utc'], keys: ['key_id'] },
+  api_keys: { insert: true, update: ['revoked_at_utc', 'expires_at_utc', 'last_used_at_utc'], keys: ['key_id', 'last_used_at_utc'] },
   categories: { insert: true, delete: true, keys: ['pattern'] },
   meta: { insert: true, update: ['value'], keys: ['key'] },
   security_events: { insert: true },
+  secrets: { insert: true },
 };
 
 export const WRITES: Readonly<Partial<Record<StatementClass, Readonly<Record<string, WriteRight>>>>> = { engine: MOVES, registry: REGISTRY };
@@ -128,6 +129,7 @@ export const READS: Readonly<Partial<Record<StatementClass, Readonly<Record<stri
     worker_grants: true,
     categories: true,
     meta: true,
+    secrets: true,
     leases: { only: ['task_no', 'worker_id', 'client_id'] },
     api_keys: true,
     ready: { only: ['lane_id'] },

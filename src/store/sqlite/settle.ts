@@ -44,10 +44,10 @@ function bindHolder(engine: Engine, workerId: string, items: readonly LeaseRef[]
 
 function stage(engine: Engine, items: readonly Settlement[]): Set<string> {
   const ops = new Set<string>();
-  for (const [i, item] of items.entries()) {
+  const rows = items.map((item, i): Row => {
     ops.add(item.op);
     const error = item.op === 'fail' ? item.error : null;
-    engine.st.insert('ends_add', [
+    return [
       i,
       item.clientId,
       item.taskId,
@@ -61,8 +61,9 @@ function stage(engine: Engine, items: readonly Settlement[]): Set<string> {
       item.op === 'fail' ? (item.retryInMs ?? null) : item.op === 'release' ? (item.delayMs ?? null) : null,
       item.startedAfterMs ?? null,
       item.runMs ?? null,
-    ]);
-  }
+    ];
+  });
+  engine.st.insertMany('ends_add', rows);
   return ops;
 }
 
@@ -136,8 +137,10 @@ export function heartbeatBatch(engine: Engine, scope: StoreScope, leases: readon
   const now = engine.now();
   const workerId = scope.workerId as string;
   bindHolder(engine, workerId, leases);
-  for (const [i, lease] of leases.entries())
-    st.insert('ends_add', [i, lease.clientId, lease.taskId, lease.leaseId, 'heartbeat', null, null, null, null, 0, null, null, null]);
+  st.insertMany(
+    'ends_add',
+    leases.map(({ clientId, taskId, leaseId }, i) => [i, clientId, taskId, leaseId, 'heartbeat', null, null, null, null, 0, null, null, null]),
+  );
   const held = st.rows('heartbeat_ends', { worker_id: workerId, now });
   const cancelled = new Set(held.length === leases.length ? [] : st.rows('heartbeat_cancelled', { worker_id: workerId }).map(([i]) => i as number));
   const runs = extend(

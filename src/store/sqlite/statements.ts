@@ -14,7 +14,12 @@ interface Prepared {
   readonly statement: StatementSync;
   readonly params: readonly string[];
   readonly cls: StatementClass;
+  /** As it was written, before the names of this connection. */
+  readonly sql: string;
 }
+
+/** Rows that one run of a multi-row INSERT takes: more is slower again, since each run binds them all. */
+const ROWS_A_RUN = 16;
 
 export class Statements {
   readonly #db: DatabaseSync;
@@ -38,6 +43,29 @@ export class Statements {
   insert(name: string, params: Row): number {
     const prepared = this.#find(name);
     return Number(this.#as(prepared, () => prepared.statement.run(...params)).lastInsertRowid);
+  }
+
+  /** Runs one INSERT … VALUES for many rows, some at a time; the rowid of the last. Its parameters are ?1, ?2 … in the order of the columns. */
+  insertMany(name: string, rows: readonly Row[]): number {
+    const several = rows.length < ROWS_A_RUN ? null : this.#several(name);
+    let last = 0;
+    let i = 0;
+    if (several !== null)
+      for (; i + ROWS_A_RUN <= rows.length; i += ROWS_A_RUN)
+        last = Number(this.#as(several, () => several.statement.run(...rows.slice(i, i + ROWS_A_RUN).flat())).lastInsertRowid);
+    for (; i < rows.length; i++) last = this.insert(name, rows[i] as Row);
+    return last;
+  }
+
+  #several(name: string): Prepared {
+    const variant = `${name} x${ROWS_A_RUN}`;
+    const known = this.#prepared.get(variant);
+    if (known !== undefined) return known;
+    const { cls, sql } = this.#find(name);
+    const match = /^(.*\sVALUES\s*)(\([^()]*\))\s*$/s.exec(sql);
+    if (match === null) throw new Error(`${name} is no INSERT of one row`);
+    const [, head, row] = match as unknown as [string, string, string];
+    return this.#prepare(variant, cls, head + Array.from({ length: ROWS_A_RUN }, () => row.replace(/\?\d+/g, '?')).join(', '), []);
   }
 
   /** A named statement whose `{order}` is one of the closed list of orders; answers its name. */
@@ -90,9 +118,9 @@ export class Statements {
     const before = this.#wall.current;
     this.#wall.current = cls;
     try {
-      const statement = this.#db.prepare(this.#wall.name(sql));
+      const statement = this.#db.prepare(plannedOnce(this.#wall.name(sql)));
       statement.setReturnArrays(true);
-      const prepared = { statement, params, cls };
+      const prepared = { statement, params, cls, sql };
       this.#prepared.set(key, prepared);
       return prepared;
     } finally {
@@ -110,6 +138,9 @@ export class Statements {
     }
   }
 }
+
+/** SQLite looks at a bare parameter of LIMIT when it plans, and so plans anew whenever one is bound: an expression it leaves alone. */
+const plannedOnce = (sql: string): string => sql.replace(/\b(LIMIT|OFFSET) (\?\d*)(?!\d|\s*\+)/g, '$1 ($2 + 0)');
 
 function values(prepared: Prepared, params: Params): SQLInputValue[] {
   return prepared.params.map((name) => {

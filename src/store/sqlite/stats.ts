@@ -23,7 +23,7 @@ export function readCounts(reader: Reader, scope: StoreScope, now: number): Coun
   );
 }
 
-/** From the audit's rows, whatever the places say; the places only confirm. Reads everything: for the owner of the file. */
+/** From the audit's rows, whatever the places say. Reads everything: for the owner of the file. */
 export function readAuditSummary(reader: Reader): AuditSummary {
   const totals = (reader.st.row('audit_totals') as Row).map((value) => Number(value ?? 0));
   const steps = (reader.st.row('audit_steps') as Row).map((value) => Number(value ?? 0));
@@ -36,7 +36,7 @@ export function readAuditSummary(reader: Reader): AuditSummary {
     duplicateStarts: steps[0] ?? 0,
     unexplainedDuplicates: steps[1] ?? 0,
     incompleteLogs: steps[2] ?? 0,
-    clients: totals[4] ?? 0,
-    categories: totals[5] ?? 0,
+    clients: totals[1] ?? 0,
+    categories: totals[2] ?? 0,
   };
 }

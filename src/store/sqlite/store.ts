@@ -6,7 +6,9 @@ import type { Result } from '../../domain/errors.ts';
 import type { Settlement, SettleResult } from '../../domain/task.ts';
 import { categoryValue } from '../rows.ts';
 import { loadStatements } from '../sql-files.ts';
+import type { NamedStatement } from '../sql-files.ts';
 import type { EnqueueOutcome, Store, StoreOptions } from '../store.ts';
+import { keyOperations } from './api-keys.ts';
 import { createSets } from './capability-sets.ts';
 import { createClaimer } from './claim.ts';
 import { openConnection } from './connection.ts';
@@ -20,12 +22,15 @@ import { tick } from './janitor.ts';
 import { amend, cancel, purge, reprioritise, requeue } from './moves.ts';
 import { loadMigrations, migrate } from './migrate.ts';
 import type { MigrationReport } from './migrate.ts';
-import { readInbox, readLogs, readSecurity, readTask, readTasks } from './reads.ts';
+import { ensureLanes, hasLanes } from './orders.ts';
+import { readEvents, readInbox, readLogs, readSecurity, readTask, readTasks } from './reads.ts';
 import type { Reader } from './reads.ts';
 import * as book from './registry.ts';
 import { heartbeatBatch, heartbeatHeld, settleBatch } from './settle.ts';
 import { readAuditSummary, readCounts } from './stats.ts';
+import { secretOf } from './secrets.ts';
 import { Statements } from './statements.ts';
+import { perTurn } from './turn.ts';
 import { createEnqueueInside } from './transaction.ts';
 import type { EnqueueInside } from './transaction.ts';
 import { buildWall } from './wall.ts';
@@ -42,6 +47,8 @@ export interface SqliteOptions extends StoreOptions {
   readonly synchronous: 'FULL' | 'NORMAL';
   /** Apply missing migrations when opening (default); false refuses an old schema. */
   readonly migrate: boolean;
+  /** In place of those of the SQL files. For tests, which change one and look whether anybody notices. */
+  readonly statements?: ReadonlyMap<string, NamedStatement>;
 }
 
 /** Brings a file's schema up to date, or with `dryRun` only tells what would run. */
@@ -62,15 +69,16 @@ export function openSqliteStore(options: SqliteOptions): Store {
     const pending = migrate(db, loadMigrations(MIGRATIONS), options.now(), !options.migrate);
     if (!options.migrate && pending.sql.length > 0)
       throw new QueueError('store_refused', `the schema is at ${pending.from} and needs ${pending.to}: run \`prismq migrate\``);
-    return wire(db, options);
+    return storeOn(db, options);
   } catch (error) {
     db.close();
     throw asQueueError(error);
   }
 }
 
-function wire(db: DatabaseSync, options: SqliteOptions): Store {
-  const named = loadStatements(SQL);
+/** The store on a connection of `openConnection` whose schema is there. `openSqliteStore` is what opens one. */
+export function storeOn(db: DatabaseSync, options: SqliteOptions): Store {
+  const named = options.statements ?? loadStatements(SQL);
   const wall = buildWall(db, options.randomHex(8));
   const st = new Statements(db, wall, named);
   const watch = createWatch(st);
@@ -96,6 +104,7 @@ function wire(db: DatabaseSync, options: SqliteOptions): Store {
     ...taskOperations(parts),
     ...workerOperations(parts),
     ...bookOperations(parts),
+    ...keyOperations(engine, read),
     ...systemOperations(parts),
     async close() {
       watch.close();
@@ -119,7 +128,7 @@ interface Parts {
   readonly inside: EnqueueInside;
 }
 
-function openReader(options: SqliteOptions, named: ReturnType<typeof loadStatements>): Reader & { close(): void } {
+function openReader(options: SqliteOptions, named: ReadonlyMap<string, NamedStatement>): Reader & { close(): void } {
   const db = openConnection({ ...options, readOnly: true });
   const wall = buildWall(db, options.randomHex(8));
   return { st: new Statements(db, wall, named), wall, close: () => db.close() };
@@ -140,7 +149,7 @@ const backoffIn = ({ engine, categories }: Parts): ((type: string) => StoreOptio
 
 type TaskOperations = Pick<
   Store,
-  'enqueue' | 'enqueueInside' | 'task' | 'tasks' | 'logs' | 'counts' | 'cancel' | 'requeue' | 'reprioritise' | 'amend' | 'purge'
+  'enqueue' | 'enqueueInside' | 'task' | 'tasks' | 'logs' | 'events' | 'counts' | 'cancel' | 'requeue' | 'reprioritise' | 'amend' | 'purge'
 >;
 
 function taskOperations(parts: Parts): TaskOperations {
@@ -168,6 +177,7 @@ function taskOperations(parts: Parts): TaskOperations {
     task: (scope, taskId) => read(() => readTask(parts.own, scope, taskId)),
     tasks: (scope, filter) => read(() => readTasks(reader, scope, filter)),
     logs: (scope, taskId, page) => read(() => readLogs(reader, scope, taskId, page)),
+    events: (scope, after, limit) => read(() => readEvents(reader, scope, after, limit)),
     counts: (scope) => read(() => readCounts(reader, scope, engine.now())),
     cancel: (scope, taskId, reason) => writer.one(scope.actor, () => cancel(engine, scope, taskId, reason)),
     requeue: (scope, taskId) => writer.one(scope.actor, () => requeue(engine, scope, taskId)),
@@ -205,11 +215,13 @@ function workerOperations(parts: Parts): WorkerOperations {
     workers: (scope) => read(() => book.listWorkers(engine, scope)),
     removeWorker: (scope, workerId) => writer.one(scope.actor, () => book.dropWorker(engine, scope.actor, workerId, 'worker.remove')),
     pruneWorkers: (scope, staleMs) => writer.one(scope.actor, () => book.pruneWorkers(engine, scope, staleMs)),
-    inbox: (scope, limit) =>
-      read(() => {
+    inbox: async (scope, limit) => {
+      if (!hasLanes(engine)) await writer.one(scope.actor, () => ensureLanes(engine));
+      return read(() => {
         const worker = engine.st.row('worker_of', { worker_id: scope.workerId as string });
         return worker === undefined ? [] : readInbox(parts.own, scope, worker[0] as number, limit);
-      }),
+      });
+    },
     claim: (scope, request) => writer.one(scope.actor, () => parts.claimer.claim(scope, request)),
     heartbeat: (scope, leases, leaseMs) =>
       writer.one(scope.actor, () => (leases === 'all' ? heartbeatHeld(engine, scope, leaseMs) : heartbeatBatch(engine, scope, leases, leaseMs))),
@@ -234,10 +246,6 @@ type BookOperations = Pick<
   | 'createGrant'
   | 'grants'
   | 'deleteGrant'
-  | 'createKey'
-  | 'keys'
-  | 'findKey'
-  | 'revokeKey'
   | 'setCategory'
   | 'categories'
   | 'deleteCategory'
@@ -256,12 +264,8 @@ function bookOperations(parts: Parts): BookOperations {
     createGrant: (scope, grantId, workerId, grant) => writer.one(scope.actor, () => book.createGrant(engine, scope, grantId, workerId, grant)),
     grants: (scope, workerId) => read(() => book.listGrants(engine, scope, workerId)),
     deleteGrant: (scope, grantId) => writer.one(scope.actor, () => book.deleteGrant(engine, scope, grantId)),
-    createKey: (scope, key) => writer.one(scope.actor, () => book.createKey(engine, scope, key)),
-    keys: (scope) => read(() => book.listKeys(engine, scope)),
-    findKey: (digest) => read(() => book.findKey(engine, digest)),
-    revokeKey: (scope, keyId) => writer.one(scope.actor, () => book.revokeKey(engine, scope, keyId)),
     setCategory: (scope, category) => writer.one(scope.actor, () => book.setCategory(engine, scope, category)),
-    categories: () => read(() => parts.categories()),
+    categories: perTurn(() => read(() => parts.categories())),
     deleteCategory: (scope, pattern) => writer.one(scope.actor, () => book.deleteCategory(engine, scope, pattern)),
     setCategoryMode: (scope, mode) => writer.one(scope.actor, () => book.setCategoryMode(engine, scope, mode)),
     securityEvents: (scope, page) => read(() => readSecurity(parts.reader, scope, page)),
@@ -273,12 +277,13 @@ function bookOperations(parts: Parts): BookOperations {
   };
 }
 
-type SystemOperations = Pick<Store, 'tick' | 'auditSummary' | 'changed'>;
+type SystemOperations = Pick<Store, 'tick' | 'secret' | 'auditSummary' | 'changed'>;
 
 function systemOperations(parts: Parts): SystemOperations {
   const backoffOf = backoffIn(parts);
   return {
     tick: ({ retentionMs }) => parts.engine.writer.one('system', () => tick(parts.engine, backoffOf, retentionMs)),
+    secret: (name) => parts.engine.writer.one('system', () => secretOf(parts.engine, name)),
     auditSummary: () => read(() => readAuditSummary(parts.reader)),
     changed: (timeoutMs, signal) => parts.watch.changed(timeoutMs, () => nextDueIn(parts), signal),
   };

@@ -1,6 +1,6 @@
 // Group commit: the write calls of one turn of the event loop are collected and committed together, and each caller is
 // answered after the commit. A job that fails is rolled back alone (savepoint); a full turn never holds the lock over an await.
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { QueueError } from '../../domain/errors.ts';
 import { asQueueError, isBusy } from './errors.ts';
 import type { Wall } from './wall.ts';
@@ -36,6 +36,7 @@ export class Writer {
   readonly #wall: Wall;
   readonly #busyTimeoutMs: number;
   readonly #committed: () => void;
+  readonly #control = new Map<string, StatementSync>();
   #owners = new Map<string, Waiting[]>();
   #scheduled = false;
   #closed = false;
@@ -145,6 +146,9 @@ export class Writer {
       if (same === undefined) kinds.set(kind, [waiting]);
       else same.push(waiting);
     }
+    // A job that is alone in its transaction needs no savepoint: it fails with it.
+    const [only] = turn;
+    if (only !== undefined && turn.length === 1) return [{ waiting: only, answers: only.job.run(only.job.items) }];
     const outcomes: Outcome[] = [];
     for (const group of kinds.values()) outcomes.push(...this.#runGroup(group));
     return outcomes;
@@ -181,7 +185,9 @@ export class Writer {
     const before = this.#wall.current;
     this.#wall.current = 'owner';
     try {
-      this.#db.exec(sql);
+      let statement = this.#control.get(sql);
+      if (statement === undefined) this.#control.set(sql, (statement = this.#db.prepare(sql)));
+      statement.run();
     } finally {
       this.#wall.current = before;
     }

@@ -72,7 +72,7 @@ function seed(c: string, base: number): string {
     INSERT INTO capability_lanes VALUES (1, '${c}', ${base + 50});
     INSERT INTO workers VALUES ('worker-of-${c}', 1, '{}', 'FIFO', 'weighted', 'ready', '{}', ${NOW}, ${NOW});
     INSERT INTO worker_grants VALUES ('grant-of-${c}', 'worker-of-${c}', '${c}', 'mail', '{}', 0, ${NOW});
-    INSERT INTO api_keys VALUES ('api-of-${c}', 'digest-of-${c}', 'client', '${c}', NULL, NULL, ${NOW}, NULL);
+    INSERT INTO api_keys VALUES ('api-of-${c}', 'digest-of-${c}', 'client', '${c}', NULL, NULL, ${NOW}, NULL, NULL, NULL, NULL, NULL, NULL);
     INSERT INTO security_events VALUES (${base + 80}, ${NOW}, 'owner-of-${c}', 'grant', '${c}', NULL, 'done', NULL);`;
 }
 

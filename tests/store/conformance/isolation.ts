@@ -36,15 +36,18 @@ export function isolationSuite(suite: Conformance): void {
   });
 
   test(`${suite.name}: a key opens its own client until it is revoked`, async (t) => {
-    const { client, queue, other, id } = await settle(suite, t);
+    const { client, queue, other, id, clock } = await settle(suite, t);
     const { taskId } = await client.enqueue('T.X');
     const { key, keyId } = await queue.admin().keys.create({ role: 'client', clientId: id });
     const opened = await other.authenticate(key);
     assert.ok('get' in opened);
     assert.equal((await opened.get(taskId)).taskId, taskId);
     assert.ok(!JSON.stringify(await queue.admin().keys.list()).includes(key), 'the key is shown once');
+    await queue.authenticate(key);
     await queue.admin().keys.revoke(keyId);
-    for (const wrong of [key, '', 'pq_client_0', key.replace(/.$/, (c) => (c === '0' ? '1' : '0'))])
+    await assert.rejects(queue.authenticate(key), { code: 'unauthenticated' }, 'at once where it was revoked');
+    clock.now += 5000;
+    for (const wrong of [key, '', 'prismq_client_0', key.replace(/.$/, (c) => (c === '0' ? '1' : '0'))])
       await assert.rejects(other.authenticate(wrong), { code: 'unauthenticated' });
     await assert.rejects(queue.admin().keys.revoke('0000000000000000'), { code: 'not_found' });
   });

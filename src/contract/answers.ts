@@ -1,0 +1,191 @@
+// What is answered, as zod schemas: open, since a client ignores what it does not know. OpenAPI and the tests come from them.
+import { z } from 'zod';
+import { CATEGORY_MODES } from '../domain/category.ts';
+import { TASK_EVENTS } from '../domain/lifecycle.ts';
+import { attributes, count, instant, json, leaseId, metadata, role, state } from './fields.ts';
+
+const enqueued = z.object({ task_id: z.string(), status: state, created_at_utc: instant, deduplicated: z.boolean() });
+const refusal = z.object({ ok: z.literal(false), code: z.string(), message: z.string() });
+const task = z.object({
+  task_id: z.string(),
+  client_id: z.string(),
+  type: z.string(),
+  status: state,
+  priority: z.int(),
+  effective_priority: z.int(),
+  attempts: count,
+  max_attempts: count,
+  generation: count,
+  releases: count,
+  compatibility: z.record(z.string(), z.unknown()),
+  region: z.string().nullable(),
+  format: z.string().nullable(),
+  payload: json.optional(),
+  result: json.optional(),
+  error_message: z.string().nullable(),
+  progress: json,
+  idempotency_key: z.string().nullable(),
+  metadata,
+  created_by: z.string().nullable(),
+  traceparent: z.string().nullable(),
+  locked_by: z.string().nullable(),
+  created_at_utc: instant,
+  updated_at_utc: instant,
+  run_after_utc: instant,
+  expires_at_utc: instant.nullable(),
+  due_at_utc: instant.nullable(),
+  max_run_ms: count,
+  reserved_at_utc: instant.nullable(),
+  lease_until_utc: instant.nullable(),
+  processing_started_utc: instant.nullable(),
+  finished_at_utc: instant.nullable(),
+});
+const claimed = z.object({
+  task_id: z.string(),
+  client_id: z.string(),
+  type: z.string(),
+  payload: json,
+  compatibility: z.record(z.string(), z.unknown()),
+  priority: z.int(),
+  attempt: z.int(),
+  max_attempts: z.int(),
+  lease_id: leaseId,
+  lease_until_utc: instant,
+  lease_ms: count,
+  fence: count,
+  max_run_ms: count,
+  created_at_utc: instant,
+  created_by: z.string().nullable(),
+  metadata: metadata.nullable(),
+  traceparent: z.string().nullable(),
+});
+const log = z.object({
+  log_id: count,
+  task_id: z.string(),
+  client_id: z.string(),
+  at_utc: instant,
+  level: z.enum(['DEBUG', 'INFO', 'WARNING', 'ERROR']),
+  message: z.string(),
+  event: z.enum(TASK_EVENTS),
+  from_status: state.nullable(),
+  to_status: state.nullable(),
+  actor: z.string(),
+  attempt: z.int().nullable(),
+  details: z.record(z.string(), z.unknown()),
+});
+const settled = z.object({ task_id: z.string(), ok: z.literal(true), status: state });
+const worker = z.object({
+  worker_id: z.string(),
+  capabilities: z.record(z.string(), z.unknown()),
+  status: z.enum(['ready', 'busy', 'draining', 'offline', 'stale']),
+  strategy: z.string(),
+  registered_at_utc: instant,
+  heartbeat_utc: instant,
+  active_tasks: count,
+  versions: z.record(z.string(), z.string()),
+});
+const client = z.object({ client_id: z.string(), status: z.enum(['active', 'suspended']), weight: z.int(), created_at_utc: instant });
+const grantInfo = z.object({
+  grant_id: z.string(),
+  worker_id: z.string(),
+  client_id: z.string(),
+  pattern: z.string(),
+  attributes: attributes.optional(),
+  created_at_utc: instant,
+});
+const key = z.object({
+  key_id: z.string(),
+  role,
+  client_id: z.string().nullable(),
+  worker_id: z.string().nullable(),
+  name: z.string().nullable(),
+  created_at_utc: instant,
+  revoked_at_utc: instant.nullable(),
+});
+const category = z.object({
+  pattern: z.string(),
+  priority: z.int().nullable(),
+  max_attempts: z.int().nullable(),
+  max_run_ms: z.int().nullable(),
+  backoff: z.object({ initial_ms: z.int(), max_ms: z.int(), multiplier: z.number(), jitter: z.number() }).nullable(),
+  schema: json,
+});
+const page = (items: Record<string, z.ZodType>) => z.object({ ...items, next_cursor: z.string().nullable() });
+const rate = z.number().min(0);
+
+export const ANSWERS = {
+  Enqueued: enqueued,
+  EnqueuedMany: z.object({ results: z.array(z.union([enqueued.extend({ ok: z.literal(true) }), refusal])) }),
+  Task: task,
+  TaskPage: page({ tasks: z.array(task) }),
+  LogPage: page({ logs: z.array(log) }),
+  Event: log,
+  Stats: z.object({
+    total: count,
+    by_status: z.record(state, count),
+    by_type: z.array(z.object({ type: z.string(), status: state, count })),
+    oldest_queued_age_seconds: rate.nullable(),
+    success_rate: rate,
+    failure_rate: rate,
+    throughput: z.object({ last_hour: count, per_minute: rate }),
+    retries: z.object({ rate, average_attempts: rate, dead_letters: count }),
+    run_ms: z.object({ p50: rate, p95: rate, p99: rate, count }),
+    workers: z.object({ total: count, active: count, stale: count }),
+  }),
+  Worker: worker,
+  Workers: z.object({ workers: z.array(worker) }),
+  Beat: z.object({ extended: z.array(z.string()), lost: z.array(z.string()), cancelled: z.array(z.string()), timed_out: z.array(z.string()) }),
+  Inbox: z.object({
+    tasks: z.array(
+      z.object({
+        task_id: z.string(),
+        client_id: z.string(),
+        type: z.string(),
+        priority: z.int(),
+        attempts: count,
+        run_after_utc: instant,
+        compatibility: z.record(z.string(), z.unknown()),
+      }),
+    ),
+  }),
+  Claimed: z.object({ tasks: z.array(claimed) }),
+  Settled: settled,
+  SettledMany: z.object({ results: z.array(z.union([settled, refusal.extend({ task_id: z.string() })])) }),
+  Client: client,
+  Clients: z.object({ clients: z.array(client) }),
+  Pruned: z.object({ removed: count }),
+  Grant: grantInfo,
+  Grants: z.object({ grants: z.array(grantInfo) }),
+  KeyMade: key.extend({ key: z.string().describe('shown this once') }),
+  Keys: z.object({ keys: z.array(key) }),
+  Category: category,
+  Categories: z.object({ mode: z.enum(CATEGORY_MODES), categories: z.array(category) }),
+  CategoryMode: z.object({ mode: z.enum(CATEGORY_MODES) }),
+  SecurityEvents: page({
+    events: z.array(
+      z.object({
+        event_id: count,
+        at_utc: instant,
+        actor: z.string(),
+        action: z.string(),
+        client_id: z.string().nullable(),
+        object: z.string().nullable(),
+        outcome: z.enum(['done', 'denied']),
+        details: z.record(z.string(), z.unknown()),
+      }),
+    ),
+  }),
+  Alive: z.object({ status: z.string() }),
+  OpenApi: z.record(z.string(), z.unknown()),
+  Problem: z.object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    code: z.string(),
+    detail: z.string(),
+    request_id: z.string(),
+    fields: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+  }),
+} as const satisfies Record<string, z.ZodType>;
+
+export type AnswerName = keyof typeof ANSWERS;

@@ -1,0 +1,268 @@
+// The HTTP interface as one table: routes, validation, OpenAPI, the typed client and the docs page come from it. A row names
+// its operation of the access table; `public` rows want no key and tell nothing.
+import type { Operation } from '../domain/access.ts';
+import type { ErrorCode } from '../domain/errors.ts';
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+export interface OperationRow {
+  readonly method: Method;
+  /** `{id}` is a segment. */
+  readonly path: `/${string}`;
+  /** The row of the access table; several where the body decides. */
+  readonly access: Operation | readonly Operation[] | 'public';
+  /** Names of `schemas.ts`. */
+  readonly query?: string;
+  readonly body?: string;
+  /** Null: no content. */
+  readonly answer: string | null;
+  /** Of a success; the second where it names what was there already. */
+  readonly status: readonly number[];
+  /** Refusals beyond those that every row has. */
+  readonly errors: readonly ErrorCode[];
+  /** Answered before the router, in batches with what else came in the same turn. */
+  readonly hot?: true;
+  /** Waits up to `wait_ms`. */
+  readonly waits?: true;
+  /** Server-sent events. */
+  readonly stream?: true;
+  readonly summary: string;
+}
+
+const TASK = ['not_found'] as const;
+const MOVE = ['not_found', 'invalid_transition'] as const;
+const LEASE = ['lease_lost', 'invalid_transition'] as const;
+const ENQUEUE = [
+  'invalid_category',
+  'unknown_category',
+  'invalid_payload',
+  'payload_too_large',
+  'unknown_client',
+  'client_suspended',
+  'idempotency_conflict',
+  'too_many_lanes',
+  'quota_exceeded',
+] as const;
+
+const row = <R extends OperationRow>(operation: R): R => operation;
+const get = <const P extends `/${string}`, const A extends OperationRow['access']>(
+  path: P,
+  access: A,
+  answer: string,
+  rest: Partial<OperationRow> & Pick<OperationRow, 'summary'>,
+) => row({ method: 'GET', path, access, answer, status: [200], errors: [], ...rest });
+const post = <const P extends `/${string}`, const A extends OperationRow['access']>(
+  path: P,
+  access: A,
+  answer: string | null,
+  rest: Partial<OperationRow> & Pick<OperationRow, 'summary'>,
+) => row({ method: 'POST', path, access, answer, status: [answer === null ? 204 : 200], errors: [], ...rest });
+const remove = <const P extends `/${string}`, const A extends OperationRow['access']>(path: P, access: A, summary: string, rest: Partial<OperationRow> = {}) =>
+  row({ method: 'DELETE', path, access, answer: null, status: [204], errors: TASK, ...rest, summary });
+
+export const OPERATIONS = {
+  // tasks of a client
+  enqueue: post('/queue/enqueue', 'task.enqueue', 'Enqueued', {
+    body: 'Enqueue',
+    status: [201, 200],
+    errors: ENQUEUE,
+    hot: true,
+    summary: 'Enqueues a task. A repeat of an idempotency key answers 200 with the first one.',
+  }),
+  enqueueMany: post('/queue/enqueue/bulk', 'task.enqueue', 'EnqueuedMany', {
+    body: 'EnqueueMany',
+    errors: ENQUEUE,
+    summary: 'Enqueues up to 1,000 tasks in one transaction, each answered by itself; `atomic`: all or none.',
+  }),
+  listTasks: get('/queue/tasks', 'task.list', 'TaskPage', { query: 'TaskQuery', summary: 'Tasks, newest first.' }),
+  getTask: get('/queue/tasks/{id}', 'task.get', 'Task', { errors: TASK, summary: 'One task.' }),
+  updateTask: row({
+    method: 'PATCH',
+    path: '/queue/tasks/{id}',
+    access: ['task.reprioritise', 'task.amend'],
+    body: 'TaskChange',
+    answer: 'Task',
+    status: [200],
+    errors: [...MOVE, 'invalid_payload', 'payload_too_large'],
+    summary: 'Gives a task that waits another priority, or replaces its payload or options; not both at once.',
+  }),
+  purgeTask: remove('/queue/tasks/{id}', 'task.purge', 'Empties a task that has ended: payload, result and errors go at once.', { errors: MOVE }),
+  cancelTask: post('/queue/tasks/{id}/cancel', 'task.cancel', 'Task', {
+    body: 'Cancel',
+    errors: MOVE,
+    summary: 'Cancels a task. One that runs is told; its late writes are refused.',
+  }),
+  requeueTask: post('/queue/tasks/{id}/requeue', 'task.requeue', 'Task', {
+    errors: MOVE,
+    summary: 'A new generation of a dead or cancelled task, its attempts back to 0.',
+  }),
+  taskLogs: get('/queue/tasks/{id}/logs', 'task.logs', 'LogPage', {
+    query: 'PageQuery',
+    errors: TASK,
+    summary: 'Everything that happened to a task, oldest first.',
+  }),
+  waitTask: get('/queue/tasks/{id}/wait', 'task.wait', 'Task', {
+    query: 'WaitQuery',
+    errors: TASK,
+    waits: true,
+    summary: 'The task as it is when it has ended, or after `wait_ms`.',
+  }),
+  stats: get('/queue/stats', 'task.stats', 'Stats', { summary: 'Depth, age, rates and run times.' }),
+  events: get('/queue/events', 'task.events', 'Event', {
+    query: 'EventQuery',
+    stream: true,
+    summary: 'What happens to tasks, as server-sent events. `Last-Event-ID` goes on where a stream broke off.',
+  }),
+
+  // workers
+  register: row({
+    method: 'PUT',
+    path: '/queue/workers/{id}',
+    access: 'worker.register',
+    body: 'Registration',
+    answer: 'Worker',
+    status: [200],
+    errors: ['not_found', 'unknown_strategy'],
+    summary: 'Registers the worker whose key this is, with what it declares.',
+  }),
+  beat: post('/queue/workers/{id}/heartbeat', 'worker.heartbeat', 'Beat', {
+    body: 'Heartbeat',
+    errors: ['not_found', 'worker_outdated'],
+    summary: 'A sign of life; extends the named leases.',
+  }),
+  deregister: remove('/queue/workers/{id}', 'worker.deregister', 'The worker goes; what it still holds expires.'),
+  inbox: get('/queue/inbox', 'inbox.list', 'Inbox', { query: 'LimitQuery', summary: 'What the worker may claim now, without payloads.' }),
+  claim: post('/queue/claim', 'lease.claim', 'Claimed', {
+    body: 'Claim',
+    errors: ['unknown_strategy', 'invalid_category'],
+    hot: true,
+    waits: true,
+    summary: 'Leases up to `max` tasks inside declared ∩ granted; an empty list when there are none.',
+  }),
+  completeTask: post('/queue/tasks/{id}/complete', 'lease.complete', 'Settled', {
+    body: 'Complete',
+    errors: [...LEASE, 'invalid_payload', 'payload_too_large'],
+    summary: 'The attempt is done; stores its result.',
+  }),
+  failTask: post('/queue/tasks/{id}/fail', 'lease.fail', 'Settled', {
+    body: 'Fail',
+    errors: LEASE,
+    summary: 'The attempt failed: retried after back-off, or buried.',
+  }),
+  releaseTask: post('/queue/tasks/{id}/release', 'lease.release', 'Settled', {
+    body: 'Release',
+    errors: LEASE,
+    summary: 'Hands a task back; the attempt is not counted.',
+  }),
+  progressTask: post('/queue/tasks/{id}/progress', 'lease.progress', null, { body: 'Progress', errors: LEASE, summary: 'How far the attempt is.' }),
+  logTask: post('/queue/tasks/{id}/logs', 'lease.log', null, { body: 'Message', errors: LEASE, summary: 'A line of the handler.' }),
+  enqueueChild: post('/queue/tasks/{id}/children', 'lease.enqueue', 'Enqueued', {
+    body: 'Child',
+    status: [201, 200],
+    errors: [...LEASE, ...ENQUEUE],
+    summary: 'Enqueues for the client and under the submitter of the leased task.',
+  }),
+  settle: post('/queue/settle', 'lease.complete', 'SettledMany', {
+    body: 'Settle',
+    errors: ['invalid_payload', 'payload_too_large'],
+    hot: true,
+    summary: 'Ends up to 1,000 attempts, each answered by itself.',
+  }),
+
+  // the book
+  createClient: post('/queue/admin/clients', 'client.create', 'Client', {
+    body: 'NewClient',
+    status: [201],
+    errors: ['already_exists'],
+    summary: 'A new client.',
+  }),
+  listClients: get('/queue/admin/clients', 'client.list', 'Clients', { summary: 'All clients.' }),
+  updateClient: row({
+    method: 'PATCH',
+    path: '/queue/admin/clients/{id}',
+    access: ['client.suspend', 'client.weight'],
+    body: 'ClientChange',
+    answer: 'Client',
+    status: [200],
+    errors: TASK,
+    summary: 'Suspends or resumes a client, or gives it another weight.',
+  }),
+  listWorkers: get('/queue/admin/workers', 'worker.list', 'Workers', { summary: 'Workers that may take work of the caller.' }),
+  removeWorker: remove('/queue/admin/workers/{id}', 'worker.remove', 'Drops a worker; its leases expire by themselves.'),
+  pruneWorkers: post('/queue/admin/workers/prune', 'worker.remove', 'Pruned', {
+    body: 'Prune',
+    summary: 'Removes workers without a sign of life that hold nothing.',
+  }),
+  createGrant: post('/queue/admin/grants', 'grant.create', 'Grant', {
+    body: 'NewGrant',
+    status: [201],
+    errors: ['not_found', 'already_exists', 'invalid_category'],
+    summary: 'Lets a worker take tasks of a client under a pattern.',
+  }),
+  listGrants: get('/queue/admin/grants', 'grant.list', 'Grants', { query: 'GrantQuery', summary: 'What workers were granted.' }),
+  deleteGrant: remove('/queue/admin/grants/{id}', 'grant.delete', 'Takes a grant back, from the next claim on.'),
+  createKey: post('/queue/admin/keys', 'key.create', 'KeyMade', {
+    body: 'NewKey',
+    status: [201],
+    errors: ['not_found'],
+    summary: 'A new key, shown this once.',
+  }),
+  listKeys: get('/queue/admin/keys', 'key.list', 'Keys', { summary: 'Keys, without what opens.' }),
+  rotateKey: post('/queue/admin/keys/{id}/rotate', 'key.rotate', 'KeyMade', {
+    body: 'Rotate',
+    status: [201],
+    errors: TASK,
+    summary: 'A new key like this one; this one ends after `overlap_ms`.',
+  }),
+  revokeKey: remove('/queue/admin/keys/{id}', 'key.revoke', 'The key opens nothing any more.'),
+  setCategory: row({
+    method: 'PUT',
+    path: '/queue/admin/categories/{pattern}',
+    access: 'category.set',
+    body: 'CategoryChange',
+    answer: 'Category',
+    status: [200],
+    errors: ['invalid_category'],
+    summary: 'Registers a category or pattern with its defaults.',
+  }),
+  listCategories: get('/queue/admin/categories', 'category.list', 'Categories', { summary: 'The registry and its mode.' }),
+  deleteCategory: remove('/queue/admin/categories/{pattern}', 'category.delete', 'Takes a category out of the registry.'),
+  setCategoryMode: row({
+    method: 'PUT',
+    path: '/queue/admin/category-mode',
+    access: 'category.set',
+    body: 'CategoryMode',
+    answer: 'CategoryMode',
+    status: [200],
+    errors: [],
+    summary: 'Which types are taken: `open`, `hierarchical`, `registered`.',
+  }),
+  securityEvents: get('/queue/admin/security-events', 'audit.events', 'SecurityEvents', {
+    query: 'PageQuery',
+    summary: 'Logins, refusals, changes of keys, grants and clients; newest first.',
+  }),
+
+  // without a key
+  livez: get('/livez', 'public', 'Alive', { summary: 'The process answers.' }),
+  readyz: get('/readyz', 'public', 'Alive', { errors: ['store_unavailable'], summary: 'It can serve: the store answers and it is not draining.' }),
+  openapi: get('/openapi.json', 'public', 'OpenApi', { summary: 'This interface as OpenAPI 3.1.' }),
+} as const satisfies Record<string, OperationRow>;
+
+export type OperationName = keyof typeof OPERATIONS;
+export const OPERATION_LIST = Object.keys(OPERATIONS) as readonly OperationName[];
+export const rowOf = (name: OperationName): OperationRow => OPERATIONS[name];
+
+/** What every row with a key may answer. */
+export const COMMON_ERRORS = [
+  'invalid_input',
+  'malformed_request',
+  'unauthenticated',
+  'forbidden',
+  'rate_limited',
+  'store_busy',
+  'store_unavailable',
+  'closed',
+  'internal',
+] as const satisfies readonly ErrorCode[];
+
+export const PROTOCOL = '1';

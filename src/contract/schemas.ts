@@ -1,0 +1,155 @@
+// What a request may say, as zod schemas: strict, so that an unknown property is refused. `payload` and `result` are any JSON;
+// the server cuts their text out before this is asked.
+import { z } from 'zod';
+import { CATEGORY_MODES } from '../domain/category.ts';
+import { LIMITS } from '../domain/limits.ts';
+import {
+  attributes,
+  clientId,
+  compatibility,
+  count,
+  instant,
+  int,
+  json,
+  leaseId,
+  metadata,
+  pattern,
+  queryInt,
+  role,
+  scalar,
+  state,
+  taskId,
+  text,
+  type,
+  waitMs,
+  workerId,
+} from './fields.ts';
+
+const options = {
+  priority: int('priority').optional(),
+  compatibility: compatibility.optional(),
+  max_attempts: int('maxAttempts').optional(),
+  run_after_utc: instant.optional(),
+  delay_ms: int('delayMs').optional(),
+  expires_at_utc: instant.optional(),
+  ttl_ms: int('ttlMs').optional(),
+  max_run_ms: int('maxRunMs').optional(),
+  idempotency_key: text(LIMITS.idempotencyKey.max).min(1).optional(),
+  due_at_utc: instant.optional(),
+  max_wait_ms: int('maxWaitMs').optional(),
+  metadata: metadata.optional(),
+  created_by: text(LIMITS.createdBy.max).min(1).optional(),
+  traceparent: text(LIMITS.traceparent.max).min(1).optional(),
+};
+const enqueue = { type, payload: json.optional(), ...options };
+const failure = z.union([z.string(), z.strictObject({ message: z.string(), kind: z.string().optional(), stack: z.string().optional() })]);
+const timing = { started_after_ms: count.optional(), run_ms: count.optional() };
+const complete = { lease_id: leaseId, result: json.optional(), ...timing };
+const fail = { lease_id: leaseId, error: failure, retry: z.boolean().optional(), retry_in_ms: int('delayMs').optional(), ...timing };
+const release = { lease_id: leaseId, delay_ms: int('delayMs').optional() };
+const capabilities = z.strictObject({
+  categories: z.array(pattern).max(1000).optional(),
+  clients: z.array(clientId).max(1000).optional(),
+  attributes: z.record(z.string(), z.union([scalar, z.array(scalar)])).optional(),
+});
+const strategy = z.string().min(1).max(32);
+const fairness = z.enum(['weighted', 'none']);
+const backoff = z.strictObject({ initial_ms: z.int(), max_ms: z.int(), multiplier: z.number(), jitter: z.number() });
+const grant = { client_id: z.union([clientId, z.literal('*')]), pattern, attributes: attributes.optional() };
+
+export const REQUESTS = {
+  Enqueue: z.strictObject(enqueue),
+  EnqueueMany: z.strictObject({ tasks: z.array(z.strictObject(enqueue)).min(1).max(1000), atomic: z.boolean().optional() }),
+  Child: z.strictObject({ lease_id: leaseId, ...enqueue }),
+  TaskChange: z.strictObject({
+    priority: int('priority').optional(),
+    payload: json.optional(),
+    max_attempts: int('maxAttempts').optional(),
+    max_run_ms: int('maxRunMs').optional(),
+    metadata: metadata.optional(),
+  }),
+  Cancel: z.strictObject({ reason: text(200).optional() }),
+  Registration: z.strictObject({
+    capabilities: capabilities.optional(),
+    strategy: strategy.optional(),
+    fairness: fairness.optional(),
+    versions: z.record(z.string(), z.string()).optional(),
+  }),
+  Heartbeat: z.strictObject({
+    status: z.enum(['ready', 'busy', 'draining', 'offline']).optional(),
+    leases: z
+      .array(z.strictObject({ task_id: taskId, lease_id: leaseId }))
+      .max(10_000)
+      .optional(),
+    lease_ms: int('leaseMs').optional(),
+  }),
+  Claim: z.strictObject({
+    max: int('claimMax').optional(),
+    wait_ms: waitMs.optional(),
+    strategy: strategy.optional(),
+    fairness: fairness.optional(),
+    types: z.array(pattern).min(1).max(100).optional(),
+    lease_ms: int('leaseMs').optional(),
+    capabilities: capabilities.optional(),
+  }),
+  Complete: z.strictObject(complete),
+  Fail: z.strictObject(fail),
+  Release: z.strictObject(release),
+  Progress: z.strictObject({ lease_id: leaseId, progress: json }),
+  Message: z.strictObject({ lease_id: leaseId, message: z.string(), details: json.optional() }),
+  Settle: z.strictObject({
+    items: z
+      .array(
+        z.discriminatedUnion('op', [
+          z.strictObject({ op: z.literal('complete'), task_id: taskId, ...complete }),
+          z.strictObject({ op: z.literal('fail'), task_id: taskId, ...fail }),
+          z.strictObject({ op: z.literal('release'), task_id: taskId, ...release, ...timing }),
+        ]),
+      )
+      .max(1000),
+  }),
+  NewClient: z.strictObject({ client_id: clientId, weight: int('weight').optional() }),
+  ClientChange: z.strictObject({ status: z.enum(['active', 'suspended']).optional(), weight: int('weight').optional() }),
+  Prune: z.strictObject({ stale_ms: int('staleMs').optional() }),
+  NewGrant: z.strictObject({ worker_id: workerId, ...grant }),
+  NewKey: z.strictObject({
+    role,
+    client_id: clientId.optional(),
+    name: text(128).min(1).optional(),
+    grants: z.array(z.strictObject(grant)).max(100).optional(),
+    scopes: z.array(text(64)).max(100).optional(),
+    expires_in_ms: z.int().min(1).optional(),
+  }),
+  Rotate: z.strictObject({ overlap_ms: z.int().min(0).optional() }),
+  CategoryChange: z.strictObject({
+    priority: int('priority').nullable().optional(),
+    max_attempts: int('maxAttempts').nullable().optional(),
+    max_run_ms: int('maxRunMs').nullable().optional(),
+    backoff: backoff.nullable().optional(),
+    schema: json.optional(),
+  }),
+  CategoryMode: z.strictObject({ mode: z.enum(CATEGORY_MODES) }),
+
+  // query strings
+  TaskQuery: z.strictObject({ status: state.optional(), type: pattern.optional(), limit: queryInt('listLimit').optional(), cursor: text(200).optional() }),
+  PageQuery: z.strictObject({ limit: queryInt('listLimit').optional(), cursor: text(200).optional() }),
+  LimitQuery: z.strictObject({ limit: queryInt('listLimit').optional() }),
+  GrantQuery: z.strictObject({ worker_id: workerId.optional() }),
+  WaitQuery: z.strictObject({
+    wait_ms: z
+      .string()
+      .regex(/^\d{1,5}$/)
+      .transform(Number)
+      .pipe(waitMs)
+      .meta({ override: 'integer' })
+      .optional(),
+  }),
+  EventQuery: z.strictObject({
+    last_event_id: z
+      .string()
+      .regex(/^\d{1,16}$/)
+      .optional(),
+  }),
+} as const satisfies Record<string, z.ZodType>;
+
+export type RequestName = keyof typeof REQUESTS;

@@ -1,0 +1,168 @@
+// The HTTP interface as one fetch handler, mountable in any server: routes come from the table of operations, every request goes
+// the one way of `answer`. Wants nothing but the queue; the server adds addresses, limits of the connection, logs and metrics.
+import { Hono } from 'hono';
+import type { Context } from 'hono';
+import { OPERATION_LIST, rowOf } from '../contract/operations.ts';
+import type { OperationName } from '../contract/operations.ts';
+import { QueueError } from '../domain/errors.ts';
+import type { Queue } from '../service/handles.ts';
+import { answer } from './answer.ts';
+import type { Desk, RequestEvent } from './answer.ts';
+import { createBuckets } from './buckets.ts';
+import type { Rate } from './buckets.ts';
+import { streamEvents } from './events.ts';
+import { openapi } from './openapi.ts';
+import { problem } from './problem.ts';
+import { createReceipts } from './receipts.ts';
+import type { Ask, Reply } from './reply.ts';
+
+export interface AppOptions {
+  readonly queue: Queue;
+  readonly version?: string;
+  /** Default 4 MB: a bulk of payloads. */
+  readonly maxBodyBytes?: number;
+  /** Requests a second of one key, one client, and failed tries of one address; null is without bound. */
+  readonly rates?: { readonly key?: Rate | null; readonly client?: Rate | null; readonly address?: Rate | null };
+  readonly onRequest?: (event: RequestEvent) => void;
+  /** Random text that names a request in answers and logs. */
+  readonly requestId?: () => string;
+}
+
+export interface HttpApp {
+  /** Answers a request. `address` is whom the limits count; without it all callers are one. */
+  fetch(request: Request, from?: { readonly address?: string }): Promise<Response>;
+  /** The same, below any server. */
+  answer(ask: Ask): Promise<Reply>;
+  readonly maxBodyBytes: number;
+  readonly requestId: () => string;
+  /** Ends every wait and stream, and tells load balancers to go elsewhere. */
+  drain(): void;
+  readonly draining: AbortSignal;
+}
+
+export const HTTP_DEFAULTS = {
+  maxBodyBytes: 4_000_000,
+  rates: { key: null, client: null, address: { perSecond: 5, burst: 50 } },
+} as const;
+
+const SECURITY_HEADERS = {
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cross-origin-resource-policy': 'same-origin',
+  'prismq-protocol': '1',
+} as const;
+
+export const headersOf = (reply: Reply, requestId: string): Record<string, string> => ({ ...SECURITY_HEADERS, 'x-request-id': requestId, ...reply.headers });
+
+export async function createApp(options: AppOptions): Promise<HttpApp> {
+  const drained = new AbortController();
+  const desk = await createDesk(options, drained.signal);
+  const requestId = options.requestId ?? (() => crypto.randomUUID());
+  const router = route(desk, requestId, drained.signal);
+  return {
+    fetch: (request, from = {}) => Promise.resolve(router.fetch(request, { address: from.address ?? 'unknown' })),
+    answer: (ask) => answer(desk, ask),
+    maxBodyBytes: desk.maxBodyBytes,
+    requestId,
+    drain: () => drained.abort(),
+    draining: drained.signal,
+  };
+}
+
+async function createDesk(
+  { queue, version = '0.0.0', maxBodyBytes = HTTP_DEFAULTS.maxBodyBytes, rates = {}, onRequest = () => undefined }: AppOptions,
+  draining: AbortSignal,
+): Promise<Desk> {
+  const now = (): number => performance.now();
+  const { key, client, address } = { ...HTTP_DEFAULTS.rates, ...rates };
+  return {
+    bench: {
+      queue,
+      receipts: createReceipts(await queue.secret('receipts')),
+      events: streamEvents,
+      openapi: JSON.stringify(openapi(version)),
+      async ready() {
+        if (draining.aborted) throw new QueueError('store_unavailable', 'the server is draining');
+        await queue.ping();
+      },
+    },
+    maxBodyBytes,
+    buckets: { key: createBuckets(key, now), client: createBuckets(client, now), address: createBuckets(address, now) },
+    now,
+    onRequest,
+  };
+}
+
+interface Env {
+  Bindings: { readonly address: string };
+}
+
+function route(desk: Desk, requestId: () => string, draining: AbortSignal): Hono<Env> {
+  const router = new Hono<Env>();
+  const refuse = (error: QueueError): Response => {
+    const id = requestId();
+    return responseOf(problem(error, id), id);
+  };
+  const allowed = new Map<string, string[]>();
+  for (const name of OPERATION_LIST) {
+    const { method, path } = rowOf(name);
+    const pattern = path.replace(/\{(\w+)\}/g, ':$1');
+    router.on(method, pattern, async (context) => {
+      const id = requestId();
+      return responseOf(await answer(desk, askOf(context, name, desk.maxBodyBytes, id, draining)), id);
+    });
+    allowed.set(pattern, [...(allowed.get(pattern) ?? []), method]);
+  }
+  for (const [pattern, methods] of allowed) {
+    const allow = methods.join(', ');
+    router.all(pattern, () => refuse(new QueueError('method_not_allowed', `this path has ${allow}`, { allow })));
+  }
+  router.notFound(() => refuse(new QueueError('not_found', 'there is no such path')));
+  router.onError((error) => refuse(new QueueError('internal', 'something went wrong here', {}, error)));
+  return router;
+}
+
+function askOf(context: Context<Env>, name: OperationName, maxBytes: number, requestId: string, draining: AbortSignal): Ask {
+  const { req } = context;
+  return {
+    name,
+    params: req.param() as Record<string, string>,
+    query: new URL(req.url).searchParams,
+    header: (header) => req.header(header),
+    body: () => readText(req.raw, maxBytes),
+    address: context.env.address,
+    requestId,
+    signal: AbortSignal.any([req.raw.signal, draining]),
+  };
+}
+
+/** Stops at the limit, whatever the head said of the length. */
+async function readText(request: Request, maxBytes: number): Promise<string> {
+  if (request.body === null) return '';
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  let text = '';
+  let bytes = 0;
+  try {
+    for await (const chunk of request.body) {
+      bytes += chunk.length;
+      if (bytes > maxBytes) throw new QueueError('request_too_large', `the body is over ${maxBytes} bytes`);
+      text += decoder.decode(chunk, { stream: true });
+    }
+    return text + decoder.decode();
+  } catch (error) {
+    if (error instanceof QueueError) throw error;
+    throw new QueueError('malformed_request', 'the body ended early, or is not UTF-8');
+  }
+}
+
+function responseOf(reply: Reply, requestId: string): Response {
+  const body = reply.body === null || typeof reply.body === 'string' ? reply.body : ReadableStream.from(encoded(reply.body));
+  return new Response(body, { status: reply.status, headers: headersOf(reply, requestId) });
+}
+
+async function* encoded(parts: AsyncIterable<string>): AsyncIterable<Uint8Array> {
+  const encoder = new TextEncoder();
+  for await (const part of parts) yield encoder.encode(part);
+}

@@ -1,0 +1,160 @@
+// What workers ask. Who it is comes from the key; which client a lease is of, from its receipt.
+import type { OperationName } from '../contract/operations.ts';
+import { QueueError } from '../domain/errors.ts';
+import { JsonText, scanJson } from '../domain/json-text.ts';
+import { LIMITS } from '../domain/limits.ts';
+import type { ClaimedTask, Json, LeaseRef, Settlement, SettleResult, TaskFailure } from '../domain/task.ts';
+import type { ClaimOptions, EnqueueItem, RegisterInput, WorkerHandle } from '../service/handles.ts';
+import { LOOK_MS, given, handleOf } from './bench.ts';
+import type { Bench, Performer } from './bench.ts';
+import type { Answer, Call } from './reply.ts';
+
+const workerOf = (call: Call, bench: Bench): WorkerHandle => handleOf(call, bench) as WorkerHandle;
+
+const LOST = 'the lease is not the current one: absent, lapsed, ended, or of another worker';
+
+/** The worker whose key it is; another one's name is as good as absent. */
+function self(call: Call, bench: Bench): WorkerHandle {
+  const handle = workerOf(call, bench);
+  if (call.params['id'] !== handle.workerId) throw new QueueError('not_found', 'there is no such worker');
+  return handle;
+}
+
+function leaseOf(call: Call, bench: Bench): LeaseRef {
+  const taskId = call.params['id'] as string;
+  const lease = bench.receipts.open(workerOf(call, bench).workerId, taskId, given<{ leaseId: string }>(call).leaseId);
+  if (lease === null) throw new QueueError('lease_lost', LOST);
+  return { taskId, ...lease };
+}
+
+const text = (value: unknown): JsonText => (value instanceof JsonText ? value : new JsonText('null'));
+const json = (stored: string | null): JsonText | null => (stored === null ? null : new JsonText(stored));
+const settled = (taskId: string, status: string): Answer => ({ value: { taskId, ok: true, status } });
+const done: Answer = { status: 204 };
+
+/** A text names itself; an object says more. */
+const failureOf = (error: string | TaskFailure): TaskFailure => (typeof error === 'string' ? { message: error } : error);
+
+function claimed(bench: Bench, workerId: string, task: ClaimedTask): unknown {
+  const { clientId, taskId, leaseId, payload, compatibility, metadata, ...rest } = task;
+  return {
+    taskId,
+    clientId,
+    leaseId: bench.receipts.seal(workerId, taskId, clientId, leaseId),
+    ...rest,
+    payload: new JsonText(payload),
+    compatibility: new JsonText(compatibility),
+    metadata: json(metadata),
+  };
+}
+
+/** Waits in slices, so that a key that was revoked meanwhile ends it. */
+async function claim(call: Call, handle: WorkerHandle): Promise<readonly ClaimedTask[]> {
+  const { waitMs = 0, ...options } = given<ClaimOptions>(call);
+  const until = performance.now() + waitMs;
+  for (;;) {
+    const left = until - performance.now();
+    const tasks = await handle.claim({ ...options, waitMs: Math.max(0, Math.min(left, LOOK_MS)), signal: call.signal });
+    if (tasks.length > 0 || left <= LOOK_MS || call.signal.aborted) return tasks;
+    await call.stillOpen();
+  }
+}
+
+type WireSettlement = Settlement & { readonly result?: unknown; readonly error?: string | TaskFailure };
+
+/** The item as the store takes it, or the refusal that it gets. */
+function settlementOf(bench: Bench, workerId: string, item: WireSettlement): Settlement | SettleResult {
+  const lease = bench.receipts.open(workerId, item.taskId, item.leaseId);
+  if (lease === null) return { taskId: item.taskId, ok: false, code: 'lease_lost', message: LOST };
+  const of = { ...item, ...lease } as Settlement;
+  if (item.op === 'fail') return { ...of, error: failureOf(item.error) } as Settlement;
+  if (item.op !== 'complete' || item.result === undefined) return of;
+  const { text: result } = text(item.result);
+  const scan = scanJson(result, { maxBytes: LIMITS.resultBytes.max, maxDepth: LIMITS.payloadDepth.default, name: 'result' });
+  if (!scan.ok) return { taskId: item.taskId, ok: false, code: scan.refusal.code as 'invalid_payload', message: scan.refusal.message };
+  return { ...of, result } as Settlement;
+}
+
+async function settle(call: Call, bench: Bench): Promise<Answer> {
+  const handle = workerOf(call, bench);
+  const items = given<{ items: readonly WireSettlement[] }>(call).items.map((item) => settlementOf(bench, handle.workerId, item));
+  const answers = await handle.settle(items.filter((item) => 'op' in item));
+  let next = 0;
+  return { value: { results: items.map((item) => ('op' in item ? answers[next++] : item)) } };
+}
+
+async function beat(call: Call, bench: Bench): Promise<Answer> {
+  const handle = self(call, bench);
+  const { status, leases = [], leaseMs } = given<{ status?: 'ready'; leases?: readonly { taskId: string; leaseId: string }[]; leaseMs?: number }>(call);
+  if (status !== undefined) await handle.beat(status);
+  const refs: LeaseRef[] = [];
+  const forged: string[] = [];
+  for (const { taskId, leaseId } of leases) {
+    const lease = bench.receipts.open(handle.workerId, taskId, leaseId);
+    if (lease === null) forged.push(taskId);
+    else refs.push({ taskId, ...lease });
+  }
+  const { extended, lost, cancelled, timedOut } =
+    refs.length === 0 ? { extended: [], lost: [], cancelled: [], timedOut: [] } : await handle.heartbeat(refs, leaseMs);
+  return { value: { extended, lost: [...lost, ...forged], cancelled, timedOut } };
+}
+
+export const workerPerformers = {
+  register: async (call, bench) => ({ value: await self(call, bench).register(given<RegisterInput>(call)) }),
+  beat,
+  async deregister(call, bench) {
+    await self(call, bench).deregister();
+    return done;
+  },
+  async inbox(call, bench) {
+    const tasks = await workerOf(call, bench).inbox(given<{ limit?: number }>(call).limit);
+    return { value: { tasks: tasks.map((task) => ({ ...task, compatibility: new JsonText(task.compatibility) })) } };
+  },
+  async claim(call, bench) {
+    const handle = workerOf(call, bench);
+    const tasks = await claim(call, handle);
+    return { value: { tasks: tasks.map((task) => claimed(bench, handle.workerId, task)) } };
+  },
+  async completeTask(call, bench) {
+    const lease = leaseOf(call, bench);
+    const { result, ...timing } = given<{ result?: unknown; startedAfterMs?: number; runMs?: number }>(call);
+    await workerOf(call, bench).complete(lease, result, timing);
+    return settled(lease.taskId, 'completed');
+  },
+  async failTask(call, bench) {
+    const lease = leaseOf(call, bench);
+    const { error, retry, retryInMs } = given<{ error: string | TaskFailure; retry?: boolean; retryInMs?: number }>(call);
+    const status = await workerOf(call, bench).fail(lease, failureOf(error), {
+      ...(retry === undefined ? {} : { retry }),
+      ...(retryInMs === undefined ? {} : { retryInMs }),
+    });
+    return settled(lease.taskId, status);
+  },
+  async releaseTask(call, bench) {
+    const lease = leaseOf(call, bench);
+    const { delayMs } = given<{ delayMs?: number }>(call);
+    await workerOf(call, bench).release(lease, delayMs === undefined ? {} : { delayMs });
+    return settled(lease.taskId, 'queued');
+  },
+  async progressTask(call, bench) {
+    await workerOf(call, bench).progress(leaseOf(call, bench), given<{ progress: Json }>(call).progress);
+    return done;
+  },
+  async logTask(call, bench) {
+    const { message, details } = given<{ message: string; details?: Json }>(call);
+    await workerOf(call, bench).log(leaseOf(call, bench), message, details);
+    return done;
+  },
+  async enqueueChild(call, bench) {
+    const { type, payload, ...rest } = given<EnqueueItem & { leaseId: string }>(call);
+    const { leaseId: _, ...options } = rest;
+    const { taskId, status, createdAtUtc, deduplicated } = await workerOf(call, bench).enqueueChild(
+      leaseOf(call, bench),
+      type,
+      payload ?? new JsonText('null'),
+      options,
+    );
+    return { status: deduplicated ? 200 : 201, value: { taskId, status, createdAtUtc, deduplicated } };
+  },
+  settle,
+} satisfies Partial<Record<OperationName, Performer>>;

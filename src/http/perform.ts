@@ -1,0 +1,158 @@
+// What each operation does, over the handles of the service: the one place where a route meets a handle. The role was
+// authorised before; what the call may name is bound inside its handle.
+import type { OperationName } from '../contract/operations.ts';
+import { QueueError } from '../domain/errors.ts';
+import { JsonText } from '../domain/json-text.ts';
+import type { AdminHandle, AuditorHandle, ClientHandle, EnqueueItem, GrantInfo, NewKey, TaskReads } from '../service/handles.ts';
+import { LOOK_MS, given, handleOf } from './bench.ts';
+import type { Bench, Performer } from './bench.ts';
+import type { Answer, Call } from './reply.ts';
+import { workerPerformers } from './perform-worker.ts';
+
+const adminOf = (call: Call, bench: Bench): AdminHandle => handleOf(call, bench) as AdminHandle;
+
+/** Acts for one client: its own, that of an admin of a client, or the one that an admin of the platform names with a reason. */
+function clientOf(call: Call, bench: Bench): ClientHandle {
+  const { principal, inside } = call;
+  if (principal.role === 'client') return handleOf(call, bench) as ClientHandle;
+  if (principal.role === 'admin' && principal.clientId !== undefined) return adminOf(call, bench).inside(principal.clientId, inside?.reason ?? 'by its admin');
+  if (inside === null)
+    throw new QueueError('invalid_input', 'name the client by `PrismQ-Client` and say why by `PrismQ-Reason`: both are written to the audit', {
+      fields: [{ field: 'PrismQ-Client', message: 'missing' }],
+    });
+  return adminOf(call, bench).inside(inside.clientId, inside.reason);
+}
+
+/** Reads and moves: an admin of the platform reaches every client, or the one that it names. */
+function reader(call: Call, bench: Bench): TaskReads & Pick<ClientHandle, 'cancel' | 'requeue'> {
+  return call.inside === null ? (handleOf(call, bench) as ClientHandle) : clientOf(call, bench);
+}
+
+const idOf = (call: Call): string => call.params['id'] as string;
+const value = (answer: unknown): Answer => ({ value: answer });
+const page = <T>(name: string, { items, nextCursor }: { readonly items: readonly T[]; readonly nextCursor: string | null }): Answer =>
+  value({ [name]: items, nextCursor });
+const done: Answer = { status: 204 };
+
+/** Exactly one of the two keys, or the same in both. */
+function itemOf(call: Call): EnqueueItem {
+  const item = given<EnqueueItem>(call);
+  const key = call.header('idempotency-key');
+  if (key === undefined) return item;
+  if (item.idempotencyKey !== undefined && item.idempotencyKey !== key)
+    throw new QueueError('malformed_request', 'the idempotency key of the body and that of the header differ');
+  return { ...item, idempotencyKey: key };
+}
+
+const enqueued = (answer: { readonly deduplicated: boolean; readonly taskId: string; readonly status: string; readonly createdAtUtc: number }): Answer => {
+  const { taskId, status, createdAtUtc, deduplicated } = answer;
+  return { status: deduplicated ? 200 : 201, value: { taskId, status, createdAtUtc, deduplicated } };
+};
+
+const taskPerformers = {
+  async enqueue(call, bench) {
+    const { type, payload, ...options } = itemOf(call);
+    return enqueued(await clientOf(call, bench).enqueue(type, payload ?? NULL, options));
+  },
+  async enqueueMany(call, bench) {
+    const { tasks, atomic = false } = given<{ tasks: readonly EnqueueItem[]; atomic?: boolean }>(call);
+    const results = await clientOf(call, bench).enqueueMany(
+      tasks.map((task) => ({ ...task, payload: task.payload ?? NULL })),
+      { atomic },
+    );
+    return value({ results });
+  },
+  listTasks: async (call, bench) => page('tasks', await reader(call, bench).list(call.input)),
+  getTask: async (call, bench) => value(await reader(call, bench).get(idOf(call))),
+  async updateTask(call, bench) {
+    const { priority, ...rest } = given<{ priority?: number }>(call);
+    const amends = Object.keys(rest).length > 0;
+    if ((priority === undefined) === !amends)
+      throw new QueueError('invalid_input', 'give a priority, or what is to be amended: one of the two', {
+        fields: [{ field: 'priority', message: 'alone or not at all' }],
+      });
+    await bench.queue.authorize(call.principal, amends ? 'task.amend' : 'task.reprioritise');
+    const client = clientOf(call, bench);
+    return value(amends ? await client.amend(idOf(call), rest) : await client.reprioritise(idOf(call), priority as number));
+  },
+  async purgeTask(call, bench) {
+    await adminOf(call, bench).purge(idOf(call));
+    return done;
+  },
+  cancelTask: async (call, bench) => value(await reader(call, bench).cancel(idOf(call), given<{ reason?: string }>(call).reason)),
+  requeueTask: async (call, bench) => value(await reader(call, bench).requeue(idOf(call))),
+  taskLogs: async (call, bench) => page('logs', await reader(call, bench).logs(idOf(call), call.input)),
+  async waitTask(call, bench) {
+    const client = clientOf(call, bench);
+    const until = performance.now() + (given<{ waitMs?: number }>(call).waitMs ?? 0);
+    for (;;) {
+      const left = until - performance.now();
+      try {
+        return value(left <= 0 ? await client.get(idOf(call)) : await client.wait(idOf(call), { timeoutMs: Math.min(left, LOOK_MS), signal: call.signal }));
+      } catch (error) {
+        if (!(error instanceof QueueError) || error.code !== 'timeout') throw error;
+        await call.stillOpen();
+      }
+    }
+  },
+  stats: async (call, bench) => value(await (call.inside === null ? (handleOf(call, bench) as AuditorHandle) : clientOf(call, bench)).stats()),
+  async events(call, bench) {
+    const last = call.header('last-event-id') ?? given<{ lastEventId?: string }>(call).lastEventId;
+    const after = last !== undefined && /^\d{1,16}$/.test(last) ? { after: Number(last) } : {};
+    return { stream: bench.events(call, reader(call, bench), after) };
+  },
+} satisfies Partial<Record<OperationName, Performer>>;
+
+const NULL = new JsonText('null');
+
+const bookPerformers = {
+  async createClient(call, bench) {
+    const { clientId, ...options } = given<{ clientId: string; weight?: number }>(call);
+    return { status: 201, value: await adminOf(call, bench).clients.create(clientId, options) };
+  },
+  listClients: async (call, bench) => value({ clients: await adminOf(call, bench).clients.list() }),
+  async updateClient(call, bench) {
+    const { status, weight } = given<{ status?: 'active' | 'suspended'; weight?: number }>(call);
+    const { clients } = adminOf(call, bench);
+    if (status === undefined && weight === undefined)
+      throw new QueueError('invalid_input', 'give a status or a weight', { fields: [{ field: 'status', message: 'missing' }] });
+    const changed = weight === undefined ? null : await clients.weight(idOf(call), weight);
+    if (status === undefined) return value(changed);
+    return value(await (status === 'active' ? clients.resume(idOf(call)) : clients.suspend(idOf(call))));
+  },
+  listWorkers: async (call, bench) => value({ workers: await adminOf(call, bench).workers.list() }),
+  async removeWorker(call, bench) {
+    await adminOf(call, bench).workers.remove(idOf(call));
+    return done;
+  },
+  pruneWorkers: async (call, bench) => value({ removed: await adminOf(call, bench).workers.prune(given<{ staleMs?: number }>(call).staleMs) }),
+  async createGrant(call, bench) {
+    const { workerId, ...grant } = given<GrantInfo>(call);
+    return { status: 201, value: await adminOf(call, bench).grants.create(workerId, grant) };
+  },
+  listGrants: async (call, bench) => value({ grants: await adminOf(call, bench).grants.list(given<{ workerId?: string }>(call).workerId) }),
+  async deleteGrant(call, bench) {
+    await adminOf(call, bench).grants.delete(idOf(call));
+    return done;
+  },
+  createKey: async (call, bench) => ({ status: 201, value: await adminOf(call, bench).keys.create(given<NewKey>(call)) }),
+  listKeys: async (call, bench) => value({ keys: await adminOf(call, bench).keys.list() }),
+  rotateKey: async (call, bench) => ({ status: 201, value: await adminOf(call, bench).keys.rotate(idOf(call), given<{ overlapMs?: number }>(call)) }),
+  async revokeKey(call, bench) {
+    await adminOf(call, bench).keys.revoke(idOf(call));
+    return done;
+  },
+  setCategory: async (call, bench) => value(await adminOf(call, bench).categories.set({ ...call.input, pattern: call.params['pattern'] as string })),
+  async listCategories(call, bench) {
+    const { categories } = adminOf(call, bench);
+    return value({ mode: await categories.mode(), categories: await categories.list() });
+  },
+  async deleteCategory(call, bench) {
+    await adminOf(call, bench).categories.delete(call.params['pattern'] as string);
+    return done;
+  },
+  setCategoryMode: async (call, bench) => value({ mode: await adminOf(call, bench).categories.mode(given<{ mode: 'open' }>(call).mode) }),
+  securityEvents: async (call, bench) => page('events', await adminOf(call, bench).securityEvents(call.input)),
+} satisfies Partial<Record<OperationName, Performer>>;
+
+export const PERFORM = { ...taskPerformers, ...workerPerformers, ...bookPerformers } satisfies Partial<Record<OperationName, Performer>>;

@@ -1,0 +1,45 @@
+// What an operation is asked and what it answers, free of any server: the router and the hot path both speak it.
+import type { OperationName, OperationRow } from '../contract/operations.ts';
+import type { KeyPrincipal } from '../domain/principal.ts';
+
+/** A request whose head was read. */
+export interface Ask {
+  readonly name: OperationName;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  /** By lower-case name. */
+  header(name: string): string | undefined;
+  body(): Promise<string>;
+  readonly address: string;
+  readonly requestId: string;
+  /** Fires when the caller goes away or the server drains. */
+  readonly signal: AbortSignal;
+}
+
+/** A request that was authenticated and checked: what performs it is given. */
+export interface Call {
+  readonly name: OperationName;
+  readonly row: OperationRow;
+  readonly principal: KeyPrincipal;
+  readonly params: Readonly<Record<string, string>>;
+  /** camelCase; `payload` and the like are JsonText. */
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly inside: { readonly clientId: string; readonly reason: string } | null;
+  readonly header: Ask['header'];
+  readonly signal: AbortSignal;
+  /** Throws when the credential no longer opens. */
+  readonly stillOpen: () => Promise<unknown>;
+}
+
+export interface Reply {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Text, or what is sent as it comes. */
+  readonly body: string | AsyncIterable<string> | null;
+}
+
+export interface Answer {
+  readonly status?: number;
+  readonly value?: unknown;
+  readonly stream?: AsyncIterable<string>;
+}
