@@ -6,8 +6,8 @@ import type { TestContext } from 'node:test';
 import { ACCESS, COLUMNS, OPERATION_NAMES } from '../src/domain/access.ts';
 import type { Column, Operation } from '../src/domain/access.ts';
 import type { ClaimedTask, LeaseRef } from '../src/domain/task.ts';
-import { openQueue } from '../src/index.ts';
 import type { AdminHandle, AuditorHandle, ClientHandle, Queue, SystemHandle, WorkerHandle } from '../src/service/handles.ts';
+import { opener } from './store/opener.ts';
 
 /** What a call is about: ids that are the caller's own, another client's, or nobody's. */
 interface Subject {
@@ -98,7 +98,7 @@ interface World {
 }
 
 async function world(t: TestContext): Promise<World> {
-  const queue = await openQueue(':memory:', { janitorMs: 0 });
+  const queue = await opener.open({ janitorMs: 0 });
   t.after(() => queue.close());
   const own = await subjectOf(queue, 'own', 'w');
   const foreign = await subjectOf(queue, 'foreign', 'w2');

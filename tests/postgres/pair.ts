@@ -10,7 +10,7 @@ import type { Server } from './server.ts';
 const START = 1_800_000_000_000;
 
 /** Triggers and keys aside, as the superuser may. Settings stay, so that what processes remember of them stays true. */
-const EMPTY = `SET session_replication_role = replica;
+export const EMPTY = `SET session_replication_role = replica;
 DO $$ DECLARE t text; BEGIN
   FOR t IN SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'prismq'::regnamespace AND c.relkind = 'r' AND c.relname NOT IN ('meta', 'schema_migrations', 'signing_keys') LOOP
     EXECUTE format('DELETE FROM prismq.%I', t);
