@@ -65,7 +65,7 @@ export interface OpenOptions {
 
 const JANITOR_MS = 1000;
 
-export const isPostgres = (url: unknown): url is string | PostgresLogins => typeof url === 'object' || /^postgres(ql)?:/.test(String(url));
+export const isPostgres = (url: unknown): url is string | PostgresLogins => typeof url === 'object' || (typeof url === 'string' && /^postgres(ql)?:/.test(url));
 
 /** The file of a store's URL: a path, `sqlite:path`, a file URL or `:memory:`. */
 export function fileOf(url: string): string {
@@ -132,6 +132,24 @@ function openFile(url: string, options: OpenOptions, given: StoreOptions): Opene
   return { store, renewal: (workerId) => (file === ':memory:' ? null : { module, data: { file, workerId, synchronous } }) };
 }
 
+const warned = new Set<string>();
+function warnOnce(message: string): void {
+  if (warned.has(message)) return;
+  warned.add(message);
+  process.emitWarning(message, { type: 'PrismqWarning' });
+}
+
+/** What \`prismq setup\` does; see \`prismq/postgres\`. */
+export async function setupPostgres(url: string, options: { readonly dedicated: boolean; readonly kept?: string }): Promise<{ readonly lines: string }> {
+  const { envLines, parseEnvLines, setupPostgresUrl } = await import('./postgres.ts');
+  const kept = options.kept === undefined ? null : parseEnvLines(options.kept);
+  const made = await setupPostgresUrl(url, { randomHex, dedicated: options.dedicated, ...(kept === null ? {} : { kept }) });
+  return { lines: envLines(made) };
+}
+
+/** The SQL of the PostgreSQL schema, for administrators who run it themselves. */
+export const printPostgres = async (dedicated: boolean): Promise<string> => (await import('./postgres.ts')).postgresSql(dedicated);
+
 async function openPostgres(url: string | PostgresLogins, options: OpenOptions, given: StoreOptions): Promise<Opened> {
   const { openPostgresStore } = await import('./postgres.ts');
   const store = await openPostgresStore({
@@ -144,6 +162,7 @@ async function openPostgres(url: string | PostgresLogins, options: OpenOptions, 
     pooled: options.pooled ?? false,
     ...(options.listenUrl === undefined ? {} : { listenUrl: options.listenUrl }),
     onError: (error) => options.onError?.(error),
+    warn: warnOnce,
   });
   return { store, renewal: () => null };
 }

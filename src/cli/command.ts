@@ -48,8 +48,10 @@ type Work<Options> = (context: Context, args: readonly (string | undefined)[], o
 /** Runs `work` with the context, the arguments and the options of the command. */
 export function perform<Options extends object>(cli: Cli, command: Command, work: Work<Options>): Command {
   return command.action(async () => {
-    const { db, json } = command.optsWithGlobals<{ db?: string; json?: boolean }>();
-    cli.exit = (await work({ io: cli.io, isJson: json === true, dbFlag: db }, command.args, command.opts<Options>())) ?? 0;
+    const { db, url, json } = command.optsWithGlobals<{ db?: string; url?: string; json?: boolean }>();
+    if (db !== undefined && url !== undefined) throw wrongInput('--url', 'give --db or --url, not both');
+    if (url !== undefined && !/^postgres(ql)?:/.test(url)) throw wrongInput('--url', 'give a URL that begins with postgres://');
+    cli.exit = (await work({ io: cli.io, isJson: json === true, dbFlag: url ?? db }, command.args, command.opts<Options>())) ?? 0;
   });
 }
 

@@ -3,7 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { QueueError } from '../domain/errors.ts';
 import { openQueue } from '../index.ts';
-import type { OpenOptions } from '../index.ts';
+import type { OpenOptions, PostgresLogins } from '../index.ts';
 import type { AdminHandle, Queue } from '../service/handles.ts';
 import { CONFIG, settingFrom } from '../server/config.ts';
 import { wrongInput } from './failure.ts';
@@ -24,9 +24,27 @@ export function dbOf({ io, dbFlag }: Context, fallback: string = CONFIG.db.defau
   return given === ':memory:' || /^[a-z]{2,}:/.test(given) ? given : resolve(io.base, given);
 }
 
-/** The flag to say it again in a hint; '' for the default. */
+/** The queue of a command: what a flag or PRISMQ_DB names, else the logins of the environment, else the default file. */
+export function storeOf(context: Context, fallback?: string): string | PostgresLogins {
+  const { io, dbFlag } = context;
+  const logins = ['clientUrl', 'workerUrl', 'adminUrl', 'signingKey'] as const;
+  const [clientUrl, workerUrl, adminUrl, signingKey] = logins.map((name) => settingFrom(io.env, name) as string | undefined);
+  if (dbFlag !== undefined || fallback !== undefined || clientUrl === undefined || settingFrom(io.env, 'db') !== undefined) return dbOf(context, fallback);
+  if (workerUrl === undefined || adminUrl === undefined || signingKey === undefined)
+    throw wrongInput(
+      CONFIG.clientUrl.env,
+      `is set, and one of ${CONFIG.workerUrl.env}, ${CONFIG.adminUrl.env}, ${CONFIG.signingKey.env} is not: source all of what \`setup\` wrote`,
+    );
+  return { clientUrl, workerUrl, adminUrl, signingKey };
+}
+
+/** The flag to say it again in a hint; '' for the default. A URL has a password and is not said again. */
 export const dbHint = ({ io }: Context, db: string): string =>
-  db === resolve(io.base, CONFIG.db.default) ? '' : ` --db ${/[^\w./@:-]/.test(db) ? `'${db.replaceAll("'", `'\\''`)}'` : db}`;
+  /^postgres(ql)?:/.test(db)
+    ? ' --url URL'
+    : db === resolve(io.base, CONFIG.db.default)
+      ? ''
+      : ` --db ${/[^\w./@:-]/.test(db) ? `'${db.replaceAll("'", `'\\''`)}'` : db}`;
 
 /** Opens the queue for one command. Only what adds something makes a file that is not there. */
 export async function withQueue<T>(
@@ -35,9 +53,9 @@ export async function withQueue<T>(
   use: (queue: Queue) => Promise<T>,
   options: OpenOptions = { janitorMs: 0 },
 ): Promise<T> {
-  const db = dbOf(context);
-  if (mode === 'there') requireFile(context, db);
-  const queue = await openQueue(db, options);
+  const store = storeOf(context);
+  if (mode === 'there' && typeof store === 'string') requireFile(context, store);
+  const queue = await openQueue(store, options);
   try {
     return await use(queue);
   } finally {

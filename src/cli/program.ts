@@ -13,6 +13,7 @@ import { keysCommand } from './commands/keys.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { replayCommand } from './commands/replay.ts';
 import { securityEventsCommand } from './commands/security-events.ts';
+import { setupCommand } from './commands/setup.ts';
 import { statsCommand } from './commands/stats.ts';
 import { cancelCommand, reprioritiseCommand, requeueCommand, taskCommand } from './commands/task.ts';
 import { tasksCommand } from './commands/tasks.ts';
@@ -37,6 +38,7 @@ const COMMANDS = [
   keysCommand,
   categoriesCommand,
   securityEventsCommand,
+  setupCommand,
   migrateCommand,
   replayCommand,
 ] as const;
@@ -44,9 +46,10 @@ const COMMANDS = [
 export function buildProgram(cli: Cli): Command {
   const { io } = cli;
   const program = new Command('prismq')
-    .description('A task queue for many clients, on an embedded SQLite file.')
+    .description('A task queue for many clients, on an embedded SQLite file or on PostgreSQL.')
     .version(version(), '-V, --version')
     .option('--db <file>', `the file of the queue (default ${CONFIG.db.default}, or ${CONFIG.db.env})`)
+    .option('--url <url>', `a PostgreSQL database instead of a file (or ${CONFIG.clientUrl.env} and its siblings, as \`setup\` writes them)`)
     .option('--json', 'answer in JSON, errors too')
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({ writeOut: (text) => void io.out.write(text), writeErr: (text) => void io.err.write(text), outputError: () => undefined })

@@ -19,6 +19,32 @@ export interface Setting {
 
 export const CONFIG = {
   db: { env: 'PRISMQ_DB', flag: '--db', file: 'db', type: 'path', default: './prismq.db', meaning: 'the file of the queue' },
+  url: { env: '', flag: '--url', file: '', type: 'text', default: '', meaning: 'a PostgreSQL database in place of a file, by one login for everything' },
+  clientUrl: {
+    env: 'PRISMQ_CLIENT_URL',
+    flag: '',
+    file: '',
+    type: 'text',
+    default: '',
+    meaning: 'PostgreSQL: the login of clients; with the three below, as `prismq setup` writes them, it is used where no file and no URL is named',
+  },
+  workerUrl: { env: 'PRISMQ_WORKER_URL', flag: '', file: '', type: 'text', default: '', meaning: 'PostgreSQL: the login of workers' },
+  adminUrl: {
+    env: 'PRISMQ_ADMIN_URL',
+    flag: '',
+    file: '',
+    type: 'text',
+    default: '',
+    meaning: 'PostgreSQL: the login of admins, the janitor and key look-ups',
+  },
+  signingKey: {
+    env: 'PRISMQ_SIGNING_KEY',
+    flag: '',
+    file: '',
+    type: 'text',
+    default: '',
+    meaning: 'PostgreSQL: the key that signs the context of every call, KID:HEX',
+  },
   workerId: {
     env: 'PRISMQ_WORKER_ID',
     flag: '--id',

@@ -1,13 +1,11 @@
 // Rows of any engine as the nouns of the domain. Each list of columns is the order in which the statements name them.
 import { matches } from '../domain/category.ts';
-import { refuse, unwrap } from '../domain/errors.ts';
 import { JsonText } from '../domain/json-text.ts';
 import type { TaskEvent, TaskState } from '../domain/lifecycle.ts';
-import { STATES } from '../domain/lifecycle.ts';
 import { LIMITS } from '../domain/limits.ts';
 import type { BackoffPolicy } from '../domain/retry.ts';
 import type { ClaimedTask, Compatibility, Json, LogEntry, Task, WorkerCapabilities, WorkerInfo, WorkerStatus } from '../domain/task.ts';
-import type { AuditSummary, CategoryMode, CategoryRow, ClientRow, Counts, GrantRow, InboxRow, KeyRow, SecurityRow, StorePage, StoreScope } from './store.ts';
+import type { CategoryMode, CategoryRow, ClientRow, GrantRow, InboxRow, KeyRow, SecurityRow } from './store.ts';
 
 export type StoredRow = readonly unknown[];
 
@@ -219,93 +217,3 @@ export function categoryValue<K extends 'priority' | 'maxAttempts' | 'maxRunMs' 
 }
 
 const specificity = (pattern: string): number => (pattern === '*' ? 0 : pattern.endsWith('.*') ? pattern.length : 1000 + pattern.length);
-
-// Numbers
-
-const numbers = (row: StoredRow | undefined): number[] => (row ?? []).map((value) => Number(value ?? 0));
-
-export interface CountRows {
-  /** status, type, count. */
-  readonly byType: readonly StoredRow[];
-  readonly oldest: unknown;
-  readonly ended: StoredRow | undefined;
-  readonly runs: StoredRow | undefined;
-  readonly workers: StoredRow | undefined;
-}
-
-export function countsOf(rows: CountRows, now: number): Counts {
-  const byType = rows.byType.map(([status, type, count]) => ({ status: status as TaskState, type: type as string, count: count as number }));
-  const byStatus = Object.fromEntries(STATES.map((state) => [state, 0])) as Record<TaskState, number>;
-  for (const { status, count } of byType) byStatus[status] += count;
-  const ended = numbers(rows.ended);
-  const [count = 0, p50 = 0, p95 = 0, p99 = 0] = numbers(rows.runs);
-  const [total = 0, active = 0, stale = 0] = numbers(rows.workers);
-  return {
-    byStatus,
-    byType,
-    oldestQueuedAtUtc: (rows.oldest as number | null | undefined) ?? null,
-    ended: { completed: ended[0] ?? 0, deadLetter: ended[1] ?? 0, retried: ended[2] ?? 0, attempts: ended[3] ?? 0, completedLastHour: ended[4] ?? 0 },
-    runMs: { p50, p95, p99, count },
-    workers: { total, active, stale },
-    nowUtc: now,
-  };
-}
-
-/** enqueued, completed, dead_letter, cancelled, unfinished, duplicate starts, unexplained, incomplete, clients, categories. */
-export function summaryOf(row: StoredRow | undefined): AuditSummary {
-  const [
-    enqueued = 0,
-    completed = 0,
-    deadLetter = 0,
-    cancelled = 0,
-    lost = 0,
-    duplicateStarts = 0,
-    unexplainedDuplicates = 0,
-    incompleteLogs = 0,
-    clients = 0,
-    categories = 0,
-  ] = numbers(row);
-  return { enqueued, completed, deadLetter, cancelled, lost, duplicateStarts, unexplainedDuplicates, incompleteLogs, clients, categories };
-}
-
-// Pages
-
-export const clientOf = (scope: StoreScope): string => (scope.clients === '*' ? '*' : (scope.clients[0] ?? ''));
-
-/** Whose rights a scope reads with: an admin of the platform sees no payload, nor does who is blind. */
-export function readerOf(scope: StoreScope): 'client' | 'admin' | 'platform' | 'auditor' {
-  if (scope.blind === true) return 'platform';
-  if (scope.role === 'admin') return scope.clients === '*' ? 'platform' : 'admin';
-  return scope.role === 'auditor' ? 'auditor' : 'client';
-}
-
-const wrongCursor = (): never =>
-  unwrap(refuse('invalid_input', 'the cursor is not one that an earlier page answered', { fields: [{ field: 'cursor', message: 'not a cursor' }] }));
-
-/** A cursor of a list of tasks is the sort value and the id of the last row of a page. */
-export function parseCursor(cursor: string | undefined): { readonly value: number; readonly id: string } | null {
-  if (cursor === undefined) return null;
-  const match = /^(\d{1,16})\.([0-9a-f-]{36})$/.exec(cursor);
-  return match === null ? wrongCursor() : { value: Number(match[1]), id: match[2] as string };
-}
-
-export function numberCursor(cursor: string | undefined, start: number): number {
-  if (cursor === undefined) return start;
-  return /^\d{1,16}$/.test(cursor) ? Number(cursor) : wrongCursor();
-}
-
-/** The page of rows that were asked for with one more than its limit. Each begins with its sort value. */
-export function pageOfTasks(rows: readonly StoredRow[], limit: number, raw: boolean): StorePage<Task> {
-  const page = rows.slice(0, limit);
-  const last = page.at(-1);
-  return {
-    items: page.map((row) => taskOf(row.slice(1), raw)),
-    nextCursor: rows.length > limit && last !== undefined ? `${last[0] as number}.${last[1] as string}` : null,
-  };
-}
-
-export function pageOf<T>(rows: readonly StoredRow[], limit: number, map: (row: StoredRow) => T, cursor: (item: T) => number): StorePage<T> {
-  const items = rows.slice(0, limit).map(map);
-  const last = items.at(-1);
-  return { items, nextCursor: rows.length > limit && last !== undefined ? String(cursor(last)) : null };
-}

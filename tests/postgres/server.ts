@@ -134,7 +134,7 @@ class Running implements Server {
   }
 
   urlOf(database: string, user = 'postgres', password?: string): string {
-    return `postgres://${user}${password === undefined ? '' : `:${password}`}@/${database}?host=${encodeURIComponent(this.#socket)}`;
+    return `postgres://${user}${password === undefined ? '' : `:${password}`}@localhost/${database}?host=${encodeURIComponent(this.#socket)}`;
   }
 
   async query(url: string, sql: string, values?: unknown[]): Promise<unknown[][]> {

@@ -23,7 +23,17 @@ export function takeOver(): void {
     const url = await server.database();
     const owner = new pg.Client({ connectionString: url });
     await owner.connect();
-    const queue = await openQueue(url, withClock({ get now() { return now(); } }, {}));
+    const queue = await openQueue(
+      url,
+      withClock(
+        {
+          get now() {
+            return now();
+          },
+        },
+        {},
+      ),
+    );
     return { server, queue, owner };
   };
   opener.open = async (options: OpenOptions) => {

@@ -111,5 +111,5 @@ ALTER FUNCTION prismq.enter(text, text[]) OWNER TO prismq_owner;
 REVOKE ALL ON FUNCTION prismq.now_ms(), prismq.context(), prismq.acting_worker(), prismq.sees_all(), prismq.bound_clients(), prismq.acting_set(), prismq.refuse(text, text, jsonb),
   prismq.enter(text, text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION prismq.now_ms(), prismq.context(), prismq.acting_worker(), prismq.sees_all(), prismq.bound_clients(), prismq.acting_set()
-  TO prismq_engine, prismq_audit, prismq_auth, prismq_client, prismq_worker, prismq_admin;
+  TO prismq_engine, prismq_audit, prismq_auth, prismq_janitor, prismq_client, prismq_worker, prismq_admin;
 GRANT EXECUTE ON FUNCTION prismq.refuse(text, text, jsonb), prismq.enter(text, text[]) TO prismq_engine, prismq_audit, prismq_auth;

@@ -36,6 +36,14 @@ BEGIN
   EXECUTE 'CREATE POLICY audit_add ON prismq.security_events FOR INSERT TO prismq_audit WITH CHECK (true)';
   EXECUTE 'CREATE POLICY audit_read ON prismq.security_events FOR SELECT TO prismq_audit USING (true)';
 
+  -- Time passes for every client alike: the janitor moves what is due and sees nothing else.
+  EXECUTE 'CREATE POLICY janitor_due ON prismq.delayed FOR ALL TO prismq_janitor USING (run_after_utc <= (SELECT prismq.now_ms())) WITH CHECK (false)';
+  EXECUTE 'CREATE POLICY janitor_add ON prismq.ready FOR INSERT TO prismq_janitor WITH CHECK (true)';
+  EXECUTE 'CREATE POLICY janitor_add ON prismq.task_events FOR INSERT TO prismq_janitor WITH CHECK (event = ''retry'' AND actor = ''system'')';
+  EXECUTE 'CREATE POLICY janitor_read ON prismq.tasks FOR SELECT TO prismq_janitor USING (true)';
+  EXECUTE 'CREATE POLICY janitor_read ON prismq.clients FOR SELECT TO prismq_janitor USING (true)';
+  EXECUTE 'CREATE POLICY janitor_read ON prismq.meta FOR SELECT TO prismq_janitor USING (key = ''draws'')';
+
   -- The keys: seen by nobody but their own functions.
   EXECUTE 'CREATE POLICY auth_read ON prismq.api_keys FOR SELECT TO prismq_auth USING (true)';
   EXECUTE format('CREATE POLICY auth_add ON prismq.api_keys FOR INSERT TO prismq_auth WITH CHECK (%s)', any_client);
@@ -78,8 +86,13 @@ BEGIN
 END $$;
 
 -- The rights of each role on tables and columns. Everything is taken first.
-REVOKE ALL ON ALL TABLES IN SCHEMA prismq FROM PUBLIC, prismq_engine, prismq_auth, prismq_audit, prismq_client, prismq_worker, prismq_admin;
+REVOKE ALL ON ALL TABLES IN SCHEMA prismq FROM PUBLIC, prismq_engine, prismq_auth, prismq_audit, prismq_janitor, prismq_client, prismq_worker, prismq_admin;
 
+GRANT SELECT, UPDATE, DELETE ON prismq.delayed TO prismq_janitor;
+GRANT INSERT ON prismq.ready, prismq.task_events TO prismq_janitor;
+GRANT SELECT (client_id, task_id, effective_priority) ON prismq.tasks TO prismq_janitor;
+GRANT SELECT (client_id, draw_floor) ON prismq.clients TO prismq_janitor;
+GRANT SELECT ON prismq.meta TO prismq_janitor;
 GRANT SELECT, INSERT, UPDATE ON prismq.tasks, prismq.clients TO prismq_engine;
 GRANT SELECT, INSERT, UPDATE, DELETE ON prismq.ready, prismq.delayed, prismq.leases, prismq.blocked, prismq.finished, prismq.task_attempts, prismq.task_messages,
   prismq.task_progress, prismq.task_metadata, prismq.capability_lanes, prismq.capability_sets, prismq.workers, prismq.worker_grants, prismq.categories, prismq.meta, prismq.sql_roles TO prismq_engine;

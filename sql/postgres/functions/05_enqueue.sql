@@ -116,6 +116,7 @@ SELECT coalesce(
 
 ALTER FUNCTION prismq.draw(text, integer) OWNER TO prismq_engine;
 ALTER FUNCTION prismq.draws() OWNER TO prismq_engine;
+GRANT EXECUTE ON FUNCTION prismq.draw(text, integer), prismq.draws() TO prismq_janitor;
 ALTER FUNCTION prismq.status_of(text, uuid, integer) OWNER TO prismq_engine;
 ALTER FUNCTION prismq.enqueue_batch(text, boolean, boolean, integer, text[], uuid[], text[], text[], text[], integer[], integer[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], text[], text[], text[], text[], text[], text[], text[]) OWNER TO prismq_engine;
 GRANT EXECUTE ON FUNCTION prismq.enqueue_batch(text, boolean, boolean, integer, text[], uuid[], text[], text[], text[], integer[], integer[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], text[], text[], text[], text[], text[], text[], text[]) TO prismq_client, prismq_admin;

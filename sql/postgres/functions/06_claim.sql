@@ -1,8 +1,8 @@
 -- Claim: what is due is promoted, the picked rows move from ready to leases, set-based, with their audit rows. Which client is
 -- asked for how many comes as a hint from fair share; what the worker may take does not: its policies decide.
 
--- Moves what is due from delayed to ready, for the clients of the call. How many rows.
-CREATE OR REPLACE FUNCTION prismq.promote_due(most integer) RETURNS integer LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- Moves what is due from delayed to ready, whoever's it is: the janitor's rights reach no other row. How many rows.
+CREATE OR REPLACE FUNCTION prismq.promote_due(most integer) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE now_utc bigint := prismq.now_ms(); drawing boolean; n integer;
 BEGIN
   PERFORM FROM prismq.delayed d WHERE d.run_after_utc <= now_utc LIMIT 1;
@@ -34,19 +34,14 @@ BEGIN
   RETURN QUERY SELECT w.strategy, w.fairness FROM prismq.workers w WHERE w.worker_id = substr(who[3], 8);
 END $$;
 
--- The clients that have something for this worker, with their weights: for a narrow set its clients, for a wide one those with ready work.
-CREATE OR REPLACE FUNCTION prismq.active_clients(token text, said text, types text[], most integer) RETURNS TABLE (client_id text, weight integer) LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
+-- The clients that have something for a set, with their weights: for a narrow set its clients, for a wide one those with ready work.
+CREATE OR REPLACE FUNCTION prismq.active_of(of_set uuid, most integer) RETURNS TABLE (client_id text, weight integer) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
-DECLARE
-  who text[] := prismq.enter(token, 'worker');
-  set_of_call uuid := prismq.set_of_call(substr(who[3], 8), said, types);
 BEGIN
-  PERFORM prismq.promote_due(1000);
-  IF (SELECT count(*) FROM (SELECT FROM prismq.capability_lanes c WHERE c.set_id = set_of_call LIMIT 257) x) <= 256 THEN
+  IF (SELECT count(*) FROM (SELECT FROM prismq.capability_lanes c WHERE c.set_id = of_set LIMIT 257) x) <= 256 THEN
     RETURN QUERY SELECT k.client_id, k.weight FROM prismq.clients k
-      WHERE k.client_id IN (SELECT DISTINCT c.client_id FROM prismq.capability_lanes c WHERE c.set_id = set_of_call) AND k.status = 'active'
-        AND EXISTS (SELECT FROM prismq.capability_lanes c JOIN prismq.ready r ON r.client_id = c.client_id AND r.lane_no = c.lane_no WHERE c.set_id = set_of_call AND c.client_id = k.client_id)
+      WHERE k.client_id IN (SELECT DISTINCT c.client_id FROM prismq.capability_lanes c WHERE c.set_id = of_set) AND k.status = 'active'
+        AND EXISTS (SELECT FROM prismq.capability_lanes c JOIN prismq.ready r ON r.client_id = c.client_id AND r.lane_no = c.lane_no WHERE c.set_id = of_set AND c.client_id = k.client_id)
       ORDER BY k.client_id;
     RETURN;
   END IF;
@@ -57,6 +52,14 @@ BEGIN
     SELECT (SELECT r.client_id FROM prismq.ready r WHERE r.client_id > active.client_id ORDER BY r.client_id LIMIT 1), active.n + 1 FROM active WHERE active.client_id IS NOT NULL AND active.n < most
   )
   SELECT k.client_id, k.weight FROM active a JOIN prismq.clients k ON k.client_id = a.client_id WHERE k.status = 'active';
+END $$;
+
+CREATE OR REPLACE FUNCTION prismq.active_clients(token text, said text, types text[], most integer) RETURNS TABLE (client_id text, weight integer) LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE who text[] := prismq.enter(token, 'worker');
+BEGIN
+  PERFORM prismq.promote_due(1000);
+  RETURN QUERY SELECT a.client_id, a.weight FROM prismq.active_of(prismq.set_of_call(substr(who[3], 8), said, types), most) a;
 END $$;
 
 -- The set of one call: the worker's own, one of what the call declares instead, a narrower one where it names types. Always within the grants.
@@ -182,6 +185,8 @@ BEGIN
   by_lane := by_lane AND covered <= 1024;
   clients := ARRAY(SELECT h.id FROM unnest(clients) WITH ORDINALITY h(id, o) JOIN prismq.clients c ON c.client_id = h.id WHERE c.status = 'active' ORDER BY h.o);
   IF NOT weighted THEN
+    -- One order over all: no client may be left out because a hint did not name it.
+    clients := ARRAY(SELECT a.client_id FROM prismq.active_of(set_of_call, 1024) a);
     picked := prismq.pick_across(clients, set_of_call, ordering, most, covered <= 1024, now_utc);
   ELSE
     left_over := most;
@@ -229,11 +234,13 @@ END $$;
 DO $$
 DECLARE f text;
 BEGIN
-  FOREACH f IN ARRAY ARRAY['promote_due(integer)', 'worker_of(text)', 'active_clients(text, text, text[], integer)', 'set_of_call(text, text, text[])', 'pick(text, uuid, text, integer, text, bigint)',
+  FOREACH f IN ARRAY ARRAY['worker_of(text)', 'active_clients(text, text, text[], integer)', 'active_of(uuid, integer)', 'set_of_call(text, text, text[])', 'pick(text, uuid, text, integer, text, bigint)',
     'pick_across(text[], uuid, text, integer, boolean, bigint)', 'start_draws(text)', 'claim_batch(text, integer, bigint, uuid, text[], text, text, text, text[], text[], integer[])'] LOOP
     EXECUTE format('ALTER FUNCTION prismq.%s OWNER TO prismq_engine', f);
   END LOOP;
 END $$;
+ALTER FUNCTION prismq.promote_due(integer) OWNER TO prismq_janitor;
+GRANT EXECUTE ON FUNCTION prismq.promote_due(integer) TO prismq_engine;
 ALTER FUNCTION prismq.ordering(text[]) OWNER TO prismq_owner;
 ALTER FUNCTION prismq.ensure_order(text, text[]) OWNER TO prismq_owner;
 GRANT EXECUTE ON FUNCTION prismq.ordering(text[]) TO prismq_engine;

@@ -4,7 +4,7 @@
 -- so that two moves of one task from one place collide on the key of the audit.
 CREATE SCHEMA prismq AUTHORIZATION prismq_owner;
 REVOKE ALL ON SCHEMA prismq FROM PUBLIC;
-GRANT USAGE ON SCHEMA prismq TO prismq_engine, prismq_auth, prismq_audit, prismq_client, prismq_worker, prismq_admin;
+GRANT USAGE ON SCHEMA prismq TO prismq_engine, prismq_auth, prismq_audit, prismq_janitor, prismq_client, prismq_worker, prismq_admin;
 SET ROLE prismq_owner;
 ALTER DEFAULT PRIVILEGES IN SCHEMA prismq REVOKE ALL ON FUNCTIONS FROM PUBLIC;
 

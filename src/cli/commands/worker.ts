@@ -5,7 +5,7 @@ import { startWorker } from '../../worker/worker.ts';
 import type { Worker, WorkerEvent, WorkerSummary } from '../../worker/types.ts';
 import { declare, perform } from '../command.ts';
 import type { Cli } from '../command.ts';
-import { answer, dbOf, note } from '../context.ts';
+import { answer, note, storeOf } from '../context.ts';
 import type { Context } from '../context.ts';
 import { count, duration } from '../format.ts';
 import { row } from '../rows.ts';
@@ -40,7 +40,7 @@ export function workerCommand(cli: Cli, program: Command): void {
 async function work(context: Context, plan: WorkerPlan, isVerbose: boolean): Promise<void> {
   const { io } = context;
   const say = (text: string): void => void io.err.write(`${oneLine(text)}\n`);
-  await using queue = await openQueue(dbOf(context, plan.db), {
+  await using queue = await openQueue(storeOf(context, plan.db), {
     onError: (error) => say(`janitor: ${error instanceof Error ? error.message : String(error)}`),
   });
   const started = performance.now();

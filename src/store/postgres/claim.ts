@@ -1,7 +1,7 @@
 // Claim: one round trip. Fair share says which clients to ask for how many, as a hint; the database decides what the worker may
 // take, moves it and answers it; what was taken is then charged to the clients.
 import { createFairShare } from '../../domain/fair-share.ts';
-import type { FairCandidate } from '../../domain/fair-share.ts';
+import type { FairCandidate, FairShare } from '../../domain/fair-share.ts';
 import { QueueError, unwrap } from '../../domain/errors.ts';
 import { findStrategy } from '../../domain/strategy.ts';
 import type { Strategy } from '../../domain/strategy.ts';
@@ -16,6 +16,7 @@ const CLIENTS_A_LOOK = 1024;
 /** A look at the clients is good for so many claims and so long; one that does not fill a claim is made anew at once. */
 const CLAIMS_A_LOOK = 32;
 const LOOK_MS = 100;
+const LOOKS_KEPT = 1000;
 
 export interface Claimer {
   claim(scope: StoreScope, request: ClaimRequest): Promise<readonly ClaimedTask[]>;
@@ -35,6 +36,12 @@ interface Known {
   readonly strategy: string;
   readonly fairness: 'weighted' | 'none';
 }
+interface Asked {
+  readonly scope: StoreScope;
+  readonly request: ClaimRequest;
+  readonly known: Known;
+  readonly strategy: Strategy;
+}
 interface Look {
   readonly candidates: readonly FairCandidate[];
   readonly names: ReadonlySet<string>;
@@ -42,64 +49,28 @@ interface Look {
   claimsLeft: number;
 }
 
-export function createClaimer(engine: Engine): Claimer {
-  const fair = createFairShare();
-  const workers = new Map<string, Known>();
-  const looks = new Map<string, Look>();
-  const ordered = new Set<string>();
+/** What is remembered between claims: all of it hints, and each is found out when it is wrong. */
+interface Memory {
+  readonly engine: Engine;
+  readonly fair: FairShare;
+  readonly workers: Map<string, Known>;
+  readonly looks: Map<string, Look>;
+  readonly ordered: Set<string>;
+}
 
-  const workerOf = async (scope: StoreScope): Promise<Known> => {
-    const known = workers.get(scope.workerId as string);
-    if (known !== undefined) return known;
-    const [row] = await call(engine, scope, 'worker_of');
-    if (row === undefined) throw new QueueError('worker_outdated', `the worker ${scope.workerId} is not registered: register it first`);
-    const found = { strategy: row[0] as string, fairness: row[1] as Known['fairness'] };
-    workers.set(scope.workerId as string, found);
-    return found;
-  };
-  const look = async (scope: StoreScope, request: ClaimRequest, key: string): Promise<Look> => {
-    const rows = await call(engine, scope, 'active_clients', { ...narrowing(request), most: CLIENTS_A_LOOK });
-    const candidates = rows.map(([clientId, weight]) => ({ clientId: clientId as string, weight: weight as number }));
-    const found = {
-      candidates,
-      names: new Set(candidates.map(({ clientId }) => clientId)),
-      until: performance.now() + LOOK_MS,
-      claimsLeft: CLAIMS_A_LOOK + Math.ceil(candidates.length / 16),
-    };
-    if (looks.size > 1000) looks.clear();
-    looks.set(key, found);
-    return found;
-  };
-  const claimOnce = async (scope: StoreScope, request: ClaimRequest): Promise<readonly ClaimedTask[]> => {
-    const known = await workerOf(scope);
-    const strategy = unwrap(findStrategy(request.strategy ?? known.strategy, engine.options.strategies));
-    await ensureOrder(engine, scope, strategy, ordered);
-    const key = `${scope.workerId}\n${request.types?.join() ?? ''}\n${narrowing(request).capabilities ?? ''}`;
-    const kept = looks.get(key);
-    const usable = kept !== undefined && kept.claimsLeft-- > 0 && performance.now() < kept.until;
-    const current = usable ? kept : await look(scope, request, key);
-    const first = await take(engine, fair, scope, request, known, strategy, current.candidates, request.max);
-    if (first.length === request.max) return first;
-    looks.delete(key);
-    if (!usable) return first;
-    // What was remembered did not fill the claim: look, and ask for the rest.
-    const again = await look(scope, request, key);
-    looks.delete(key);
-    return again.candidates.length === 0
-      ? first
-      : [...first, ...(await take(engine, fair, scope, request, known, strategy, again.candidates, request.max - first.length))];
-  };
+export function createClaimer(engine: Engine): Claimer {
+  const memory: Memory = { engine, fair: createFairShare(), workers: new Map(), looks: new Map(), ordered: new Set() };
   return {
-    forget: (workerId) => void workers.delete(workerId),
+    forget: (workerId) => void memory.workers.delete(workerId),
     activated(clientIds) {
-      for (const [key, { names }] of looks) if (clientIds.some((clientId) => !names.has(clientId))) looks.delete(key);
+      for (const [key, { names }] of memory.looks) if (clientIds.some((clientId) => !names.has(clientId))) memory.looks.delete(key);
     },
     async claim(scope, request) {
       for (let attempt = 1; ; attempt++)
         try {
-          return await claimOnce(scope, request);
+          return await claimOnce(memory, scope, request);
         } catch (error) {
-          workers.delete(scope.workerId as string);
+          memory.workers.delete(scope.workerId as string);
           // Registered anew elsewhere, with another strategy.
           if (!(error instanceof QueueError) || (error.code as string) !== 'worker_changed' || attempt > 3) throw error;
         }
@@ -107,13 +78,55 @@ export function createClaimer(engine: Engine): Claimer {
   };
 }
 
+async function claimOnce(memory: Memory, scope: StoreScope, request: ClaimRequest): Promise<readonly ClaimedTask[]> {
+  const { engine, looks } = memory;
+  const known = await workerOf(memory, scope);
+  const strategy = unwrap(findStrategy(request.strategy ?? known.strategy, engine.options.strategies));
+  await ensureOrder(engine, scope, strategy, memory.ordered);
+  const asked = { scope, request, known, strategy };
+  // One order over all clients needs no look: the database finds them.
+  if ((request.fairness ?? known.fairness) === 'none') return take(memory, asked, [], request.max);
+  const key = `${scope.workerId}\n${request.types?.join() ?? ''}\n${narrowing(request).capabilities ?? ''}`;
+  const kept = looks.get(key);
+  const usable = kept !== undefined && kept.claimsLeft-- > 0 && performance.now() < kept.until;
+  const current = usable ? kept : await look(memory, asked, key);
+  const first = await take(memory, asked, current.candidates, request.max);
+  if (first.length === request.max) return first;
+  looks.delete(key);
+  if (!usable) return first;
+  // What was remembered did not fill the claim: look, and ask for the rest.
+  const { candidates } = await look(memory, asked, key);
+  looks.delete(key);
+  return candidates.length === 0 ? first : [...first, ...(await take(memory, asked, candidates, request.max - first.length))];
+}
+
+async function workerOf({ engine, workers }: Memory, scope: StoreScope): Promise<Known> {
+  const known = workers.get(scope.workerId as string);
+  if (known !== undefined) return known;
+  const [row] = await call(engine, scope, 'worker_of');
+  if (row === undefined) throw new QueueError('worker_outdated', `the worker ${scope.workerId} is not registered: register it first`);
+  const found = { strategy: row[0] as string, fairness: row[1] as Known['fairness'] };
+  workers.set(scope.workerId as string, found);
+  return found;
+}
+
+async function look({ engine, looks }: Memory, { scope, request }: Asked, key: string): Promise<Look> {
+  const rows = await call(engine, scope, 'active_clients', { ...narrowing(request), most: CLIENTS_A_LOOK });
+  const candidates = rows.map(([clientId, weight]) => ({ clientId: clientId as string, weight: weight as number }));
+  const found = {
+    candidates,
+    names: new Set(candidates.map(({ clientId }) => clientId)),
+    until: performance.now() + LOOK_MS,
+    claimsLeft: CLAIMS_A_LOOK + Math.ceil(candidates.length / 16),
+  };
+  if (looks.size > LOOKS_KEPT) looks.clear();
+  looks.set(key, found);
+  return found;
+}
+
 async function take(
-  engine: Engine,
-  fair: ReturnType<typeof createFairShare>,
-  scope: StoreScope,
-  request: ClaimRequest,
-  known: Known,
-  strategy: Strategy,
+  { engine, fair }: Memory,
+  { scope, request, known, strategy }: Asked,
   candidates: readonly FairCandidate[],
   max: number,
 ): Promise<ClaimedTask[]> {
@@ -137,7 +150,7 @@ async function take(
 }
 
 /** Tells the fair share what each client got: it asks in its own order and is answered from what was taken. */
-function charge(fair: ReturnType<typeof createFairShare>, candidates: readonly FairCandidate[], tasks: readonly ClaimedTask[]): void {
+function charge(fair: FairShare, candidates: readonly FairCandidate[], tasks: readonly ClaimedTask[]): void {
   const got = new Map<string, number>();
   for (const { clientId } of tasks) got.set(clientId, (got.get(clientId) ?? 0) + 1);
   if (tasks.length === 0) return;

@@ -1,9 +1,10 @@
 // The one file that knows the driver: an optional peer, loaded when a PostgreSQL store is opened and not before.
+import type pg from 'pg';
 import type { Client, ClientConfig } from 'pg';
 import { QueueError } from '../../domain/errors.ts';
 
 export type { Client, ClientConfig, Notification } from 'pg';
-export type Driver = typeof import('pg');
+export type Driver = typeof pg;
 
 export async function loadDriver(): Promise<Driver> {
   try {

@@ -5,21 +5,9 @@ import type { TaskState } from '../../domain/lifecycle.ts';
 import { LIMITS } from '../../domain/limits.ts';
 import type { LogEntry, Task } from '../../domain/task.ts';
 import { compileParams } from '../sql-files.ts';
-import {
-  OPEN_COLUMNS,
-  PRIVATE_COLUMNS,
-  clientOf,
-  countsOf,
-  inboxOf,
-  logOf,
-  numberCursor,
-  pageOf,
-  pageOfTasks,
-  parseCursor,
-  readerOf,
-  securityOf,
-  taskOf,
-} from '../rows.ts';
+import { countsOf } from '../numbers.ts';
+import { clientOf, numberCursor, pageOf, pageOfTasks, parseCursor, readerOf } from '../pages.ts';
+import { OPEN_COLUMNS, PRIVATE_COLUMNS, inboxOf, logOf, securityOf, taskOf } from '../rows.ts';
 import type { Counts, InboxRow, SecurityRow, StorePage, StoreScope, TaskFilter } from '../store.ts';
 import { actingOf, classOf } from './acting.ts';
 import { isTaskId } from './engine.ts';

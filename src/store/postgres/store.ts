@@ -1,6 +1,6 @@
 // The PostgreSQL engine behind the port: opens the pools of the three classes of login and wires the parts.
 import { QueueError } from '../../domain/errors.ts';
-import { summaryOf } from '../rows.ts';
+import { summaryOf } from '../numbers.ts';
 import type { Store, StoreOptions } from '../store.ts';
 import { SYSTEM } from './acting.ts';
 import { keyOperations } from './api-keys.ts';
@@ -12,6 +12,7 @@ import { createSigner } from './context.ts';
 import type { SigningKey } from './context.ts';
 import { loadDriver } from './driver.ts';
 import type { Driver } from './driver.ts';
+import { requireSafe } from './doctor.ts';
 import type { Engine } from './engine.ts';
 import { enqueue } from './enqueue.ts';
 import { migratePostgres, putSigningKey, readSigningKey, withClient } from './migrate.ts';
@@ -19,8 +20,7 @@ import { amendment, moveTask } from './moves.ts';
 import { Pool } from './pool.ts';
 import { readCounts, readEvents, readInbox, readLogs, readSecurity, readTask, readTasks } from './reads.ts';
 import { addMessage, heartbeat, holderOf, setProgress, settle } from './settle.ts';
-import { createWatch } from './watch.ts';
-import type { Watch } from './watch.ts';
+import { Watch } from './watch.ts';
 
 /** One login a class and the key that the gateway signs with, as `prismq setup` writes them. */
 export interface PostgresLogins {
@@ -46,15 +46,29 @@ export interface PostgresOptions extends StoreOptions {
   /** Where to LISTEN: a direct connection. Null: polling alone. Default: the client's URL. */
   readonly listenUrl?: string | null;
   readonly onError: (error: unknown) => void;
+  /** Told what an administrator should know. */
+  readonly warn: (message: string) => void;
 }
 
 const SINGLE_KID = 'single';
+const SINGLE = 'one database URL for everything protects tenants against bugs, not against SQL injection: `prismq setup` makes a login for each class';
+
+async function requireSafeLogins(driver: Driver, { clientUrl, workerUrl, adminUrl }: PostgresLogins, warn: (message: string) => void): Promise<void> {
+  for (const [name, url] of [
+    ['client', clientUrl],
+    ['worker', workerUrl],
+    ['admin', adminUrl],
+  ] as const)
+    await withClient(driver, url, (client) => requireSafe(client, name, warn));
+}
 
 /** Opens the store. @throws QueueError `store_unavailable`, `store_refused`, `store_newer` */
 export async function openPostgresStore(options: PostgresOptions): Promise<Store> {
   const driver = await loadDriver();
   const single = typeof options.connect === 'string';
   const key = typeof options.connect === 'string' ? await openSingle(driver, options.connect, options) : parseKey(options.connect.signingKey);
+  if (typeof options.connect !== 'string') await requireSafeLogins(driver, options.connect, options.warn);
+  else options.warn(SINGLE);
   const urls = typeof options.connect === 'string' ? { clientUrl: options.connect, workerUrl: options.connect, adminUrl: options.connect } : options.connect;
   const offsetMs = await clockOffset(driver, urls.adminUrl, options);
   const signer = createSigner(key, () => (options.wallMs() + offsetMs) / 1000);
@@ -71,7 +85,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
     });
   const pools = { client: pool(urls.clientUrl, 'client'), worker: pool(urls.workerUrl, 'worker'), admin: pool(urls.adminUrl, 'admin') };
   const listenUrl = options.listenUrl === undefined ? urls.clientUrl : options.listenUrl;
-  const watch = createWatch({ driver, url: listenUrl, onError: options.onError });
+  const watch = new Watch({ driver, url: listenUrl, onError: options.onError });
   const engine: Engine = {
     pools,
     batches: new Batches(() => watch.committed()),

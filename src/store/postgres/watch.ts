@@ -10,12 +10,6 @@ const COALESCE_MS = 5;
 const AGAIN_FIRST_MS = 200;
 const AGAIN_MOST_MS = 10_000;
 
-export interface Watch {
-  committed(): void;
-  changed(timeoutMs: number, nextDueIn: () => Promise<number | null>, signal?: AbortSignal): Promise<boolean>;
-  close(): Promise<void>;
-}
-
 export interface WatchOptions {
   readonly driver: Driver;
   /** Null where nothing listens: then polling alone tells. */
@@ -23,99 +17,109 @@ export interface WatchOptions {
   readonly onError: (error: unknown) => void;
 }
 
-export function createWatch({ driver, url, onError }: WatchOptions): Watch {
-  const waiters = new Set<(changed: boolean) => void>();
-  let listener: Client | null = null;
-  let again: NodeJS.Timeout | undefined;
-  let telling: NodeJS.Timeout | undefined;
-  let wait = AGAIN_FIRST_MS;
-  let closed = false;
-  let started = false;
-  let opening: Promise<void> | undefined;
+type Wake = (changed: boolean) => void;
 
-  const wakeAll = (changed: boolean): void => {
-    const woken = [...waiters];
-    waiters.clear();
+export class Watch {
+  readonly #options: WatchOptions;
+  readonly #waiters = new Set<Wake>();
+  #listener: Client | null = null;
+  #opening: Promise<void> | undefined;
+  #again: NodeJS.Timeout | undefined;
+  #telling: NodeJS.Timeout | undefined;
+  #wait = AGAIN_FIRST_MS;
+  #closed = false;
+
+  constructor(options: WatchOptions) {
+    this.#options = options;
+  }
+
+  /** Something was committed here: whoever waits in this process looks, and other processes are told. */
+  committed(): void {
+    this.#wakeAll(true);
+    this.#start();
+    this.#telling ??= setTimeout(() => {
+      this.#telling = undefined;
+      this.#listener?.query(`NOTIFY ${CHANNEL}`).catch(() => undefined);
+    }, COALESCE_MS).unref();
+  }
+
+  /** Resolves when something may have changed (true) or after the time (false). */
+  changed(timeoutMs: number, nextDueIn: () => Promise<number | null>, signal?: AbortSignal): Promise<boolean> {
+    this.#start();
+    if (this.#closed || signal?.aborted === true) return Promise.resolve(false);
+    const until = performance.now() + timeoutMs;
+    return new Promise((resolve) => {
+      const gaveUp = (): void => wake(false);
+      let timer = setTimeout(gaveUp, timeoutMs);
+      const wake = (changed: boolean): void => {
+        clearTimeout(timer);
+        this.#waiters.delete(wake);
+        signal?.removeEventListener('abort', gaveUp);
+        resolve(changed);
+      };
+      signal?.addEventListener('abort', gaveUp, { once: true });
+      this.#waiters.add(wake);
+      const whenDue = (due: number | null): void => {
+        if (!this.#waiters.has(wake) || due === null || due > until - performance.now()) return;
+        clearTimeout(timer);
+        timer = setTimeout(() => wake(true), due);
+      };
+      void nextDueIn().then(whenDue, () => undefined);
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#wakeAll(false);
+    clearTimeout(this.#again);
+    clearTimeout(this.#telling);
+    await this.#opening;
+    await this.#listener?.end().catch(() => undefined);
+  }
+
+  #wakeAll(changed: boolean): void {
+    const woken = [...this.#waiters];
+    this.#waiters.clear();
     for (const wake of woken) wake(changed);
-  };
-  const listen = async (): Promise<void> => {
-    if (closed || url === null) return;
+  }
+
+  #start(): void {
+    if (!this.#closed) this.#opening ??= this.#listen();
+  }
+
+  /** Listens, and again with growing waits when the connection is lost. */
+  async #listen(): Promise<void> {
+    const { driver, url, onError } = this.#options;
+    if (this.#closed || url === null) return;
     const client = newClient(driver, { connectionString: url });
-    const lost = (): void => {
-      if (listener !== client && listener !== null) return;
-      listener = null;
-      if (closed || again !== undefined) return;
-      again = setTimeout(() => {
-        again = undefined;
-        opening = listen();
-      }, wait).unref();
-      wait = Math.min(wait * 2, AGAIN_MOST_MS);
-    };
+    const lost = (): void => this.#lost(client);
     client.on('error', lost);
     client.on('end', lost);
     client.on('notification', ({ processId }) => {
-      if (processId === (client as unknown as { readonly processID: number }).processID) return;
-      wakeAll(true);
+      if (processId !== (client as unknown as { readonly processID: number }).processID) this.#wakeAll(true);
     });
     try {
       await client.connect();
       await client.query(`LISTEN ${CHANNEL}`);
-      listener = client;
-      wait = AGAIN_FIRST_MS;
-      if (closed) await client.end();
+      this.#listener = client;
+      this.#wait = AGAIN_FIRST_MS;
+      // What was said while nobody listened is looked for.
+      this.#wakeAll(true);
     } catch (error) {
       onError(error);
       client.end().catch(() => undefined);
       lost();
     }
-  };
-  const start = (): void => {
-    if (started || closed) return;
-    started = true;
-    opening = listen();
-  };
-  return {
-    committed() {
-      wakeAll(true);
-      start();
-      telling ??= setTimeout(() => {
-        telling = undefined;
-        listener?.query(`NOTIFY ${CHANNEL}`).catch(() => undefined);
-      }, COALESCE_MS).unref();
-    },
-    async changed(timeoutMs, nextDueIn, signal) {
-      start();
-      if (signal?.aborted === true) return false;
-      const until = performance.now() + timeoutMs;
-      return new Promise((resolve) => {
-        let timer: NodeJS.Timeout | undefined;
-        const gaveUp = (): void => wake(false);
-        const wake = (changed: boolean): void => {
-          clearTimeout(timer);
-          waiters.delete(wake);
-          signal?.removeEventListener('abort', gaveUp);
-          resolve(changed);
-        };
-        signal?.addEventListener('abort', gaveUp, { once: true });
-        waiters.add(wake);
-        timer = setTimeout(gaveUp, timeoutMs);
-        void nextDueIn().then(
-          (due) => {
-            if (!waiters.has(wake) || due === null || due > until - performance.now()) return;
-            clearTimeout(timer);
-            timer = setTimeout(() => wake(true), due);
-          },
-          () => undefined,
-        );
-      });
-    },
-    async close() {
-      closed = true;
-      wakeAll(false);
-      clearTimeout(again);
-      clearTimeout(telling);
-      await opening?.catch(() => undefined);
-      await listener?.end().catch(() => undefined);
-    },
-  };
+  }
+
+  #lost(client: Client): void {
+    if (this.#listener !== null && this.#listener !== client) return;
+    this.#listener = null;
+    if (this.#closed || this.#again !== undefined) return;
+    this.#again = setTimeout(() => {
+      this.#again = undefined;
+      this.#opening = this.#listen();
+    }, this.#wait).unref();
+    this.#wait = Math.min(this.#wait * 2, AGAIN_MOST_MS);
+  }
 }

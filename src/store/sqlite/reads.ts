@@ -3,20 +3,8 @@
 import { patternRange } from '../../domain/category.ts';
 import type { TaskState } from '../../domain/lifecycle.ts';
 import type { LogEntry, Task } from '../../domain/task.ts';
-import {
-  OPEN_COLUMNS,
-  PRIVATE_COLUMNS,
-  clientOf,
-  inboxOf,
-  logOf,
-  numberCursor,
-  pageOf,
-  pageOfTasks,
-  parseCursor,
-  readerOf,
-  securityOf,
-  taskOf,
-} from '../rows.ts';
+import { clientOf, numberCursor, pageOf, pageOfTasks, parseCursor, readerOf } from '../pages.ts';
+import { OPEN_COLUMNS, PRIVATE_COLUMNS, inboxOf, logOf, securityOf, taskOf } from '../rows.ts';
 import type { InboxRow, SecurityRow, StorePage, StoreScope, TaskFilter } from '../store.ts';
 import type { StatementClass } from './rights.ts';
 import type { Params, Statements } from './statements.ts';

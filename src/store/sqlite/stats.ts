@@ -1,6 +1,6 @@
 // Counts, rates and percentiles as the original defines them, for the bound clients; and the summary of the whole audit.
 import { LIMITS } from '../../domain/limits.ts';
-import { countsOf } from '../rows.ts';
+import { countsOf } from '../numbers.ts';
 import type { AuditSummary, Counts, StoreScope } from '../store.ts';
 import type { Reader } from './reads.ts';
 import type { Row } from './statements.ts';
