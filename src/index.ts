@@ -150,6 +150,10 @@ export async function setupPostgres(url: string, options: { readonly dedicated: 
 /** The SQL of the PostgreSQL schema, for administrators who run it themselves. */
 export const printPostgres = async (dedicated: boolean): Promise<string> => (await import('./postgres.ts')).postgresSql(dedicated);
 
+/** Lets a role of the database enqueue for one client from plain SQL, or no longer; by a superuser's URL. */
+export const bindSqlRole = async (url: string, role: string, clientId: string, bound: boolean): Promise<void> =>
+  (await import('./postgres.ts')).bindSqlRoleUrl(url, role, clientId, bound);
+
 async function openPostgres(url: string | PostgresLogins, options: OpenOptions, given: StoreOptions): Promise<Opened> {
   const { openPostgresStore } = await import('./postgres.ts');
   const store = await openPostgresStore({

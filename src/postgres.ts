@@ -2,7 +2,7 @@
 import { loadDriver } from './store/postgres/driver.ts';
 import { migratePostgres, printSql, withClient } from './store/postgres/migrate.ts';
 import type { PostgresMigration } from './store/postgres/migrate.ts';
-import { DEDICATED, setupPostgres } from './store/postgres/setup.ts';
+import { DEDICATED, bindSqlRole, setupPostgres } from './store/postgres/setup.ts';
 import type { SetupOptions, SetupResult } from './store/postgres/setup.ts';
 
 export { openPostgresStore } from './store/postgres/store.ts';
@@ -22,3 +22,8 @@ export async function setupPostgresUrl(url: string, options: SetupOptions): Prom
 
 /** The SQL of the schema, for administrators who run it themselves. */
 export const postgresSql = (dedicated: boolean): string => (dedicated ? `${printSql()}\n${DEDICATED};\n` : printSql());
+
+/** Lets a role of the database enqueue for one client from plain SQL, or no longer; by a superuser's URL. */
+export async function bindSqlRoleUrl(url: string, role: string, clientId: string, bound = true): Promise<void> {
+  await withClient(await loadDriver(), url, (client) => bindSqlRole(client, role, clientId, bound));
+}

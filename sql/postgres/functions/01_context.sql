@@ -25,7 +25,8 @@ BEGIN
   IF sha256(sha256(okey || sha256(ikey || convert_to(left(token, -65), 'UTF8')))) <> sha256(decode(p[8], 'hex')) THEN RETURN NULL; END IF;
   IF p[6]::bigint < extract(epoch FROM clock_timestamp()) THEN RETURN NULL; END IF;
   IF p[7] <> '0' AND p[7]::bigint <> pg_backend_pid() THEN RETURN NULL; END IF;
-  IF NOT (CASE p[3]
+  -- What the database signed itself, for a login of plain SQL that it had looked up, wants no class.
+  IF p[2] <> 'sql' AND NOT (CASE p[3]
     WHEN 'client' THEN pg_has_role(session_user, 'prismq_client', 'member') AND p[4] <> '*'
     WHEN 'worker' THEN pg_has_role(session_user, 'prismq_worker', 'member') AND p[4] <> '*' AND starts_with(p[5], 'worker:')
     WHEN 'admin' THEN pg_has_role(session_user, 'prismq_admin', 'member') OR (p[4] <> '*' AND pg_has_role(session_user, 'prismq_client', 'member'))

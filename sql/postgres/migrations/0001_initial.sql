@@ -322,6 +322,10 @@ CREATE TABLE prismq.signing_keys (
   okey bytea NOT NULL CHECK (length(okey) = 64)
 );
 
+-- The database's own key, for logins of plain SQL: nobody outside has it.
+INSERT INTO prismq.signing_keys (kid, ikey, okey) SELECT 'sql', sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) || sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())),
+  sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) || sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
+
 -- High churn: vacuumed early, so that the heads of the queues stay short.
 ALTER TABLE prismq.ready SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 ALTER TABLE prismq.delayed SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);

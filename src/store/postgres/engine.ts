@@ -3,11 +3,13 @@ import type { StoreOptions, StoreScope } from '../store.ts';
 import { actingOf, classOf } from './acting.ts';
 import type { ClassName } from './acting.ts';
 import type { Batches } from './batches.ts';
+import type { Signer } from './context.ts';
 import type { Params } from './statements.ts';
 import type { Pool, Row } from './pool.ts';
 
 export interface Engine {
   readonly pools: Readonly<Record<ClassName, Pool>>;
+  readonly signer: Signer;
   readonly batches: Batches;
   readonly options: StoreOptions;
   /** The database's clock, as far as this process knows it: for what is shown, never for what is decided. */

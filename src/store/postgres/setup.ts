@@ -101,3 +101,21 @@ export function parseEnvLines(text: string): SetupResult | null {
   if (clientUrl === undefined || workerUrl === undefined || adminUrl === undefined || signingKey === undefined) return null;
   return { clientUrl, workerUrl, adminUrl, signingKey };
 }
+
+/** Lets a role of the database call \`prismq.enqueue\` for one client, or takes that right again. */
+export async function bindSqlRole(client: Client, role: string, clientId: string, bound: boolean): Promise<void> {
+  const quoted = `"${role.replaceAll('"', '""')}"`;
+  await client.query('BEGIN');
+  try {
+    if (bound) {
+      await client.query('INSERT INTO prismq.sql_roles (role_name, client_id) VALUES ($1, $2) ON CONFLICT DO NOTHING', [role, clientId]);
+      await client.query(`GRANT USAGE ON SCHEMA prismq TO ${quoted}`);
+      await client.query(`GRANT EXECUTE ON FUNCTION prismq.enqueue(text, text, text, integer, timestamptz, text) TO ${quoted}`);
+    } else await client.query('DELETE FROM prismq.sql_roles WHERE role_name = $1 AND client_id = $2', [role, clientId]);
+    await client.query(`SELECT prismq.security_add('owner', $1, $2, $3, 'done', NULL)`, [bound ? 'sql-role.bind' : 'sql-role.unbind', clientId, role]);
+    await client.query('COMMIT');
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => undefined);
+    throw error;
+  }
+}

@@ -20,6 +20,7 @@ import { amendment, moveTask } from './moves.ts';
 import { Pool } from './pool.ts';
 import { readCounts, readEvents, readInbox, readLogs, readSecurity, readTask, readTasks } from './reads.ts';
 import { addMessage, heartbeat, holderOf, setProgress, settle } from './settle.ts';
+import { enqueueInside } from './transaction.ts';
 import { Watch } from './watch.ts';
 
 /** One login a class and the key that the gateway signs with, as `prismq setup` writes them. */
@@ -88,6 +89,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
   const watch = new Watch({ driver, url: listenUrl, onError: options.onError });
   const engine: Engine = {
     pools,
+    signer,
     batches: new Batches(() => watch.committed()),
     options,
     now: options.replacedClock ? options.now : () => Math.floor(options.wallMs() + offsetMs),
@@ -172,9 +174,7 @@ function taskOperations(engine: Engine, claimer: Claimer, watch: Watch): TaskOpe
       claimer.activated([...new Set(tasks.map((task) => task.clientId))]);
       return outcomes;
     },
-    enqueueInside: () => {
-      throw new QueueError('invalid_input', 'tx: not on PostgreSQL yet', { fields: [{ field: 'tx', message: 'not here' }] });
-    },
+    enqueueInside: (scope, tx, tasks, { createClients }) => enqueueInside(engine.signer, engine.options.lanesPerClient, scope, tx, tasks, createClients),
     task: (scope, taskId) => readTask(engine, scope, taskId),
     tasks: (scope, filter) => readTasks(engine, scope, filter),
     logs: (scope, taskId, page) => readLogs(engine, scope, taskId, page),
