@@ -177,6 +177,7 @@ class Running implements Server {
 
   async restart(mode: 'immediate' | 'fast'): Promise<void> {
     const child = this.#child as ReturnType<typeof spawn>;
+    child.ref();
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.kill(mode === 'immediate' ? 'SIGQUIT' : 'SIGINT');
     await ended;

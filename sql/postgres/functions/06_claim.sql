@@ -103,6 +103,23 @@ BEGIN
   RETURN coalesce(got, '{}');
 END $$;
 
+-- The shares of many clients at once: locked rows of each, in the order of the clients; one row for every client with a share.
+CREATE OR REPLACE FUNCTION prismq.pick_shares(clients text[], shares integer[], set_of_call uuid, ordering text, by_lane boolean, now_utc bigint) RETURNS TABLE (o integer, tids tid[]) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF ordering <> 'r.priority asc, r.task_id asc' THEN
+    RETURN QUERY SELECT w.o::integer, prismq.pick(w.id, set_of_call, ordering, w.n, CASE WHEN by_lane THEN 'lane' ELSE 'scan' END, now_utc) FROM unnest(clients, shares) WITH ORDINALITY w(id, n, o) WHERE w.n > 0 AND w.id IS NOT NULL ORDER BY w.o;
+  ELSIF by_lane THEN
+    RETURN QUERY SELECT w.o::integer, ARRAY(SELECT r.ctid FROM prismq.ready r WHERE r.client_id = w.id AND r.lane_no = (SELECT c.lane_no FROM prismq.capability_lanes c WHERE c.set_id = set_of_call AND c.client_id = w.id)
+      AND (r.expires_at_utc IS NULL OR r.expires_at_utc > now_utc) ORDER BY r.priority, r.task_id LIMIT w.n FOR UPDATE SKIP LOCKED)
+    FROM unnest(clients, shares) WITH ORDINALITY w(id, n, o) WHERE w.n > 0 AND w.id IS NOT NULL;
+  ELSE
+    RETURN QUERY SELECT w.o::integer, ARRAY(SELECT r.ctid FROM (SELECT r.priority, r.task_id FROM (SELECT r.client_id, r.priority, r.task_id, r.lane_no, r.expires_at_utc FROM prismq.ready r WHERE r.client_id = w.id ORDER BY r.priority, r.task_id LIMIT w.n * 4 + 64) r
+      WHERE EXISTS (SELECT FROM prismq.capability_lanes c WHERE c.set_id = set_of_call AND c.client_id = r.client_id AND c.lane_no = r.lane_no) AND (r.expires_at_utc IS NULL OR r.expires_at_utc > now_utc)) x
+      JOIN prismq.ready r ON r.client_id = w.id AND r.priority = x.priority AND r.task_id = x.task_id ORDER BY r.priority, r.task_id LIMIT w.n FOR UPDATE OF r SKIP LOCKED)
+    FROM unnest(clients, shares) WITH ORDINALITY w(id, n, o) WHERE w.n > 0 AND w.id IS NOT NULL;
+  END IF;
+END $$;
+
 -- Up to `most` rows over all these clients in one order, for who wants no fairness.
 CREATE OR REPLACE FUNCTION prismq.pick_across(clients text[], set_of_call uuid, ordering text, most integer, narrow boolean, now_utc bigint) RETURNS tid[] LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
@@ -169,6 +186,7 @@ DECLARE
   got tid[];
   mine record;
   left_over integer;
+  share record;
   weighted boolean := assumed_fairness = 'weighted';
   k integer;
 BEGIN
@@ -183,7 +201,8 @@ BEGIN
   SELECT count(*), count(*) = count(DISTINCT x.client_id) INTO covered, by_lane FROM (SELECT c.client_id FROM prismq.capability_lanes c WHERE c.set_id = set_of_call LIMIT 1025) x;
   IF covered = 0 THEN RETURN; END IF;
   by_lane := by_lane AND covered <= 1024;
-  clients := ARRAY(SELECT h.id FROM unnest(clients) WITH ORDINALITY h(id, o) JOIN prismq.clients c ON c.client_id = h.id WHERE c.status = 'active' ORDER BY h.o);
+  -- Whoever was suspended meanwhile keeps its place, empty.
+  clients := ARRAY(SELECT c.client_id FROM unnest(clients) WITH ORDINALITY h(id, o) LEFT JOIN prismq.clients c ON c.client_id = h.id AND c.status = 'active' ORDER BY h.o);
   IF NOT weighted THEN
     -- One order over all: no client may be left out because a hint did not name it.
     clients := ARRAY(SELECT a.client_id FROM prismq.active_of(set_of_call, 1024) a);
@@ -191,17 +210,20 @@ BEGIN
   ELSE
     left_over := most;
     -- Shares first, in their order; what is left over goes to whoever has more, in the same order.
-    FOR k IN 1 .. cardinality(clients) LOOP
-      EXIT WHEN left_over <= 0 OR k > cardinality(shares);
-      got := prismq.pick(clients[k], set_of_call, ordering, least(shares[k], left_over), CASE WHEN by_lane THEN 'lane' ELSE 'scan' END, now_utc);
-      IF cardinality(got) < least(shares[k], left_over) AND NOT by_lane THEN got := prismq.pick(clients[k], set_of_call, ordering, least(shares[k], left_over), 'probe', now_utc); END IF;
+    FOR share IN SELECT * FROM prismq.pick_shares(clients, shares, set_of_call, ordering, by_lane, now_utc) LOOP
+      got := share.tids;
+      IF cardinality(got) < shares[share.o] AND NOT by_lane AND EXISTS (SELECT FROM prismq.ready r WHERE r.client_id = clients[share.o] OFFSET shares[share.o] * 4 + 64) THEN
+        -- Behind a backlog of what it may not take: by its lanes.
+        got := got || ARRAY(SELECT unnest(prismq.pick(clients[share.o], set_of_call, ordering, shares[share.o], 'probe', now_utc)) EXCEPT SELECT unnest(got));
+        got := got[1:shares[share.o]];
+      END IF;
       picked := picked || got;
       left_over := left_over - cardinality(got);
-      shares[k] := CASE WHEN cardinality(got) < shares[k] THEN -1 ELSE shares[k] END;
+      IF cardinality(got) < shares[share.o] THEN shares[share.o] := -1; END IF;
     END LOOP;
     FOR k IN 1 .. cardinality(clients) LOOP
       EXIT WHEN left_over <= 0;
-      CONTINUE WHEN k <= cardinality(shares) AND shares[k] < 0;
+      CONTINUE WHEN clients[k] IS NULL OR (k <= cardinality(shares) AND shares[k] < 0);
       got := ARRAY(SELECT unnest(prismq.pick(clients[k], set_of_call, ordering, left_over + CASE WHEN k <= cardinality(shares) THEN shares[k] ELSE 0 END, CASE WHEN by_lane THEN 'lane' ELSE 'probe' END, now_utc)) EXCEPT SELECT unnest(picked));
       picked := picked || got[1:left_over];
       left_over := left_over - least(cardinality(got), left_over);
@@ -234,7 +256,7 @@ END $$;
 DO $$
 DECLARE f text;
 BEGIN
-  FOREACH f IN ARRAY ARRAY['worker_of(text)', 'active_clients(text, text, text[], integer)', 'active_of(uuid, integer)', 'set_of_call(text, text, text[])', 'pick(text, uuid, text, integer, text, bigint)',
+  FOREACH f IN ARRAY ARRAY['worker_of(text)', 'active_clients(text, text, text[], integer)', 'active_of(uuid, integer)', 'set_of_call(text, text, text[])', 'pick(text, uuid, text, integer, text, bigint)', 'pick_shares(text[], integer[], uuid, text, boolean, bigint)',
     'pick_across(text[], uuid, text, integer, boolean, bigint)', 'start_draws(text)', 'claim_batch(text, integer, bigint, uuid, text[], text, text, text, text[], text[], integer[])'] LOOP
     EXECUTE format('ALTER FUNCTION prismq.%s OWNER TO prismq_engine', f);
   END LOOP;
