@@ -51,6 +51,8 @@ BEGIN
   -- A new set is matched against every lane there is, whoever's: the one statement that must see them all.
   INSERT INTO prismq.capability_lanes (set_id, client_id, lane_no)
   SELECT id, n.client_id, n.lane_no FROM prismq.lanes_everywhere() n WHERE prismq.covers(content, n.client_id, n.type, n.compatibility::jsonb);
+  UPDATE prismq.capability_sets s SET covered = x.covered, by_lane = x.covered = x.clients
+  FROM (SELECT count(*) AS covered, count(DISTINCT c.client_id) AS clients FROM prismq.capability_lanes c WHERE c.set_id = id) x WHERE s.set_id = id;
   UPDATE prismq.meta SET value = (value::bigint + 1)::text WHERE key = 'lanes_version';
   RETURN id;
 END $$;
@@ -73,8 +75,11 @@ BEGIN
   IF held >= most THEN RETURN NULL; END IF;
   n := n + 1;
   INSERT INTO prismq.lanes (client_id, lane_no, type, compatibility, region) VALUES (client, n, of_type, needs, in_region);
-  INSERT INTO prismq.capability_lanes (set_id, client_id, lane_no)
-  SELECT s.set_id, client, n FROM prismq.capability_sets s WHERE prismq.covers(s.content, client, of_type, needs::jsonb);
+  WITH matched AS (
+    UPDATE prismq.capability_sets s SET covered = s.covered + 1, by_lane = s.by_lane AND NOT EXISTS (SELECT FROM prismq.capability_lanes c WHERE c.set_id = s.set_id AND c.client_id = client)
+    WHERE prismq.covers(s.content, client, of_type, needs::jsonb) RETURNING s.set_id
+  )
+  INSERT INTO prismq.capability_lanes (set_id, client_id, lane_no) SELECT m.set_id, client, n FROM matched m;
   UPDATE prismq.meta SET value = (value::bigint + 1)::text WHERE key = 'lanes_version';
   RETURN n;
 END $$;

@@ -38,7 +38,7 @@ END $$;
 CREATE OR REPLACE FUNCTION prismq.active_of(of_set uuid, most integer) RETURNS TABLE (client_id text, weight integer) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
-  IF (SELECT count(*) FROM (SELECT FROM prismq.capability_lanes c WHERE c.set_id = of_set LIMIT 257) x) <= 256 THEN
+  IF (SELECT s.covered FROM prismq.capability_sets s WHERE s.set_id = of_set) <= 256 THEN
     RETURN QUERY SELECT k.client_id, k.weight FROM prismq.clients k
       WHERE k.client_id IN (SELECT DISTINCT c.client_id FROM prismq.capability_lanes c WHERE c.set_id = of_set) AND k.status = 'active'
         AND EXISTS (SELECT FROM prismq.capability_lanes c JOIN prismq.ready r ON r.client_id = c.client_id AND r.lane_no = c.lane_no WHERE c.set_id = of_set AND c.client_id = k.client_id)
@@ -85,7 +85,7 @@ BEGIN
     RETURN coalesce(got, '{}');
   END IF;
   IF ordering = 'r.priority asc, r.task_id asc' AND way = 'scan' THEN
-    SELECT array_agg(p.t) INTO got FROM (SELECT r.ctid AS t FROM (SELECT r.priority, r.task_id FROM (SELECT r.client_id, r.priority, r.task_id, r.lane_no, r.expires_at_utc FROM prismq.ready r WHERE r.client_id = client ORDER BY r.priority, r.task_id LIMIT most * 4 + 64) r
+    SELECT array_agg(p.t) INTO got FROM (SELECT r.ctid AS t FROM (SELECT r.priority, r.task_id FROM (SELECT r.client_id, r.priority, r.task_id, r.lane_no, r.expires_at_utc FROM prismq.ready r WHERE r.client_id = client ORDER BY r.priority, r.task_id LIMIT most * 3 + 32) r
       WHERE EXISTS (SELECT FROM prismq.capability_lanes c WHERE c.set_id = set_of_call AND c.client_id = r.client_id AND c.lane_no = r.lane_no) AND (r.expires_at_utc IS NULL OR r.expires_at_utc > now_utc)) x
       JOIN prismq.ready r ON r.client_id = client AND r.priority = x.priority AND r.task_id = x.task_id ORDER BY r.priority, r.task_id LIMIT most FOR UPDATE OF r SKIP LOCKED) p;
     RETURN coalesce(got, '{}');
@@ -93,11 +93,11 @@ BEGIN
   EXECUTE CASE way
     WHEN 'lane' THEN format('SELECT array_agg(p.t) FROM (SELECT r.ctid AS t FROM prismq.ready r WHERE r.client_id = $1 AND r.lane_no = (SELECT c.lane_no FROM prismq.capability_lanes c WHERE c.set_id = $2 AND c.client_id = $1)
       AND (r.expires_at_utc IS NULL OR r.expires_at_utc > $4) ORDER BY %s LIMIT $3 FOR UPDATE SKIP LOCKED) p', ordering)
-    WHEN 'scan' THEN format('SELECT array_agg(p.t) FROM (SELECT r.ctid AS t FROM (SELECT r.priority, r.task_id FROM (SELECT r.client_id, r.priority, r.task_id, r.lane_no, r.draw, r.due_at_utc, r.expires_at_utc FROM prismq.ready r WHERE r.client_id = $1 ORDER BY %1$s LIMIT $3 * 4 + 64) r
+    WHEN 'scan' THEN format('SELECT array_agg(p.t) FROM (SELECT r.ctid AS t FROM (SELECT r.priority, r.task_id FROM (SELECT r.client_id, r.priority, r.task_id, r.lane_no, r.draw, r.due_at_utc, r.expires_at_utc FROM prismq.ready r WHERE r.client_id = $1 ORDER BY %1$s LIMIT $3 * 3 + 32) r
       WHERE EXISTS (SELECT FROM prismq.capability_lanes c WHERE c.set_id = $2 AND c.client_id = r.client_id AND c.lane_no = r.lane_no) AND (r.expires_at_utc IS NULL OR r.expires_at_utc > $4)) x
       JOIN prismq.ready r ON r.client_id = $1 AND r.priority = x.priority AND r.task_id = x.task_id ORDER BY %1$s LIMIT $3 FOR UPDATE OF r SKIP LOCKED) p', ordering)
     ELSE format('SELECT array_agg(p.t) FROM (SELECT r.ctid AS t FROM (SELECT r.priority, r.task_id FROM (SELECT c.lane_no FROM prismq.capability_lanes c WHERE c.set_id = $2 AND c.client_id = $1 LIMIT 512) c CROSS JOIN LATERAL
-      (SELECT r.priority, r.task_id, r.draw, r.due_at_utc FROM prismq.ready r WHERE r.client_id = $1 AND r.lane_no = c.lane_no AND (r.expires_at_utc IS NULL OR r.expires_at_utc > $4) ORDER BY %1$s LIMIT $3 + 16) r ORDER BY %1$s LIMIT $3 * 4 + 64) x
+      (SELECT r.priority, r.task_id, r.draw, r.due_at_utc FROM prismq.ready r WHERE r.client_id = $1 AND r.lane_no = c.lane_no AND (r.expires_at_utc IS NULL OR r.expires_at_utc > $4) ORDER BY %1$s LIMIT $3 + 16) r ORDER BY %1$s LIMIT $3 * 3 + 32) x
       JOIN prismq.ready r ON r.client_id = $1 AND r.priority = x.priority AND r.task_id = x.task_id ORDER BY %1$s LIMIT $3 FOR UPDATE OF r SKIP LOCKED) p', ordering)
     END INTO got USING client, set_of_call, most, now_utc;
   RETURN coalesce(got, '{}');
@@ -113,7 +113,7 @@ BEGIN
       AND (r.expires_at_utc IS NULL OR r.expires_at_utc > now_utc) ORDER BY r.priority, r.task_id LIMIT w.n FOR UPDATE SKIP LOCKED)
     FROM unnest(clients, shares) WITH ORDINALITY w(id, n, o) WHERE w.n > 0 AND w.id IS NOT NULL;
   ELSE
-    RETURN QUERY SELECT w.o::integer, ARRAY(SELECT r.ctid FROM (SELECT r.priority, r.task_id FROM (SELECT r.client_id, r.priority, r.task_id, r.lane_no, r.expires_at_utc FROM prismq.ready r WHERE r.client_id = w.id ORDER BY r.priority, r.task_id LIMIT w.n * 4 + 64) r
+    RETURN QUERY SELECT w.o::integer, ARRAY(SELECT r.ctid FROM (SELECT r.priority, r.task_id FROM (SELECT r.client_id, r.priority, r.task_id, r.lane_no, r.expires_at_utc FROM prismq.ready r WHERE r.client_id = w.id ORDER BY r.priority, r.task_id LIMIT w.n * 3 + 32) r
       WHERE EXISTS (SELECT FROM prismq.capability_lanes c WHERE c.set_id = set_of_call AND c.client_id = r.client_id AND c.lane_no = r.lane_no) AND (r.expires_at_utc IS NULL OR r.expires_at_utc > now_utc)) x
       JOIN prismq.ready r ON r.client_id = w.id AND r.priority = x.priority AND r.task_id = x.task_id ORDER BY r.priority, r.task_id LIMIT w.n FOR UPDATE OF r SKIP LOCKED)
     FROM unnest(clients, shares) WITH ORDINALITY w(id, n, o) WHERE w.n > 0 AND w.id IS NOT NULL;
@@ -125,7 +125,7 @@ CREATE OR REPLACE FUNCTION prismq.pick_across(clients text[], set_of_call uuid, 
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE got tid[];
 BEGIN
-  EXECUTE format('SELECT array_agg(p.t) FROM (SELECT r.ctid AS t FROM (SELECT r.client_id, r.priority, r.task_id FROM unnest($1) k(client_id) %2$s ORDER BY %1$s LIMIT $3 * 4 + 64) x
+  EXECUTE format('SELECT array_agg(p.t) FROM (SELECT r.ctid AS t FROM (SELECT r.client_id, r.priority, r.task_id FROM unnest($1) k(client_id) %2$s ORDER BY %1$s LIMIT $3 * 3 + 32) x
       JOIN prismq.ready r ON r.client_id = x.client_id AND r.priority = x.priority AND r.task_id = x.task_id ORDER BY %1$s LIMIT $3 FOR UPDATE OF r SKIP LOCKED) p', ordering,
     CASE WHEN narrow THEN format('JOIN prismq.capability_lanes c ON c.set_id = $2 AND c.client_id = k.client_id CROSS JOIN LATERAL
         (SELECT r.client_id, r.priority, r.task_id, r.draw, r.due_at_utc FROM prismq.ready r WHERE r.client_id = c.client_id AND r.lane_no = c.lane_no AND (r.expires_at_utc IS NULL OR r.expires_at_utc > $4) ORDER BY %1$s LIMIT $3 + 16) r', ordering)
@@ -198,9 +198,8 @@ BEGIN
   PERFORM prismq.promote_due(1000);
   set_of_call := prismq.set_of_call(worker, said, types);
   PERFORM set_config('prismq.set_of_call', set_of_call::text, true);
-  SELECT count(*), count(*) = count(DISTINCT x.client_id) INTO covered, by_lane FROM (SELECT c.client_id FROM prismq.capability_lanes c WHERE c.set_id = set_of_call LIMIT 1025) x;
+  SELECT s.covered, s.by_lane INTO covered, by_lane FROM prismq.capability_sets s WHERE s.set_id = set_of_call;
   IF covered = 0 THEN RETURN; END IF;
-  by_lane := by_lane AND covered <= 1024;
   -- Whoever was suspended meanwhile keeps its place, empty.
   clients := ARRAY(SELECT c.client_id FROM unnest(clients) WITH ORDINALITY h(id, o) LEFT JOIN prismq.clients c ON c.client_id = h.id AND c.status = 'active' ORDER BY h.o);
   IF NOT weighted THEN
@@ -211,15 +210,16 @@ BEGIN
     left_over := most;
     -- Shares first, in their order; what is left over goes to whoever has more, in the same order.
     FOR share IN SELECT * FROM prismq.pick_shares(clients, shares, set_of_call, ordering, by_lane, now_utc) LOOP
-      got := share.tids;
-      IF cardinality(got) < shares[share.o] AND NOT by_lane AND EXISTS (SELECT FROM prismq.ready r WHERE r.client_id = clients[share.o] OFFSET shares[share.o] * 4 + 64) THEN
+      EXIT WHEN left_over <= 0;
+      got := share.tids[1:left_over];
+      IF cardinality(got) < least(shares[share.o], left_over) AND NOT by_lane AND EXISTS (SELECT FROM prismq.ready r WHERE r.client_id = clients[share.o] OFFSET shares[share.o] * 3 + 32) THEN
         -- Behind a backlog of what it may not take: by its lanes.
         got := got || ARRAY(SELECT unnest(prismq.pick(clients[share.o], set_of_call, ordering, shares[share.o], 'probe', now_utc)) EXCEPT SELECT unnest(got));
-        got := got[1:shares[share.o]];
+        got := got[1:least(shares[share.o], left_over)];
       END IF;
       picked := picked || got;
+      IF cardinality(got) < least(shares[share.o], left_over) THEN shares[share.o] := -1; END IF;
       left_over := left_over - cardinality(got);
-      IF cardinality(got) < shares[share.o] THEN shares[share.o] := -1; END IF;
     END LOOP;
     FOR k IN 1 .. cardinality(clients) LOOP
       EXIT WHEN left_over <= 0;

@@ -239,7 +239,10 @@ CREATE INDEX task_metadata_find ON prismq.task_metadata (client_id, key, value);
 -- A set is named by the hash of its content.
 CREATE TABLE prismq.capability_sets (
   set_id uuid PRIMARY KEY,
-  content jsonb NOT NULL
+  content jsonb NOT NULL,
+  -- How many lanes it covers, and whether no client has two of them: then a claim goes by lanes alone.
+  covered integer NOT NULL DEFAULT 0,
+  by_lane boolean NOT NULL DEFAULT true
 );
 CREATE TABLE prismq.capability_lanes (
   set_id uuid NOT NULL REFERENCES prismq.capability_sets ON DELETE CASCADE,

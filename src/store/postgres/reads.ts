@@ -71,7 +71,8 @@ export async function readTasks(engine: Engine, scope: StoreScope, filter: TaskF
   const { view, columns } = shapeOf(scope);
   const typed = typeFilter(filter.type);
   const inner = filter.status === undefined ? allSql(scope, typed.sql, cursor !== null) : placeSql(scope, filter.status, typed.sql, cursor !== null);
-  const sql = `SELECT k.sort, ${columns} FROM (${inner}) k JOIN ${view} q ON q.client_id = k.client_id AND q.id = k.task_id ORDER BY k.sort DESC, q.id DESC`;
+  // Row by row of the page, and never the whole view for it: the planner does not know how short a page is.
+  const sql = `SELECT k.sort, ${columns} FROM (${inner}) k CROSS JOIN LATERAL (SELECT * FROM ${view} v WHERE v.client_id = k.client_id AND v.id = k.task_id OFFSET 0) q ORDER BY k.sort DESC, q.id DESC`;
   const rows = await read(engine, scope, compose(sql), {
     client_id: clientOf(scope),
     most: filter.limit + 1,
