@@ -72,6 +72,7 @@ BEGIN
   RETURN prismq.ensure_set(prismq.set_content(worker, coalesce(said, w.capabilities)::jsonb, types));
 END $$;
 
+-- Here and below OFFSET 0 makes a look-up by key of what the planner would join whole.
 -- Locks and answers up to `most` rows of one client in the order of a strategy. `way`: 'lane' where the client has one covered
 -- lane; 'scan' reads a bounded stretch of the client's rows; 'probe' reads the heads of its covered lanes.
 CREATE OR REPLACE FUNCTION prismq.pick(client text, set_of_call uuid, ordering text, most integer, way text, now_utc bigint) RETURNS tid[] LANGUAGE plpgsql
@@ -86,7 +87,7 @@ BEGIN
   END IF;
   IF ordering = 'r.priority asc, r.task_id asc' AND way = 'scan' THEN
     SELECT array_agg(p.t) INTO got FROM (SELECT r.ctid AS t FROM (SELECT r.priority, r.task_id FROM (SELECT r.client_id, r.priority, r.task_id, r.lane_no, r.expires_at_utc FROM prismq.ready r WHERE r.client_id = client ORDER BY r.priority, r.task_id LIMIT most * 3 + 32) r
-      WHERE EXISTS (SELECT FROM prismq.capability_lanes c WHERE c.set_id = set_of_call AND c.client_id = r.client_id AND c.lane_no = r.lane_no) AND (r.expires_at_utc IS NULL OR r.expires_at_utc > now_utc)) x
+      WHERE EXISTS (SELECT FROM prismq.capability_lanes c WHERE c.set_id = set_of_call AND c.client_id = r.client_id AND c.lane_no = r.lane_no OFFSET 0) AND (r.expires_at_utc IS NULL OR r.expires_at_utc > now_utc)) x
       JOIN prismq.ready r ON r.client_id = client AND r.priority = x.priority AND r.task_id = x.task_id ORDER BY r.priority, r.task_id LIMIT most FOR UPDATE OF r SKIP LOCKED) p;
     RETURN coalesce(got, '{}');
   END IF;
@@ -94,7 +95,7 @@ BEGIN
     WHEN 'lane' THEN format('SELECT array_agg(p.t) FROM (SELECT r.ctid AS t FROM prismq.ready r WHERE r.client_id = $1 AND r.lane_no = (SELECT c.lane_no FROM prismq.capability_lanes c WHERE c.set_id = $2 AND c.client_id = $1)
       AND (r.expires_at_utc IS NULL OR r.expires_at_utc > $4) ORDER BY %s LIMIT $3 FOR UPDATE SKIP LOCKED) p', ordering)
     WHEN 'scan' THEN format('SELECT array_agg(p.t) FROM (SELECT r.ctid AS t FROM (SELECT r.priority, r.task_id FROM (SELECT r.client_id, r.priority, r.task_id, r.lane_no, r.draw, r.due_at_utc, r.expires_at_utc FROM prismq.ready r WHERE r.client_id = $1 ORDER BY %1$s LIMIT $3 * 3 + 32) r
-      WHERE EXISTS (SELECT FROM prismq.capability_lanes c WHERE c.set_id = $2 AND c.client_id = r.client_id AND c.lane_no = r.lane_no) AND (r.expires_at_utc IS NULL OR r.expires_at_utc > $4)) x
+      WHERE EXISTS (SELECT FROM prismq.capability_lanes c WHERE c.set_id = $2 AND c.client_id = r.client_id AND c.lane_no = r.lane_no OFFSET 0) AND (r.expires_at_utc IS NULL OR r.expires_at_utc > $4)) x
       JOIN prismq.ready r ON r.client_id = $1 AND r.priority = x.priority AND r.task_id = x.task_id ORDER BY %1$s LIMIT $3 FOR UPDATE OF r SKIP LOCKED) p', ordering)
     ELSE format('SELECT array_agg(p.t) FROM (SELECT r.ctid AS t FROM (SELECT r.priority, r.task_id FROM (SELECT c.lane_no FROM prismq.capability_lanes c WHERE c.set_id = $2 AND c.client_id = $1 LIMIT 512) c CROSS JOIN LATERAL
       (SELECT r.priority, r.task_id, r.draw, r.due_at_utc FROM prismq.ready r WHERE r.client_id = $1 AND r.lane_no = c.lane_no AND (r.expires_at_utc IS NULL OR r.expires_at_utc > $4) ORDER BY %1$s LIMIT $3 + 16) r ORDER BY %1$s LIMIT $3 * 3 + 32) x
@@ -114,7 +115,7 @@ BEGIN
     FROM unnest(clients, shares) WITH ORDINALITY w(id, n, o) WHERE w.n > 0 AND w.id IS NOT NULL;
   ELSE
     RETURN QUERY SELECT w.o::integer, ARRAY(SELECT r.ctid FROM (SELECT r.priority, r.task_id FROM (SELECT r.client_id, r.priority, r.task_id, r.lane_no, r.expires_at_utc FROM prismq.ready r WHERE r.client_id = w.id ORDER BY r.priority, r.task_id LIMIT w.n * 3 + 32) r
-      WHERE EXISTS (SELECT FROM prismq.capability_lanes c WHERE c.set_id = set_of_call AND c.client_id = r.client_id AND c.lane_no = r.lane_no) AND (r.expires_at_utc IS NULL OR r.expires_at_utc > now_utc)) x
+      WHERE EXISTS (SELECT FROM prismq.capability_lanes c WHERE c.set_id = set_of_call AND c.client_id = r.client_id AND c.lane_no = r.lane_no OFFSET 0) AND (r.expires_at_utc IS NULL OR r.expires_at_utc > now_utc)) x
       JOIN prismq.ready r ON r.client_id = w.id AND r.priority = x.priority AND r.task_id = x.task_id ORDER BY r.priority, r.task_id LIMIT w.n FOR UPDATE OF r SKIP LOCKED)
     FROM unnest(clients, shares) WITH ORDINALITY w(id, n, o) WHERE w.n > 0 AND w.id IS NOT NULL;
   END IF;
@@ -130,7 +131,7 @@ BEGIN
     CASE WHEN narrow THEN format('JOIN prismq.capability_lanes c ON c.set_id = $2 AND c.client_id = k.client_id CROSS JOIN LATERAL
         (SELECT r.client_id, r.priority, r.task_id, r.draw, r.due_at_utc FROM prismq.ready r WHERE r.client_id = c.client_id AND r.lane_no = c.lane_no AND (r.expires_at_utc IS NULL OR r.expires_at_utc > $4) ORDER BY %1$s LIMIT $3 + 16) r', ordering)
       ELSE format('CROSS JOIN LATERAL (SELECT r.client_id, r.priority, r.task_id, r.draw, r.due_at_utc FROM (SELECT r.client_id, r.priority, r.task_id, r.lane_no, r.draw, r.due_at_utc, r.expires_at_utc FROM prismq.ready r WHERE r.client_id = k.client_id ORDER BY %1$s LIMIT $3 * 16 + 1024) r
-        WHERE EXISTS (SELECT FROM prismq.capability_lanes c WHERE c.set_id = $2 AND c.client_id = r.client_id AND c.lane_no = r.lane_no) AND (r.expires_at_utc IS NULL OR r.expires_at_utc > $4)) r', ordering) END)
+        WHERE EXISTS (SELECT FROM prismq.capability_lanes c WHERE c.set_id = $2 AND c.client_id = r.client_id AND c.lane_no = r.lane_no OFFSET 0) AND (r.expires_at_utc IS NULL OR r.expires_at_utc > $4)) r', ordering) END)
     INTO got USING clients, set_of_call, most, now_utc;
   RETURN coalesce(got, '{}');
 END $$;
@@ -249,7 +250,7 @@ BEGIN
     t.max_run_ms, t.created_at_utc, t.created_by, t.metadata, t.traceparent
   FROM gone g
   JOIN prismq.tasks t ON t.client_id = g.client_id AND t.task_id = g.task_id
-  JOIN prismq.lanes n ON n.client_id = g.client_id AND n.lane_no = g.lane_no
+  CROSS JOIN LATERAL (SELECT x.type, x.compatibility FROM prismq.lanes x WHERE x.client_id = g.client_id AND x.lane_no = g.lane_no OFFSET 0) n
   ORDER BY g.o;
 END $$;
 

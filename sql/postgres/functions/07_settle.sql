@@ -23,7 +23,7 @@ BEGIN
     FROM jsonb_to_recordset(hits) x(client_id text, task_id uuid, lane_no integer, worker_id text, lease_id uuid, reserved_at_utc bigint, attempt integer, claims integer, releases integer, losses integer, events integer,
       due_at_utc bigint, expires_at_utc bigint, op text, result text, error_kind text, error_message text, error_stack text, final boolean, delay_ms bigint, started_after_ms bigint, run_ms bigint, uniform double precision)
     JOIN prismq.tasks t ON t.client_id = x.client_id AND t.task_id = x.task_id
-    JOIN prismq.lanes n ON n.client_id = x.client_id AND n.lane_no = x.lane_no
+    CROSS JOIN LATERAL (SELECT y.type FROM prismq.lanes y WHERE y.client_id = x.client_id AND y.lane_no = x.lane_no OFFSET 0) n
   ), completed AS (
     INSERT INTO prismq.finished (client_id, task_id, lane_no, status, finished_at_utc, attempt, claims, releases, events, reserved_at_utc, processing_started_utc, run_ms, lease_id, worker_id, reason, result)
     SELECT h.client_id, h.task_id, h.lane_no, CASE h.op WHEN 'complete' THEN 'completed' ELSE 'dead_letter' END, now_utc, h.attempt, h.claims, h.releases, h.events + CASE h.op WHEN 'complete' THEN 1 ELSE 2 END,

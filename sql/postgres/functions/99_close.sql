@@ -9,7 +9,7 @@ BEGIN
       EXECUTE format('ALTER FUNCTION %s SET %s', fn, setting);
     END LOOP;
     -- Where few rows are looked for among many: no table is hashed for them.
-    IF fn::text ~ '(pick|pick_shares|promote_due|active_of|lease_find)\(' THEN EXECUTE format('ALTER FUNCTION %s SET enable_hashjoin = off', fn); END IF;
+    IF fn::text ~ '(claim_batch|pick|pick_shares|promote_due|active_of|lease_find)\(' THEN EXECUTE format('ALTER FUNCTION %s SET enable_hashjoin = off', fn); END IF;
   END LOOP;
 END $$;
 
