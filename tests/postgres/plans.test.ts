@@ -67,7 +67,12 @@ describe('what PostgreSQL reads', { skip: binaries().length === 0 }, () => {
   });
 
   /** Rows answered and read by one statement as a class, and the tables that were read whole. */
-  async function reads(role: string, acting: Acting, sql: string, values: unknown[] = []): Promise<{ answered: number; read: number; whole: string[]; rows: string }> {
+  async function reads(
+    role: string,
+    acting: Acting,
+    sql: string,
+    values: unknown[] = [],
+  ): Promise<{ answered: number; read: number; whole: string[]; rows: string }> {
     const token = signer.sign(acting, 0);
     const counters = `SELECT relname, coalesce(seq_tup_read, 0), coalesce(idx_tup_fetch, 0), seq_scan FROM pg_stat_xact_user_tables WHERE schemaname = 'prismq'`;
     await client.query('BEGIN');

@@ -43,7 +43,7 @@ export function binaries(): readonly Binaries[] {
 }
 
 /** Root can not run PostgreSQL: somebody else does. */
-function runner(): { readonly uid?: number; readonly gid?: number } {
+export function runner(): { readonly uid?: number; readonly gid?: number } {
   if (process.getuid?.() !== 0) return {};
   const idOf = (flag: string): number => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }));
   try {

@@ -67,6 +67,14 @@ async function requireSafeLogins(driver: Driver, { clientUrl, workerUrl, adminUr
 export async function openPostgresStore(options: PostgresOptions): Promise<Store> {
   const driver = await loadDriver();
   const single = typeof options.connect === 'string';
+  if (single && options.pooled)
+    throw new QueueError(
+      'invalid_input',
+      'pooled: one URL for everything takes its roles by the session, which a pooler shares: give the logins that `prismq setup` makes',
+      {
+        fields: [{ field: 'pooled', message: 'not with one URL' }],
+      },
+    );
   const key = typeof options.connect === 'string' ? await openSingle(driver, options.connect, options) : parseKey(options.connect.signingKey);
   if (typeof options.connect !== 'string') await requireSafeLogins(driver, options.connect, options.warn);
   else options.warn(SINGLE);
