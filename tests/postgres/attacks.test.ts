@@ -1,5 +1,5 @@
 // Attacks by raw SQL as each login, with the rights that `prismq setup` gave it. No row of another tenant is read or changed.
-import { after, before, describe } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import { buildArena } from './attacks/arena.ts';
 import type { Arena } from './attacks/arena.ts';
 import { doorAttacks } from './attacks/doors.ts';
@@ -19,7 +19,7 @@ describe('attacks on PostgreSQL', { skip: binaries().length === 0 }, () => {
     await arena?.close();
     server?.stop();
   });
-  describe('every table', () => tableAttacks(() => arena));
-  describe('ways around', () => wayAttacks(() => arena));
-  describe('doors', () => doorAttacks(() => arena));
+  describe('every table', () => tableAttacks(() => arena, it));
+  describe('ways around', () => wayAttacks(() => arena, it));
+  describe('doors', () => doorAttacks(() => arena, it));
 });

@@ -33,7 +33,11 @@ describe('transactions on PostgreSQL', { skip: binaries().length === 0 }, () => 
   const withApp = async (use: (client: pg.Client) => Promise<void>, user = 'app'): Promise<void> => {
     const client = new pg.Client({ connectionString: server.urlOf(new URL(url).pathname.slice(1), user) });
     await client.connect();
-    await use(client).finally(() => client.end());
+    try {
+      await use(client);
+    } finally {
+      await client.end();
+    }
   };
 
   it('a task of pg is there when the caller commits, and not before', () =>

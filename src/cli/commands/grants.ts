@@ -51,6 +51,10 @@ export function grantsCommand(cli: Cli, program: Command): void {
       answer(context, { grant_id: id, removed: true }, () => `The grant ${id} is taken back.`);
     }),
   );
+  sqlRoleCommand(cli, group);
+}
+
+function sqlRoleCommand(cli: Cli, group: Command): void {
   const sqlRole = declare(cli, group, 'sql-role', {
     summary: 'Let a role of the PostgreSQL database enqueue for one client by `SELECT prismq.enqueue(…)`. The URL is a superuser’s.',
     examples: ['grants sql-role billing --client acme --url postgres://postgres@db.example/acme', 'grants sql-role billing --client acme --remove --url …'],

@@ -12,6 +12,9 @@ import type { Server } from '../server.ts';
 
 export type Login = 'client' | 'worker' | 'admin';
 
+/** `it` of node:test, or what collects the attacks to run them by itself. */
+export type Register = (name: string, attack: () => Promise<void>) => unknown;
+
 export interface Arena {
   readonly url: string;
   readonly owner: pg.Client;
@@ -25,22 +28,35 @@ export interface Arena {
   close(): Promise<void>;
 }
 
-export async function buildArena(server: Server): Promise<Arena> {
+export interface Prepared {
+  readonly url: string;
+  readonly logins: PostgresLogins;
+  readonly things: Readonly<Record<string, string>>;
+}
+
+/** A database with the two tenants in it, and nobody connected. */
+export async function prepare(server: Server): Promise<Prepared> {
   const url = await server.database({ bare: true });
   const randomHex = (bytes: number): string => randomBytes(bytes).toString('hex');
   const logins = parseEnvLines(envLines(await setupPostgresUrl(url, { randomHex, dedicated: false }))) as PostgresLogins;
   const things: Record<string, string> = {};
   await using queue = await openQueue(logins, { janitorMs: 0, listenUrl: null });
   for (const id of ['a', 'b']) await seed(queue, id, things);
-  const owner = new pg.Client({ connectionString: url });
+  return { url, logins, things };
+}
+
+/** Connections of the owner and of each login; to a copy of the database when one is named. */
+export async function enterArena({ url, logins, things }: Prepared, copy?: string): Promise<Arena> {
+  const there = (one: string): string => (copy === undefined ? one : one.replace(/\/\w+\?/, `/${copy}?`));
+  const owner = new pg.Client({ connectionString: there(url) });
   const clients = Object.fromEntries(
-    (['client', 'worker', 'admin'] as const).map((name) => [name, new pg.Client({ connectionString: logins[`${name}Url`] })]),
+    (['client', 'worker', 'admin'] as const).map((name) => [name, new pg.Client({ connectionString: there(logins[`${name}Url`]) })]),
   ) as Record<Login, pg.Client>;
   await Promise.all([owner, ...Object.values(clients)].map((client) => client.connect()));
   const [kid, secret] = logins.signingKey.split(':') as [string, string];
   const signer = createSigner({ kid, secret }, () => Date.now() / 1000);
   return {
-    url,
+    url: there(url),
     owner,
     logins: clients,
     signer,
@@ -50,6 +66,8 @@ export async function buildArena(server: Server): Promise<Arena> {
     close: async () => void (await Promise.all([owner, ...Object.values(clients)].map((client) => client.end()))),
   };
 }
+
+export const buildArena = async (server: Server): Promise<Arena> => enterArena(await prepare(server));
 
 /** One task in each place, a worker that holds one, an error, progress, a message, a grant, a key: all with a word that tells whose they are. */
 async function seed(queue: Queue, id: string, things: Record<string, string>): Promise<void> {
@@ -168,7 +186,7 @@ export async function stateOf(owner: pg.Client): Promise<string> {
 
 /** What tells of `b`: its word, its ids, its name as a value. */
 export function tellsOf(arena: Arena, text: string): string | null {
-  const found = /canary-b|w-b|client:b|Held\.B/.exec(text);
+  const found = /canary-b|w-b|client:b|Held\.B|"b"/.exec(text);
   if (found !== null) return found[0];
   for (const [name, value] of Object.entries(arena.things)) if (name.startsWith('b.') && text.includes(value)) return `${name} ${value}`;
   return null;

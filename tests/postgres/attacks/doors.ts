@@ -1,7 +1,6 @@
 // The functions are the only doors: who may not call one, and what one does with ids, hints and words of another tenant.
 import assert from 'node:assert/strict';
-import { it } from 'node:test';
-import type { Arena, Login } from './arena.ts';
+import type { Arena, Login, Register } from './arena.ts';
 import { ACTING, as, holds, refused, works } from './arena.ts';
 
 /** Calls that a class has no right to, by name of the function, with any arguments. */
@@ -140,12 +139,21 @@ const FOREIGN: readonly (readonly [Login, string])[] = [
 const enqueueOf = (client: string, key: string): string =>
   `SELECT verdict, task_id, status FROM prismq.enqueue_batch('{token}', false, true, 100, ARRAY['${client}'], ARRAY[gen_random_uuid()], ARRAY['Ready.Job'], ARRAY['{}'], NULL, ARRAY[100], ARRAY[5], ARRAY[1000], NULL, NULL, NULL, NULL, NULL, NULL, ARRAY['1'], NULL, ARRAY[${key}], ARRAY['d'], NULL, NULL, NULL)`;
 
-export function doorAttacks(arena: () => Arena): void {
-  controls(arena);
+export function doorAttacks(arena: () => Arena, it: Register): void {
+  controls(arena, it);
   for (const login of ['client', 'worker', 'admin'] as const)
     for (const call of CLOSED[login])
       it(`${login}: ${call.slice(0, 60)} is not its door`, () => refused(arena(), login, `SELECT * FROM ${call}`, /permission denied for function/));
   for (const [login, sql] of FOREIGN) it(`${login}: ${sql.slice(14, 130)}`, () => holds(arena(), login, sql));
+  it('worker: a genuine context of the system removes no worker and lists none on the login of workers', async () => {
+    const token = arena().signer.sign({ role: 'system', clients: '*', actor: 'system' }, 0);
+    await holds(arena(), 'worker', `SELECT prismq.worker_delete('{token}', 'w-b')`, { token });
+    await holds(arena(), 'worker', `SELECT * FROM prismq.workers_list('{token}')`, { token });
+  });
+  it('admin: the secrets of servers are for the system alone', () =>
+    refused(arena(), 'admin', `SELECT prismq.secret_of('{token}', 'receipts', 'y')`, /not for admin/));
+  it('client: purge is not for a client', () =>
+    refused(arena(), 'client', `SELECT * FROM prismq.move_task('{token}', '{a.done}', 'purge', '{}')`, /not for client/));
   it('worker: a context that lists b gives no lease of b', async () => {
     const token = arena().signer.sign({ ...ACTING.worker, clients: ['b'] }, 0);
     for (const op of ['complete', 'fail', 'release'])
@@ -179,7 +187,7 @@ export function doorAttacks(arena: () => Arena): void {
   });
 }
 
-function controls(arena: () => Arena): void {
+function controls(arena: () => Arena, it: Register): void {
   it("control: the doors work for what is the caller's own", async () => {
     await works(arena(), 'client', `SELECT verdict FROM prismq.move_task('{token}', '{a.ready}', 'cancel', '{"reason":"x"}')`, /done/);
     await works(arena(), 'client', enqueueOf('a', 'NULL'), /stored/);

@@ -1,6 +1,5 @@
 // Every table by every kind of statement, as each login. Generated, so that no table is forgotten.
-import { it } from 'node:test';
-import type { Arena, Login } from './arena.ts';
+import type { Arena, Login, Register } from './arena.ts';
 import { holds, refused, works } from './arena.ts';
 
 /** What each class reads, whole rows or named columns. The rest is refused. */
@@ -76,7 +75,7 @@ const TABLES = [
 const OPEN = ['categories', 'meta'];
 const LOGINS: readonly Login[] = ['client', 'worker', 'admin'];
 
-export function tableAttacks(arena: () => Arena): void {
+export function tableAttacks(arena: () => Arena, it: Register): void {
   for (const login of LOGINS)
     for (const table of TABLES) {
       const columns = READS[login][table];

@@ -1,9 +1,8 @@
 // Ways around: other rights, other names, other contexts, other kinds of statement. Each with what shows that the way itself is open.
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
-import { it } from 'node:test';
 import type { Acting } from '../../../src/store/postgres/context.ts';
-import type { Arena, Login } from './arena.ts';
+import type { Arena, Login, Register } from './arena.ts';
 import { ACTING, as, holds, refused, works } from './arena.ts';
 
 const READ = 'SELECT client_id, task_id, payload FROM prismq.tasks';
@@ -93,7 +92,7 @@ const KINDS = [
   `SET prismq.set_of_call = '00000000-0000-0000-0000-000000000000'; ${READ}`,
 ] as const;
 
-export function wayAttacks(arena: () => Arena): void {
+export function wayAttacks(arena: () => Arena, it: Register): void {
   for (const login of ['client', 'worker', 'admin'] as const)
     for (const sql of ESCAPES)
       it(`${login}: ${sql.slice(0, 90)}`, () =>
@@ -139,7 +138,7 @@ export function wayAttacks(arena: () => Arena): void {
     await works(arena(), 'worker', 'SELECT id, type FROM prismq.worker_inbox', /Ready\.Job/);
     await works(arena(), 'admin', OPEN, /canary-a/);
   });
-  contextAttacks(arena);
+  contextAttacks(arena, it);
 }
 
 const platform: Acting = { role: 'admin', clients: '*', actor: 'admin' };
@@ -151,7 +150,7 @@ function tampered(token: string, part: number, value: string): string {
   return parts.join('|');
 }
 
-function contextAttacks(arena: () => Arena): void {
+function contextAttacks(arena: () => Arena, it: Register): void {
   const pidOf = (login: Login): number => (arena().logins[login] as unknown as { readonly processID: number }).processID;
   const good = (login: Login, acting: Acting = ACTING[login]): string => arena().signer.sign(acting, pidOf(login));
   const signedBy = (secret: string, message: string): string => `${message}|${createHmac('sha256', Buffer.from(secret, 'hex')).update(message).digest('hex')}`;
