@@ -9,7 +9,10 @@ import { LIMITS, checkInt } from './domain/limits.ts';
 import { DEFAULT_BACKOFF } from './domain/retry.ts';
 import type { BackoffPolicy } from './domain/retry.ts';
 import type { Strategy } from './domain/strategy.ts';
-import type { Queue, VerifyToken } from './service/handles.ts';
+import type { Queue, SystemHandle, VerifyToken } from './service/handles.ts';
+import { startSealer } from './sealer.ts';
+import type { Sealer } from './sealer.ts';
+import type { SealingData } from './sealing.ts';
 import { createQueue } from './service/queue.ts';
 import type { MigrationReport } from './store/sqlite/migrate.ts';
 import { migrateSqlite, openSqliteStore } from './store/sqlite/store.ts';
@@ -19,7 +22,7 @@ import type { Store, StoreOptions } from './store/store.ts';
 export { QueueError, ERRORS } from './domain/errors.ts';
 export type { ErrorCode } from './domain/errors.ts';
 export { defineStrategy } from './domain/strategy.ts';
-export { defineTask } from './worker/define.ts';
+export { defineTask } from './domain/definition.ts';
 export { startWorker } from './worker/worker.ts';
 export { deadLetter, release, retryIn } from './worker/outcome.ts';
 export type * from './service/handles.ts';
@@ -51,6 +54,8 @@ export interface OpenOptions {
   readonly now?: () => number;
   /** Uniform in [0, 1), for jitter. For tests. */
   readonly random?: () => number;
+  /** Ids of tasks, in place of fresh ones. For tests. */
+  readonly newId?: () => string;
   /** Verifies tokens that are no API keys, for `principalOf`; default: none is taken. */
   readonly verifyToken?: VerifyToken;
   /** Told of what goes wrong in the background. */
@@ -94,26 +99,26 @@ const randomHex = (bytes: number): string => randomBytes(bytes).toString('hex');
  */
 export async function openQueue(url: string | PostgresLogins = 'prismq.db', options: OpenOptions = {}): Promise<Queue> {
   const now = options.now ?? Date.now;
-  const { strategies = [], backoff = DEFAULT_BACKOFF, busyTimeoutMs = 5000, lanesPerClient = LIMITS.lanesPerClient.default } = options;
-  const payloadBytes =
-    options.payloadBytes === undefined ? LIMITS.payloadBytes.default : unwrap(checkInt('payloadBytes', options.payloadBytes, 'payloadBytes'));
+  const { strategies = [], backoff = DEFAULT_BACKOFF, busyTimeoutMs = 5000 } = options;
+  const [payloadBytes, lanesPerClient, retentionMs] = [limitOf(options, 'payloadBytes'), limitOf(options, 'lanesPerClient'), limitOf(options, 'retentionMs')];
   const given: StoreOptions = { now, random: options.random ?? Math.random, randomHex, strategies, defaultBackoff: backoff, busyTimeoutMs, lanesPerClient };
-  const { store, renewal } = isPostgres(url) ? await openPostgres(url, options, given) : openFile(url, options, given);
-  const janitor = startJanitor(options, () => store.tick({ retentionMs: options.retentionMs ?? LIMITS.retentionMs.default }));
-  return createQueue(
+  const { store, renewal, sealing } = isPostgres(url) ? await openPostgres(url, options, given) : openFile(url, options, given);
+  const queue = createQueue(
     {
       store,
-      newId: createIds({ nowMs: now, random: (bytes) => void randomFillSync(bytes) }).next,
+      newId: options.newId ?? createIds({ nowMs: now, random: (bytes) => void randomFillSync(bytes) }).next,
       digest: (text) => createHash('sha256').update(text).digest('hex'),
       randomHex,
       limits: { payloadBytes, payloadDepth: LIMITS.payloadDepth.default },
-      retentionMs: options.retentionMs ?? LIMITS.retentionMs.default,
+      retentionMs,
       strategies,
       createClients: options.createClients ?? true,
       ...(options.verifyToken === undefined ? {} : { verifyToken: options.verifyToken }),
     },
-    { url: typeof url === 'string' ? shownUrl(url) : shownUrl(url.clientUrl), renewal, onClose: () => clearInterval(janitor) },
+    { url: typeof url === 'string' ? shownUrl(url) : shownUrl(url.clientUrl), renewal, onClose: () => background?.stop() },
   );
+  const background = startBackground(options, queue.system(), (most) => store.seal(most), sealing);
+  return queue;
 }
 
 /** Without what opens it. */
@@ -122,6 +127,8 @@ const shownUrl = (url: string): string => url.replace(/^(postgres(?:ql)?:\/\/[^:
 interface Opened {
   readonly store: Store;
   readonly renewal: Queue['renewal'];
+  /** What a thread that seals the audit opens; null where it is sealed in the loop. */
+  readonly sealing: SealingData | null;
 }
 
 function openFile(url: string, options: OpenOptions, given: StoreOptions): Opened {
@@ -129,7 +136,8 @@ function openFile(url: string, options: OpenOptions, given: StoreOptions): Opene
   const { synchronous = 'FULL' } = options;
   const store = openSqliteStore({ ...given, file, synchronous, migrate: options.migrate ?? true });
   const module = new URL(import.meta.url.endsWith('.ts') ? './renewal.ts' : './renewal.js', import.meta.url).href;
-  return { store, renewal: (workerId) => (file === ':memory:' ? null : { module, data: { file, workerId, synchronous } }) };
+  const isFile = file !== ':memory:';
+  return { store, renewal: (workerId) => (isFile ? { module, data: { file, workerId, synchronous } } : null), sealing: isFile ? { file } : null };
 }
 
 const warned = new Set<string>();
@@ -168,20 +176,42 @@ async function openPostgres(url: string | PostgresLogins, options: OpenOptions, 
     onError: (error) => options.onError?.(error),
     warn: warnOnce,
   });
-  return { store, renewal: () => null };
+  return { store, renewal: () => null, sealing: null };
 }
 
-/** The janitor's steps on a timer that keeps no process alive. A failure is told and tried again. */
-function startJanitor(options: OpenOptions, step: () => Promise<unknown>): NodeJS.Timeout | undefined {
-  const every = options.janitorMs ?? JANITOR_MS;
-  if (every === 0) return undefined;
+/** As given, inside of its bounds, or the default. */
+function limitOf(options: OpenOptions, name: 'payloadBytes' | 'lanesPerClient' | 'retentionMs'): number {
+  const given = options[name];
+  return given === undefined ? LIMITS[name].default : unwrap(checkInt(name, given, name));
+}
+
+/** What is done in the background and keeps no process alive: the janitor's steps, and the seals of the audit. */
+function startBackground(
+  { janitorMs = JANITOR_MS, onError = () => undefined }: OpenOptions,
+  system: SystemHandle,
+  seal: Store['seal'],
+  thread: SealingData | null,
+): Sealer | undefined {
+  if (janitorMs === 0) return undefined;
+  const janitor = every(janitorMs, () => system.tick(), onError);
+  const sealer = startSealer({ seal, thread, onError });
+  return {
+    stop() {
+      clearInterval(janitor);
+      return sealer.stop();
+    },
+  };
+}
+
+/** One step at a time. A failure is told and tried again. */
+function every(ms: number, step: () => Promise<unknown>, onError: (error: unknown) => void): NodeJS.Timeout {
   let running = false;
   const timer = setInterval(() => {
     if (running) return;
     running = true;
     void step()
-      .catch((error: unknown) => options.onError?.(error))
+      .catch(onError)
       .finally(() => (running = false));
-  }, every);
+  }, ms);
   return timer.unref();
 }

@@ -1,11 +1,12 @@
 // The access table through the service: every operation that a role has a method for, allowed or refused as its row says, on
-// what is its own, what is another client's and what is absent.
+// what is its own, what is another client's and what is absent. The rows are those of access-table.ts, not of the code.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { ACCESS, COLUMNS, OPERATION_NAMES } from '../src/domain/access.ts';
-import type { Column, Operation } from '../src/domain/access.ts';
+import { ACCESS, COLUMNS } from '../src/domain/access.ts';
+import type { AccessRule, Column, Operation } from '../src/domain/access.ts';
 import type { ClaimedTask, LeaseRef } from '../src/domain/task.ts';
+import { EXPECTED } from './access-table.ts';
 import type { AdminHandle, AuditorHandle, ClientHandle, Queue, SystemHandle, WorkerHandle } from '../src/service/handles.ts';
 import { opener } from './store/opener.ts';
 
@@ -45,8 +46,8 @@ const payloadOf = async (handle: ClientHandle | AdminHandle, subject: Subject): 
 const CALLS: { readonly [O in Operation]?: Calls } = {
   'task.enqueue': clientLike((h) => h.enqueue('T.New')),
   'task.get': reads((h, s) => h.get(s.taskId)),
-  // Without it the columns are left out and nothing is refused: the last test has that.
-  'task.payload': { client: payloadOf, client_admin: payloadOf },
+  // A client has it with its task, and who has it not sees the columns left out: the last test has that.
+  'task.payload': { client: payloadOf, ...admins((h, s) => h.payload(s.taskId, 'a ticket')) },
   'task.list': reads((h) => h.list()),
   'task.stats': { ...reads((h) => h.stats()), auditor: (h) => h.stats(), system: (h) => h.stats() },
   'task.wait': clientLike((h, s) => h.wait(s.endedId)),
@@ -56,6 +57,12 @@ const CALLS: { readonly [O in Operation]?: Calls } = {
   'task.amend': clientLike((h, s) => h.amend(s.taskId, { payload: 2 })),
   'task.purge': admins((h, s) => h.purge(s.endedId)),
   'task.logs': { ...reads((h, s) => h.logs(s.taskId)), auditor: (h, s) => h.logs(s.taskId) },
+  'task.events': {
+    client: (h) => first(h.events({ after: 0 })),
+    client_admin: (h) => first(h.events({ after: 0 })),
+    platform_admin: (h) => first(h.events({ after: 0 })),
+    auditor: (h) => first(h.events({ after: 0 })),
+  },
   'inbox.list': worker((h) => h.inbox()),
   'lease.claim': worker((h) => h.claim()),
   'lease.heartbeat': worker((h, s) => h.heartbeat([s.lease])),
@@ -86,9 +93,18 @@ const CALLS: { readonly [O in Operation]?: Calls } = {
   'category.list': admins((h) => h.categories.list()),
   'category.delete': admins((h) => h.categories.delete('Known.*')),
   'audit.events': { ...admins((h) => h.securityEvents()), auditor: (h) => h.securityEvents() },
+  'audit.trail': { ...admins((h) => h.audit.trail()), auditor: (h) => h.audit.trail() },
+  'audit.verify': { ...admins((h) => h.audit.verify()), auditor: (h) => h.audit.verify() },
+  'audit.export': { ...admins((h) => first(h.audit.export())), auditor: (h) => first(h.audit.export()) },
+  'audit.seal': { system: (h) => h.seal() },
   'metrics.read': { ...admins((h) => h.metrics()), auditor: (h) => h.metrics(), system: (h) => h.metrics() },
   'janitor.tick': { ...admins((h) => h.tick()), system: (h) => h.tick() },
 };
+
+async function first<T>(values: AsyncIterable<T>): Promise<T | null> {
+  for await (const value of values) return value;
+  return null;
+}
 
 interface World {
   readonly queue: Queue;
@@ -139,10 +155,21 @@ async function snapshot(queue: Queue): Promise<unknown> {
   return { tasks, clients: await admin.clients.list(), grants: await admin.grants.list(), keys: await admin.keys.list(), known: await admin.categories.list() };
 }
 
-for (const operation of OPERATION_NAMES)
+test('the table of the code is the table of the tests, cell for cell', () => {
+  const rows = Object.entries<AccessRule>(ACCESS).map(([operation, { reach, foreign, audit }]) => ({ operation, reach, foreign, audit }));
+  assert.deepEqual(rows, EXPECTED);
+  assert.equal(EXPECTED.length, 49);
+  for (const { operation, reach } of EXPECTED)
+    for (const column of Object.keys(CALLS[operation as Operation] ?? {})) assert.ok(column in reach, `${operation} has a column ${column}`);
+});
+
+const done = async (queue: Queue, operation: Operation): Promise<number> =>
+  (await queue.admin().securityEvents({ limit: 1000 })).items.filter((event) => event.action === operation && event.outcome === 'done').length;
+
+for (const { operation: name, reach, foreign, audit } of EXPECTED)
   for (const column of COLUMNS) {
+    const operation = name as Operation;
     if (CALLS[operation]?.[column] === undefined) continue;
-    const { reach, foreign } = ACCESS[operation];
     if (reach[column] === 'no') {
       test(`${operation} is refused to ${column} and recorded`, async (t) => {
         const here = await world(t);
@@ -154,9 +181,12 @@ for (const operation of OPERATION_NAMES)
       });
       continue;
     }
-    test(`${operation} is given to ${column}`, async (t) => {
+    const recorded = audit === 'always' || reach[column] === 'named';
+    test(`${operation} is given to ${column}, and ${recorded ? 'recorded' : 'leaves no security event'}`, async (t) => {
       const here = await world(t);
+      const before = await done(here.queue, operation);
       await perform(operation, column, here, here.own);
+      assert.equal((await done(here.queue, operation)) - before, recorded ? 1 : 0);
     });
     // What a foreign heartbeat answers is a list; the conformance suite has it.
     const bounded = reach[column] === 'own' || (reach[column] === 'lease' && operation !== 'lease.heartbeat');
@@ -170,6 +200,23 @@ for (const operation of OPERATION_NAMES)
         assert.deepEqual(await snapshot(here.queue), before);
       });
   }
+
+test('a look of the platform at a payload is on record where the client sees it, before it is seen', async (t) => {
+  const { queue, handles, own, foreign } = await world(t);
+  const seen = await handles.platform_admin.payload(own.taskId, 'ticket 7');
+  assert.equal(seen.payload, 'secret');
+  const [event] = (await handles.client_admin.securityEvents()).items;
+  assert.deepEqual(
+    [event?.action, event?.object, event?.actor, event?.clientId, event?.details],
+    ['task.payload', own.taskId, 'admin', 'own', { reason: 'ticket 7' }],
+  );
+  const before = (await queue.admin().securityEvents()).items;
+  assert.equal((await handles.client_admin.payload(own.taskId, 'its own')).payload, 'secret');
+  await assert.rejects(handles.platform_admin.payload(own.taskId, ' '), { code: 'invalid_input' });
+  await assert.rejects(handles.platform_admin.payload('absent', 'ticket 7'), { code: 'not_found' });
+  await assert.rejects(handles.client_admin.payload(foreign.taskId, 'ticket 7'), { code: 'not_found' });
+  assert.deepEqual((await queue.admin().securityEvents()).items, before);
+});
 
 test('a page of one client has nothing of another, and admins of the platform see no payload', async (t) => {
   const { handles, own } = await world(t);

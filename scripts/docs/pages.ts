@@ -2,6 +2,7 @@
 import { configPage } from './config.ts';
 import { errorsPage } from './errors.ts';
 import { limitsPage } from './limits.ts';
+import { operationsPage } from './operations.ts';
 import type { Page } from './page.ts';
 import { permissionsPage } from './permissions.ts';
 import { rightsPage } from './rights.ts';
@@ -11,5 +12,14 @@ import { strategiesPage } from './strategies.ts';
 /** `root` is the checkout. A page whose table does not exist yet is left out. */
 export async function allPages(root: URL): Promise<readonly Page[]> {
   const config = await configPage(root);
-  return [statesPage(), permissionsPage(), errorsPage(), strategiesPage(), limitsPage(), rightsPage(), ...(config === undefined ? [] : [config])];
+  return [
+    statesPage(),
+    permissionsPage(),
+    errorsPage(),
+    operationsPage(),
+    strategiesPage(),
+    limitsPage(),
+    rightsPage(),
+    ...(config === undefined ? [] : [config]),
+  ];
 }

@@ -1,6 +1,6 @@
 // What the command line stands on: streams, environment, clock and folder, so that a whole command can be run inside a test.
 import { styleText } from 'node:util';
-import { baseFolder, environment, programName } from '../server/config.ts';
+import { baseFolder, environment, isAutomated, programName } from '../server/config.ts';
 import type { Environment } from '../server/config.ts';
 
 export interface Sink {
@@ -20,6 +20,8 @@ export interface Io {
   readonly base: string;
   /** How the reader would call this program again. */
   readonly program: string;
+  /** Somebody sits at a terminal, and what is started may go on until it is stopped. */
+  readonly isInteractive?: boolean;
   readonly now: () => number;
   /** All of standard input. */
   readonly stdin: () => Promise<string>;
@@ -36,6 +38,7 @@ export function processIo(): Io {
     env,
     base: baseFolder(env, process.cwd()),
     program: programName(env),
+    isInteractive: process.stdin.isTTY && process.stdout.isTTY && !isAutomated(env),
     now: Date.now,
     stdin: readStdin,
     paint: (style, text) => styleText(style, text, { stream: process.stdout }),

@@ -1,64 +1,10 @@
 // The HTTP interface as one table: routes, validation, OpenAPI, the typed client and the docs page come from it. A row names
 // its operation of the access table; `public` rows want no key and tell nothing.
-import type { Operation } from '../domain/access.ts';
 import type { ErrorCode } from '../domain/errors.ts';
+import { ENQUEUE, LEASE, MOVE, TASK, get, post, remove, row } from './row.ts';
+import type { OperationRow } from './row.ts';
 
-export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-
-export interface OperationRow {
-  readonly method: Method;
-  /** `{id}` is a segment. */
-  readonly path: `/${string}`;
-  /** The row of the access table; several where the body decides. */
-  readonly access: Operation | readonly Operation[] | 'public';
-  /** Names of `schemas.ts`. */
-  readonly query?: string;
-  readonly body?: string;
-  /** Null: no content. */
-  readonly answer: string | null;
-  /** Of a success; the second where it names what was there already. */
-  readonly status: readonly number[];
-  /** Refusals beyond those that every row has. */
-  readonly errors: readonly ErrorCode[];
-  /** Answered before the router, in batches with what else came in the same turn. */
-  readonly hot?: true;
-  /** Waits up to `wait_ms`. */
-  readonly waits?: true;
-  /** Server-sent events. */
-  readonly stream?: true;
-  readonly summary: string;
-}
-
-const TASK = ['not_found'] as const;
-const MOVE = ['not_found', 'invalid_transition'] as const;
-const LEASE = ['lease_lost', 'invalid_transition'] as const;
-const ENQUEUE = [
-  'invalid_category',
-  'unknown_category',
-  'invalid_payload',
-  'payload_too_large',
-  'unknown_client',
-  'client_suspended',
-  'idempotency_conflict',
-  'too_many_lanes',
-  'quota_exceeded',
-] as const;
-
-const row = <R extends OperationRow>(operation: R): R => operation;
-const get = <const P extends `/${string}`, const A extends OperationRow['access']>(
-  path: P,
-  access: A,
-  answer: string,
-  rest: Partial<OperationRow> & Pick<OperationRow, 'summary'>,
-) => row({ method: 'GET', path, access, answer, status: [200], errors: [], ...rest });
-const post = <const P extends `/${string}`, const A extends OperationRow['access']>(
-  path: P,
-  access: A,
-  answer: string | null,
-  rest: Partial<OperationRow> & Pick<OperationRow, 'summary'>,
-) => row({ method: 'POST', path, access, answer, status: [answer === null ? 204 : 200], errors: [], ...rest });
-const remove = <const P extends `/${string}`, const A extends OperationRow['access']>(path: P, access: A, summary: string, rest: Partial<OperationRow> = {}) =>
-  row({ method: 'DELETE', path, access, answer: null, status: [204], errors: TASK, ...rest, summary });
+export type { Method, OperationRow } from './row.ts';
 
 export const OPERATIONS = {
   // tasks of a client
@@ -67,15 +13,17 @@ export const OPERATIONS = {
     status: [201, 200],
     errors: ENQUEUE,
     hot: true,
+    inside: true,
     summary: 'Enqueues a task. A repeat of an idempotency key answers 200 with the first one.',
   }),
   enqueueMany: post('/queue/enqueue/bulk', 'task.enqueue', 'EnqueuedMany', {
     body: 'EnqueueMany',
     errors: ENQUEUE,
+    inside: true,
     summary: 'Enqueues up to 1,000 tasks in one transaction, each answered by itself; `atomic`: all or none.',
   }),
-  listTasks: get('/queue/tasks', 'task.list', 'TaskPage', { query: 'TaskQuery', summary: 'Tasks, newest first.' }),
-  getTask: get('/queue/tasks/{id}', 'task.get', 'Task', { errors: TASK, summary: 'One task.' }),
+  listTasks: get('/queue/tasks', 'task.list', 'TaskPage', { query: 'TaskQuery', inside: true, summary: 'Tasks, newest first.' }),
+  getTask: get('/queue/tasks/{id}', 'task.get', 'Task', { errors: TASK, inside: true, summary: 'One task.' }),
   updateTask: row({
     method: 'PATCH',
     path: '/queue/tasks/{id}',
@@ -84,21 +32,30 @@ export const OPERATIONS = {
     answer: 'Task',
     status: [200],
     errors: [...MOVE, 'invalid_payload', 'payload_too_large'],
+    inside: true,
     summary: 'Gives a task that waits another priority, or replaces its payload or options; not both at once.',
+  }),
+  taskPayload: post('/queue/tasks/{id}/payload', 'task.payload', 'Task', {
+    body: 'Look',
+    errors: TASK,
+    summary: 'One task with payload, result and error. A look of an admin of the platform wants a reason, and is on record where the client sees it.',
   }),
   purgeTask: remove('/queue/tasks/{id}', 'task.purge', 'Empties a task that has ended: payload, result and errors go at once.', { errors: MOVE }),
   cancelTask: post('/queue/tasks/{id}/cancel', 'task.cancel', 'Task', {
     body: 'Cancel',
     errors: MOVE,
+    inside: true,
     summary: 'Cancels a task. One that runs is told; its late writes are refused.',
   }),
   requeueTask: post('/queue/tasks/{id}/requeue', 'task.requeue', 'Task', {
     errors: MOVE,
+    inside: true,
     summary: 'A new generation of a dead or cancelled task, its attempts back to 0.',
   }),
   taskLogs: get('/queue/tasks/{id}/logs', 'task.logs', 'LogPage', {
     query: 'PageQuery',
     errors: TASK,
+    inside: true,
     summary: 'Everything that happened to a task, oldest first.',
   }),
   waitTask: get('/queue/tasks/{id}/wait', 'task.wait', 'Task', {
@@ -107,10 +64,11 @@ export const OPERATIONS = {
     waits: true,
     summary: 'The task as it is when it has ended, or after `wait_ms`.',
   }),
-  stats: get('/queue/stats', 'task.stats', 'Stats', { summary: 'Depth, age, rates and run times.' }),
+  stats: get('/queue/stats', 'task.stats', 'Stats', { inside: true, summary: 'Depth, age, rates and run times.' }),
   events: get('/queue/events', 'task.events', 'Event', {
     query: 'EventQuery',
     stream: true,
+    inside: true,
     summary: 'What happens to tasks, as server-sent events. `Last-Event-ID` goes on where a stream broke off.',
   }),
 
@@ -125,7 +83,7 @@ export const OPERATIONS = {
     errors: ['not_found', 'unknown_strategy'],
     summary: 'Registers the worker whose key this is, with what it declares.',
   }),
-  beat: post('/queue/workers/{id}/heartbeat', 'worker.heartbeat', 'Beat', {
+  beat: post('/queue/workers/{id}/heartbeat', ['worker.heartbeat', 'lease.heartbeat'], 'Beat', {
     body: 'Heartbeat',
     errors: ['not_found', 'worker_outdated'],
     summary: 'A sign of life; extends the named leases.',
@@ -162,12 +120,15 @@ export const OPERATIONS = {
     errors: [...LEASE, ...ENQUEUE],
     summary: 'Enqueues for the client and under the submitter of the leased task.',
   }),
-  settle: post('/queue/settle', 'lease.complete', 'SettledMany', {
+  settle: post('/queue/settle', ['lease.complete', 'lease.fail', 'lease.release'], 'SettledMany', {
     body: 'Settle',
     errors: ['invalid_payload', 'payload_too_large'],
     hot: true,
     summary: 'Ends up to 1,000 attempts, each answered by itself.',
   }),
+
+  // any key
+  whoami: get('/queue/whoami', [], 'Identity', { summary: 'Whose key this is.' }),
 
   // the book
   createClient: post('/queue/admin/clients', 'client.create', 'Client', {
@@ -187,7 +148,7 @@ export const OPERATIONS = {
     errors: TASK,
     summary: 'Suspends or resumes a client, or gives it another weight.',
   }),
-  listWorkers: get('/queue/admin/workers', 'worker.list', 'Workers', { summary: 'Workers that may take work of the caller.' }),
+  listWorkers: get('/queue/admin/workers', 'worker.list', 'Workers', { inside: true, summary: 'Workers that may take work of the caller.' }),
   removeWorker: remove('/queue/admin/workers/{id}', 'worker.remove', 'Drops a worker; its leases expire by themselves.'),
   pruneWorkers: post('/queue/admin/workers/prune', 'worker.remove', 'Pruned', {
     body: 'Prune',
@@ -199,7 +160,7 @@ export const OPERATIONS = {
     errors: ['not_found', 'already_exists', 'invalid_category'],
     summary: 'Lets a worker take tasks of a client under a pattern.',
   }),
-  listGrants: get('/queue/admin/grants', 'grant.list', 'Grants', { query: 'GrantQuery', summary: 'What workers were granted.' }),
+  listGrants: get('/queue/admin/grants', 'grant.list', 'Grants', { query: 'GrantQuery', inside: true, summary: 'What workers were granted.' }),
   deleteGrant: remove('/queue/admin/grants/{id}', 'grant.delete', 'Takes a grant back, from the next claim on.'),
   createKey: post('/queue/admin/keys', 'key.create', 'KeyMade', {
     body: 'NewKey',
@@ -207,7 +168,7 @@ export const OPERATIONS = {
     errors: ['not_found'],
     summary: 'A new key, shown this once.',
   }),
-  listKeys: get('/queue/admin/keys', 'key.list', 'Keys', { summary: 'Keys, without what opens.' }),
+  listKeys: get('/queue/admin/keys', 'key.list', 'Keys', { inside: true, summary: 'Keys, without what opens.' }),
   rotateKey: post('/queue/admin/keys/{id}/rotate', 'key.rotate', 'KeyMade', {
     body: 'Rotate',
     status: [201],
@@ -239,10 +200,39 @@ export const OPERATIONS = {
   }),
   securityEvents: get('/queue/admin/security-events', 'audit.events', 'SecurityEvents', {
     query: 'PageQuery',
+    inside: true,
     summary: 'Logins, refusals, changes of keys, grants and clients; newest first.',
   }),
 
+  auditTrail: get('/queue/admin/audit', 'audit.trail', 'TrailPage', {
+    query: 'TrailQuery',
+    summary: 'What happened to tasks and what concerned security, by client, time, actor, object and action; newest first.',
+  }),
+  auditHeads: get('/queue/admin/audit/heads', 'audit.verify', 'AuditHeads', {
+    query: 'OfClientQuery',
+    errors: TASK,
+    summary: 'The end of each chain of the audit, to be signed and kept elsewhere.',
+  }),
+  verifyAudit: post('/queue/admin/audit/verify', 'audit.verify', 'AuditVerdict', {
+    body: 'Verify',
+    errors: TASK,
+    summary: 'Reads every row of the audit and recomputes its chains.',
+  }),
+
+  // of the server
+  metrics: get('/metrics', 'metrics.read', 'Metrics', {
+    contentType: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
+    errors: TASK,
+    summary: 'Numbers of the queue and, for the platform, of this server. On its own machine no key is needed, unless the server is told otherwise.',
+  }),
+
   // without a key
+  bootstrap: post('/queue/admin/bootstrap', 'public', 'KeyMade', {
+    body: 'Bootstrap',
+    status: [201],
+    errors: ['unauthenticated', 'invalid_input', 'rate_limited'],
+    summary: 'Trades the one-time secret of a new server for the key of its first admin.',
+  }),
   livez: get('/livez', 'public', 'Alive', { summary: 'The process answers.' }),
   readyz: get('/readyz', 'public', 'Alive', { errors: ['store_unavailable'], summary: 'It can serve: the store answers and it is not draining.' }),
   openapi: get('/openapi.json', 'public', 'OpenApi', { summary: 'This interface as OpenAPI 3.1.' }),

@@ -37,7 +37,7 @@ export const ACCESS = {
   //                             client   worker   cl.admin platform auditor system
   'task.enqueue': row('task', ['own', 'no', 'own', 'named', 'no', 'any'], 'n/a', 'denied', 'enqueue'),
   'task.get': row('task', ['own', 'no', 'own', 'meta', 'no', 'no'], 'not_found', 'denied'),
-  'task.payload': row('task', ['own', 'lease', 'own', 'no', 'no', 'no'], 'not_found', 'denied'),
+  'task.payload': row('task', ['own', 'lease', 'own', 'named', 'no', 'no'], 'not_found', 'denied'),
   'task.list': row('task', ['own', 'no', 'own', 'meta', 'no', 'no'], 'empty', 'denied'),
   'task.stats': row('task', ['own', 'no', 'own', 'any', 'any', 'any'], 'empty', 'none'),
   'task.wait': row('task', ['own', 'no', 'own', 'no', 'no', 'no'], 'not_found', 'denied'),
@@ -78,6 +78,10 @@ export const ACCESS = {
   'category.list': row('category', ['any', 'any', 'any', 'any', 'any', 'no'], 'empty', 'none'),
   'category.delete': row('category', ['no', 'no', 'no', 'any', 'no', 'no'], 'not_found', 'always'),
   'audit.events': row('audit', ['no', 'no', 'own', 'any', 'any', 'no'], 'empty', 'none'),
+  'audit.trail': row('audit', ['no', 'no', 'own', 'any', 'any', 'no'], 'empty', 'none'),
+  'audit.verify': row('audit', ['no', 'no', 'own', 'any', 'any', 'any'], 'empty', 'none'),
+  'audit.export': row('audit', ['no', 'no', 'own', 'any', 'any', 'no'], 'empty', 'always'),
+  'audit.seal': row('audit', ['no', 'no', 'no', 'no', 'no', 'any'], 'n/a', 'none'),
   'metrics.read': row('queue', ['no', 'no', 'own', 'any', 'any', 'any'], 'empty', 'none'),
   'janitor.tick': row('queue', ['no', 'no', 'no', 'any', 'no', 'any'], 'n/a', 'none'),
 } as const satisfies Record<string, AccessRule>;

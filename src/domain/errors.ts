@@ -19,7 +19,9 @@ export const ERRORS = {
     when: 'the HTTP request can not be read: no JSON, a duplicate key or header, two idempotency keys that differ',
   },
   unsupported_media_type: { status: 415, exit: 2, retryable: false, when: 'a body that is not application/json' },
-  request_too_large: { status: 413, exit: 2, retryable: false, when: 'the body or the headers are over the limit of the server' },
+  request_too_large: { status: 413, exit: 2, retryable: false, when: 'the body is over the limit of the server' },
+  headers_too_large: { status: 431, exit: 2, retryable: false, when: 'the headers are over the limit of the server, or too many' },
+  request_timeout: { status: 408, exit: 7, retryable: true, when: 'the request did not come whole in time' },
   method_not_allowed: { status: 405, exit: 2, retryable: false, when: 'the path exists and does not have this method; `allow` names those it has' },
   rate_limited: { status: 429, exit: 6, retryable: true, when: 'too many requests of this key, client or address; `retry-after` says when' },
   invalid_input: { status: 422, exit: 2, retryable: false, when: 'a field is missing, of the wrong type or out of bounds; `details.fields` names it' },
@@ -51,6 +53,14 @@ export const ERRORS = {
   store_newer: { status: 503, exit: 7, retryable: false, when: 'the schema is newer than this program' },
   store_refused: { status: 503, exit: 7, retryable: false, when: 'the place can not hold a queue: a network file system, or tables of somebody else' },
   store_unavailable: { status: 503, exit: 7, retryable: true, when: 'the database could not be opened or reached' },
+  config_refused: { status: 500, exit: 78, retryable: false, when: 'a server does not start: its settings are unknown, wrong, unsafe or do not fit together' },
+  address_unavailable: { status: 503, exit: 7, retryable: true, when: 'a server does not start: the address or port to listen on can not be had' },
+  body_consumed: {
+    status: 500,
+    exit: 1,
+    retryable: false,
+    when: 'the program that mounts the server read the body of the request first: mount it before body parsers',
+  },
   internal: { status: 500, exit: 1, retryable: false, when: 'anything else: a bug of ours' },
 } as const satisfies Record<string, ErrorRule>;
 
@@ -96,4 +106,18 @@ export class QueueError extends Error {
 export function unwrap<T>(result: Result<T>): T {
   if (result.ok) return result.value;
   throw QueueError.from(result.refusal);
+}
+
+const DEEPEST_CAUSE = 4;
+
+/** An error and what caused it, outermost first; a circle ends. For logs and for who runs the queue, never for callers. */
+export function causesOf(error: unknown): readonly unknown[] {
+  const chain: unknown[] = [];
+  for (
+    let one = error;
+    one !== undefined && one !== null && !chain.includes(one) && chain.length <= DEEPEST_CAUSE;
+    one = one instanceof Error ? one.cause : undefined
+  )
+    chain.push(one);
+  return chain;
 }

@@ -17,14 +17,12 @@ const MOST = 50_000;
 export interface Buckets {
   /** Takes a token, or throws `rate_limited` with the time until there is one. */
   take(name: string): void;
-  /** Throws when there is none, and takes none. */
-  check(name: string): void;
 }
 
 /** `now` is monotonic, ms. A rate of null takes everything. */
 export function createBuckets(rate: Rate | null, now: () => number): Buckets {
   const known = new Map<string, Bucket>();
-  if (rate === null) return { take: () => undefined, check: () => undefined };
+  if (rate === null) return { take: () => undefined };
   const fill = (name: string): Bucket => {
     const at = now();
     const bucket = known.get(name) ?? { tokens: rate.burst, at };
@@ -44,7 +42,6 @@ export function createBuckets(rate: Rate | null, now: () => number): Buckets {
     return bucket;
   };
   return {
-    check: (name) => void check(name),
     take(name) {
       check(name).tokens -= 1;
     },

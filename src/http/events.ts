@@ -1,6 +1,7 @@
 // What happens to tasks, as server-sent events: from the audit, so that `Last-Event-ID` goes on where a stream broke off and
 // nothing is told twice or left out. Ends when the caller goes, the server drains, or the credential no longer opens.
 import { encode } from '../contract/wire.ts';
+import { QueueError } from '../domain/errors.ts';
 import type { LogEntry } from '../domain/task.ts';
 import type { TaskReads } from '../service/handles.ts';
 import { LOOK_MS } from './bench.ts';
@@ -13,38 +14,83 @@ const LOOKS_A_BEAT = 15;
 
 const frame = (entry: LogEntry): string => `id: ${entry.logId}\nevent: ${entry.event}\ndata: ${encode(entry)}\n\n`;
 
-export const streamEvents: EventStream = async function* (call, reads, from) {
+/** Streams, at most so many of one key at once. */
+export function createStreams(most: number): EventStream {
+  const open = new Map<string, number>();
+  const add = (name: string, change: 1 | -1): void => {
+    const count = (open.get(name) ?? 0) + change;
+    if (count === 0) open.delete(name);
+    else open.set(name, count);
+  };
+  return (call, reads, from) => {
+    const name = call.principal.keyId ?? JSON.stringify(call.principal);
+    if ((open.get(name) ?? 0) >= most) throw new QueueError('rate_limited', `this key has ${most} streams open: close one first`);
+    return counted(streamEvents(call, reads, from), (change) => add(name, change));
+  };
+}
+
+/** Counts from the first read: a stream that nobody reads is none. */
+async function* counted(stream: AsyncIterable<string>, add: (change: 1 | -1) => void): AsyncIterable<string> {
+  add(1);
+  try {
+    yield* stream;
+  } finally {
+    add(-1);
+  }
+}
+
+async function* streamEvents(call: Call, reads: Pick<TaskReads, 'events'>, from: { readonly after?: number }): AsyncIterable<string> {
   const ended = new AbortController();
   const signal = AbortSignal.any([call.signal, ended.signal]);
   const entries = reads.events({ ...from, signal })[Symbol.asyncIterator]();
   let next = entries.next();
+  let pause = createPause(signal);
   try {
     yield ': open\n\n';
-    for (let looks = 1; !call.signal.aborted; looks++) {
-      const step = await Promise.race([next, wait(LOOK_MS, call.signal)]);
-      if (step === null) {
-        await call.stillOpen();
-        if (looks % LOOKS_A_BEAT === 0) yield ': on\n\n';
-      } else if (step.done === true) return;
-      else {
-        next = entries.next();
-        yield frame(step.value);
+    for (let looks = 1; !call.signal.aborted; ) {
+      const step = await Promise.race([next, pause.over]);
+      // Looked at by the clock, not when nothing happens: a busy stream ends with its key as well.
+      if (pause.isOver()) {
+        if (!(await isOpen(call))) return;
+        if (looks++ % LOOKS_A_BEAT === 0) yield ': on\n\n';
+        pause = createPause(signal);
       }
+      if (step === null) continue;
+      if (step.done === true) return;
+      next = entries.next();
+      yield frame(step.value);
     }
   } finally {
     ended.abort();
     await next.catch(() => undefined);
   }
-};
+}
 
-function wait(ms: number, signal: AbortSignal): Promise<null> {
-  return new Promise((resolve) => {
+/** A key that was revoked ends the stream; who comes back with it is told why. */
+const isOpen = (call: Call): Promise<boolean> =>
+  call.stillOpen().then(
+    () => true,
+    () => false,
+  );
+
+interface Pause {
+  /** Resolves after a look's time, or when the signal fires. */
+  readonly over: Promise<null>;
+  isOver(): boolean;
+}
+
+function createPause(signal: AbortSignal): Pause {
+  let isOver = false;
+  const over = new Promise<null>((resolve) => {
     const end = (): void => {
+      isOver = true;
       clearTimeout(timer);
       signal.removeEventListener('abort', end);
       resolve(null);
     };
-    const timer = setTimeout(end, ms);
+    const timer = setTimeout(end, LOOK_MS);
     signal.addEventListener('abort', end, { once: true });
+    if (signal.aborted) end();
   });
+  return { over, isOver: () => isOver };
 }

@@ -1,14 +1,20 @@
 // The server on node:http: checks the head that the router never sees in full, bounds connections and time, and takes the hot
 // path (enqueue, claim, settle) past the router; everything else goes through it.
 import { createServer } from 'node:http';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { Server as TlsServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import { promisify } from 'node:util';
 import { getRequestListener } from '@hono/node-server';
 import { hotPaths } from './answer.ts';
 import { headersOf } from './app.ts';
 import type { HttpApp } from './app.ts';
 import { QueueError } from '../domain/errors.ts';
-import { problem } from './problem.ts';
+import { answerBroken, headTrouble } from './head.ts';
+import { addressOf, originOf } from './origin.ts';
+import { watchSilent } from './silent.ts';
+import type { SilentConnections } from './silent.ts';
 import type { Ask, Reply } from './reply.ts';
 
 export interface ListenOptions {
@@ -19,104 +25,134 @@ export interface ListenOptions {
   readonly maxConnections?: number;
   /** Whose word about the caller's address is believed: the number of proxies in front. Default 0. */
   readonly proxies?: number;
+  /** How long the head may take to come, and the whole request; ms. Default 15,000 and 60,000. */
+  readonly headersMs?: number;
+  readonly requestMs?: number;
+  /** Speaks TLS with these; absent: plain HTTP. */
+  readonly tls?: Certificate;
+}
+
+/** In PEM. */
+export interface Certificate {
+  readonly cert: string | Buffer;
+  readonly key: string | Buffer;
+  readonly passphrase?: string;
 }
 
 export interface Listening {
   readonly url: string;
   readonly port: number;
+  /** Open now. */
+  connections(): Promise<number>;
+  /** For connections from now on. */
+  renew(tls: Certificate): void;
   /** Takes no more, ends waits and streams, and closes what is left after the grace. */
   close(graceMs?: number): Promise<void>;
 }
 
 const LIMITS = { maxHeaderSize: 16_384, requestTimeout: 60_000, headersTimeout: 15_000, keepAliveTimeout: 65_000, maxHeaders: 64 } as const;
-
-/** Heads that must not come twice: two readers may take different ones. */
-const ONCE = new Set([
-  'authorization',
-  'content-length',
-  'content-type',
-  'transfer-encoding',
-  'host',
-  'idempotency-key',
-  'last-event-id',
-  'prismq-client',
-  'prismq-reason',
-  'prismq-protocol',
-]);
+/** How often connections that are too slow are looked for. */
+const LOOK_MS = 5000;
 
 export async function listen(app: HttpApp, options: ListenOptions): Promise<Listening> {
-  const server = createServer(
-    {
-      maxHeaderSize: LIMITS.maxHeaderSize,
-      requestTimeout: LIMITS.requestTimeout,
-      headersTimeout: LIMITS.headersTimeout,
-      keepAliveTimeout: LIMITS.keepAliveTimeout,
-    },
-    listener(app, options.proxies ?? 0),
-  );
+  const server = serverOf(options);
+  const silent = watchSilent(server);
+  server.on('request', (request: IncomingMessage) => silent.spoke(request));
   server.maxHeadersCount = LIMITS.maxHeaders;
   server.maxConnections = options.maxConnections ?? 10_000;
-  // A protocol that nobody here speaks.
-  server.on('upgrade', (_, socket) => socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n'));
+  serve(server, app, options);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port, options.host, resolve);
   });
   const { port } = server.address() as AddressInfo;
   const host = options.host.includes(':') ? `[${options.host}]` : options.host;
-  return { url: `http://${host}:${port}`, port, close: (graceMs = 10_000) => close(server, app, graceMs) };
+  return {
+    url: `${options.tls === undefined ? 'http' : 'https'}://${host}:${port}`,
+    port,
+    connections: promisify(server.getConnections.bind(server)),
+    renew(tls) {
+      if ('setSecureContext' in server) server.setSecureContext(tls);
+    },
+    close: (graceMs = 10_000) => close(server, silent, app, graceMs),
+  };
 }
 
-async function close(server: Server, app: HttpApp, graceMs: number): Promise<void> {
+function serverOf({ tls, headersMs = LIMITS.headersTimeout, requestMs = LIMITS.requestTimeout }: ListenOptions): Server | TlsServer {
+  const options: ServerOptions = {
+    maxHeaderSize: LIMITS.maxHeaderSize,
+    requestTimeout: requestMs,
+    headersTimeout: Math.min(headersMs, requestMs),
+    keepAliveTimeout: LIMITS.keepAliveTimeout,
+    connectionsCheckingInterval: Math.min(LOOK_MS, headersMs),
+  };
+  return tls === undefined ? createServer(options) : createTlsServer({ ...options, ...tls, minVersion: 'TLSv1.2' });
+}
+
+const SWEEP_MS = 50;
+
+async function close(server: Server | TlsServer, silent: SilentConnections, app: HttpApp, graceMs: number): Promise<void> {
   app.drain();
   const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
+  // A connection whose last answer has gone out is idle a little later than its answer.
+  const sweep = setInterval(() => {
+    server.closeIdleConnections();
+    silent.end();
+  }, SWEEP_MS);
   server.closeIdleConnections();
   const hard = setTimeout(() => server.closeAllConnections(), graceMs);
   await closed;
+  clearInterval(sweep);
   clearTimeout(hard);
 }
 
-function listener(app: HttpApp, proxies: number): (request: IncomingMessage, response: ServerResponse) => void {
+type Listener = (request: IncomingMessage, response: ServerResponse) => void;
+
+function serve(server: Server | TlsServer, app: HttpApp, options: ListenOptions): void {
+  const answering = new WeakMap<Socket, number>();
+  const handle = nodeHandler(app, options);
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const { socket } = request;
+    answering.set(socket, (answering.get(socket) ?? 0) + 1);
+    response.once('close', () => void answering.set(socket, (answering.get(socket) ?? 1) - 1));
+    if (options.tls !== undefined) response.setHeader('strict-transport-security', 'max-age=31536000');
+    handle(request, response);
+  });
+  server.on('clientError', (error: Error, socket: Socket) => answerBroken(error, socket, (answering.get(socket) ?? 0) > 0, app.requestId()));
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
+    refuse(request, response, app, options.proxies ?? 0, new QueueError('malformed_request', 'nothing but 100-continue can be expected here')),
+  );
+  // Protocols that nobody here speaks.
+  server.on('upgrade', (_: IncomingMessage, socket: Socket) => answerBroken(new Error('upgrade'), socket, false, app.requestId()));
+  server.on('connect', (_: IncomingMessage, socket: Socket) => answerBroken(new Error('connect'), socket, false, app.requestId()));
+}
+
+function refuse(request: IncomingMessage, response: ServerResponse, app: HttpApp, proxies: number, error: QueueError): void {
+  const id = app.requestId();
+  response.shouldKeepAlive = false;
+  write(response, app.refuse(error, id, originOf(request, proxies)), id);
+}
+
+/** What `node:http`, and what is built on it, calls with each request. Wants the body unread. */
+export function nodeHandler(app: HttpApp, { proxies = 0 }: Pick<ListenOptions, 'proxies'> = {}): Listener {
   const hot = hotPaths();
-  const router = getRequestListener((request, env) => app.fetch(request, { address: addressOf((env as { incoming: IncomingMessage }).incoming, proxies) }), {
+  const router = getRequestListener((request, env) => app.fetch(request, originOf((env as { incoming: IncomingMessage }).incoming, proxies)), {
     overrideGlobalObjects: false,
   });
   return (request, response) => {
+    if (app.draining.aborted) response.shouldKeepAlive = false;
     const trouble = headTrouble(request);
-    if (trouble !== null) {
-      const id = app.requestId();
-      response.shouldKeepAlive = false;
-      return write(response, problem(trouble, id), id);
-    }
+    if (trouble !== null) return refuse(request, response, app, proxies, trouble);
     const name = hot.get(`${request.method} ${request.url}`);
     if (name === undefined) return void router(request, response);
     const requestId = app.requestId();
     void app
       .answer(askOf(request, response, name, { requestId, address: addressOf(request, proxies), maxBytes: app.maxBodyBytes, draining: app.draining }))
-      .then((reply) => write(response, reply, requestId));
+      .then((reply) => {
+        if (app.draining.aborted) response.shouldKeepAlive = false;
+        write(response, reply, requestId);
+      });
   };
-}
-
-function headTrouble(request: IncomingMessage): QueueError | null {
-  if (!(request.url ?? '').startsWith('/')) return new QueueError('malformed_request', 'the target is a path that begins with `/`');
-  const seen = new Set<string>();
-  for (let i = 0; i < request.rawHeaders.length; i += 2) {
-    const name = (request.rawHeaders[i] as string).toLowerCase();
-    if (ONCE.has(name) && seen.has(name)) return new QueueError('malformed_request', `the header ${name} came twice`);
-    seen.add(name);
-  }
-  return null;
-}
-
-/** The address that the outermost trusted proxy saw. */
-function addressOf(request: IncomingMessage, proxies: number): string {
-  const direct = request.socket.remoteAddress ?? 'unknown';
-  if (proxies === 0) return direct;
-  const forwarded = String(request.headers['x-forwarded-for'] ?? '')
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '');
-  return forwarded.at(-proxies) ?? direct;
 }
 
 const NO_QUERY = new URLSearchParams();
@@ -149,6 +185,8 @@ function askOf(request: IncomingMessage, response: ServerResponse, name: Ask['na
 
 function goneSignal(response: ServerResponse): AbortSignal {
   const gone = new AbortController();
+  // Who left before anybody asked has left.
+  if (response.destroyed) gone.abort();
   response.once('close', () => {
     if (!response.writableFinished) gone.abort();
   });

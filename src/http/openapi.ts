@@ -15,7 +15,18 @@ const TITLES: Readonly<Record<number, string>> = { 200: 'done', 201: 'created', 
 /** The refusals of a request that wants no key. */
 const PUBLIC_ERRORS: readonly ErrorCode[] = ['malformed_request', 'method_not_allowed', 'internal'];
 
-export function openapi(version: string): Node {
+const texts = new Map<string, string>();
+
+/** The document as JSON text; made once a version. */
+export function openapiText(version: string): string {
+  const known = texts.get(version);
+  if (known !== undefined) return known;
+  const made = JSON.stringify(openapi(version));
+  texts.set(version, made);
+  return made;
+}
+
+function openapi(version: string): Node {
   const paths: Record<string, Node> = {};
   for (const name of OPERATION_LIST) {
     const row = rowOf(name);
@@ -77,13 +88,14 @@ function queryParameters(row: OperationRow): Node[] {
 function headerParameters(name: OperationName, row: OperationRow): Node[] {
   const text = (header: string, description: string): Node => ({ name: header, in: 'header', required: false, description, schema: { type: 'string' } });
   if (row.access === 'public') return [];
-  const inside = [text('PrismQ-Client', 'The client an admin of the platform acts in.'), text('PrismQ-Reason', 'Why: written to the audit.')];
-  if (name === 'enqueue') return [text('Idempotency-Key', 'Unique per client; a repeat answers the first task.'), ...inside];
+  const inside =
+    row.inside !== true ? [] : [text('PrismQ-Client', 'The client an admin of the platform acts in.'), text('PrismQ-Reason', 'Why: written to the audit.')];
+  if (name === 'enqueue' || name === 'enqueueChild') return [text('Idempotency-Key', 'Unique per client; a repeat answers the first task.'), ...inside];
   return row.stream === true ? [text('Last-Event-ID', 'Goes on after this event.'), ...inside] : inside;
 }
 
 function successes(row: OperationRow): Node {
-  const type = row.stream === true ? 'text/event-stream' : 'application/json';
+  const type = row.stream === true ? 'text/event-stream' : (row.contentType?.split(';')[0] ?? 'application/json');
   const content =
     row.answer === null ? {} : { content: { [type]: { schema: row.stream === true ? { type: 'string' } : reference(row.answer as AnswerName) } } };
   return Object.fromEntries(row.status.map((status) => [String(status), { description: TITLES[status] ?? 'done', ...content }]));
@@ -91,8 +103,8 @@ function successes(row: OperationRow): Node {
 
 /** One response a status, with the codes that have it. */
 function refusals(row: OperationRow): Node {
-  const body: readonly ErrorCode[] = row.body === undefined ? [] : ['unsupported_media_type', 'request_too_large', 'invalid_payload'];
-  const codes: readonly ErrorCode[] = row.access === 'public' ? [...PUBLIC_ERRORS, ...row.errors] : [...COMMON_ERRORS, ...body, ...row.errors];
+  const body: readonly ErrorCode[] = row.body === undefined ? [] : ['unsupported_media_type', 'request_too_large', 'invalid_payload', 'body_consumed'];
+  const codes: readonly ErrorCode[] = row.access === 'public' ? [...PUBLIC_ERRORS, ...body, ...row.errors] : [...COMMON_ERRORS, ...body, ...row.errors];
   const byStatus = new Map<number, Set<ErrorCode>>();
   for (const code of codes) byStatus.set(ERRORS[code].status, (byStatus.get(ERRORS[code].status) ?? new Set()).add(code));
   return Object.fromEntries(

@@ -3,8 +3,22 @@
 import type { OperationName } from '../contract/operations.ts';
 import { QueueError } from '../domain/errors.ts';
 import { JsonText } from '../domain/json-text.ts';
-import type { AdminHandle, AuditorHandle, ClientHandle, EnqueueItem, GrantInfo, NewKey, TaskReads } from '../service/handles.ts';
-import { LOOK_MS, given, handleOf } from './bench.ts';
+import type { KeyPrincipal } from '../domain/principal.ts';
+import type {
+  AdminHandle,
+  AuditReads,
+  AuditorHandle,
+  BookReads,
+  ClientHandle,
+  EnqueueItem,
+  GrantInfo,
+  NewKey,
+  RotateOptions,
+  TaskReads,
+  TrailFilter,
+  VerifyOptions,
+} from '../service/handles.ts';
+import { LOOK_MS, given, handleOf, itemOf } from './bench.ts';
 import type { Bench, Performer } from './bench.ts';
 import type { Answer, Call } from './reply.ts';
 import { workerPerformers } from './perform-worker.ts';
@@ -28,21 +42,15 @@ function reader(call: Call, bench: Bench): TaskReads & Pick<ClientHandle, 'cance
   return call.inside === null ? (handleOf(call, bench) as ClientHandle) : clientOf(call, bench);
 }
 
+/** Who reads of the book: an admin of the platform may see no more than one client. */
+const narrowed = ({ principal, inside }: Call): KeyPrincipal => (inside === null ? principal : { ...principal, role: 'admin', clientId: inside.clientId });
+const bookOf = (call: Call, bench: Bench): BookReads => bench.queue.book(narrowed(call));
+
 const idOf = (call: Call): string => call.params['id'] as string;
 const value = (answer: unknown): Answer => ({ value: answer });
 const page = <T>(name: string, { items, nextCursor }: { readonly items: readonly T[]; readonly nextCursor: string | null }): Answer =>
   value({ [name]: items, nextCursor });
 const done: Answer = { status: 204 };
-
-/** Exactly one of the two keys, or the same in both. */
-function itemOf(call: Call): EnqueueItem {
-  const item = given<EnqueueItem>(call);
-  const key = call.header('idempotency-key');
-  if (key === undefined) return item;
-  if (item.idempotencyKey !== undefined && item.idempotencyKey !== key)
-    throw new QueueError('malformed_request', 'the idempotency key of the body and that of the header differ');
-  return { ...item, idempotencyKey: key };
-}
 
 const enqueued = (answer: { readonly deduplicated: boolean; readonly taskId: string; readonly status: string; readonly createdAtUtc: number }): Answer => {
   const { taskId, status, createdAtUtc, deduplicated } = answer;
@@ -75,6 +83,13 @@ const taskPerformers = {
     const client = clientOf(call, bench);
     return value(amends ? await client.amend(idOf(call), rest) : await client.reprioritise(idOf(call), priority as number));
   },
+  async taskPayload(call, bench) {
+    const { principal } = call;
+    if (principal.role === 'admin') return value(await adminOf(call, bench).payload(idOf(call), given<{ reason?: string }>(call).reason ?? ''));
+    if (principal.role === 'client') return value(await reader(call, bench).get(idOf(call)));
+    await bench.queue.refused(principal, 'task.payload', 'role');
+    throw new QueueError('forbidden', 'a worker is given the payload with its claim');
+  },
   async purgeTask(call, bench) {
     await adminOf(call, bench).purge(idOf(call));
     return done;
@@ -87,10 +102,12 @@ const taskPerformers = {
     const until = performance.now() + (given<{ waitMs?: number }>(call).waitMs ?? 0);
     for (;;) {
       const left = until - performance.now();
+      // A server that drains answers the task as it is.
+      if (left <= 0 || call.signal.aborted) return value(await client.get(idOf(call)));
       try {
-        return value(left <= 0 ? await client.get(idOf(call)) : await client.wait(idOf(call), { timeoutMs: Math.min(left, LOOK_MS), signal: call.signal }));
+        return value(await client.wait(idOf(call), { timeoutMs: Math.min(left, LOOK_MS), signal: call.signal }));
       } catch (error) {
-        if (!(error instanceof QueueError) || error.code !== 'timeout') throw error;
+        if (!(error instanceof QueueError) || (error.code !== 'timeout' && error.code !== 'aborted')) throw error;
         await call.stillOpen();
       }
     }
@@ -98,9 +115,21 @@ const taskPerformers = {
   stats: async (call, bench) => value(await (call.inside === null ? (handleOf(call, bench) as AuditorHandle) : clientOf(call, bench)).stats()),
   async events(call, bench) {
     const last = call.header('last-event-id') ?? given<{ lastEventId?: string }>(call).lastEventId;
-    const after = last !== undefined && /^\d{1,16}$/.test(last) ? { after: Number(last) } : {};
-    return { stream: bench.events(call, reader(call, bench), after) };
+    if (last !== undefined && !/^\d{1,16}$/.test(last)) throw new QueueError('malformed_request', '`Last-Event-ID` is the id of an event');
+    return { stream: bench.events(call, reader(call, bench), last === undefined ? {} : { after: Number(last) }) };
   },
+} satisfies Partial<Record<OperationName, Performer>>;
+
+const keyPerformers = {
+  async whoami({ principal }) {
+    const { role, keyId = null, scopes = null } = principal;
+    const clientId = 'clientId' in principal ? (principal.clientId ?? null) : null;
+    return value({ role, clientId, workerId: role === 'worker' ? principal.workerId : null, keyId, scopes });
+  },
+} satisfies Partial<Record<OperationName, Performer>>;
+
+const serverPerformers = {
+  metrics: async ({ principal }, bench) => ({ text: await bench.metrics(principal) }),
 } satisfies Partial<Record<OperationName, Performer>>;
 
 const NULL = new JsonText('null');
@@ -110,17 +139,20 @@ const bookPerformers = {
     const { clientId, ...options } = given<{ clientId: string; weight?: number }>(call);
     return { status: 201, value: await adminOf(call, bench).clients.create(clientId, options) };
   },
-  listClients: async (call, bench) => value({ clients: await adminOf(call, bench).clients.list() }),
+  listClients: async (call, bench) => value({ clients: await bookOf(call, bench).clients() }),
   async updateClient(call, bench) {
     const { status, weight } = given<{ status?: 'active' | 'suspended'; weight?: number }>(call);
     const { clients } = adminOf(call, bench);
     if (status === undefined && weight === undefined)
       throw new QueueError('invalid_input', 'give a status or a weight', { fields: [{ field: 'status', message: 'missing' }] });
+    // Both or neither: a key whose scopes have one of the two changes nothing.
+    if (weight !== undefined) await bench.queue.authorize(call.principal, 'client.weight');
+    if (status !== undefined) await bench.queue.authorize(call.principal, 'client.suspend');
     const changed = weight === undefined ? null : await clients.weight(idOf(call), weight);
     if (status === undefined) return value(changed);
     return value(await (status === 'active' ? clients.resume(idOf(call)) : clients.suspend(idOf(call))));
   },
-  listWorkers: async (call, bench) => value({ workers: await adminOf(call, bench).workers.list() }),
+  listWorkers: async (call, bench) => value({ workers: await bookOf(call, bench).workers() }),
   async removeWorker(call, bench) {
     await adminOf(call, bench).workers.remove(idOf(call));
     return done;
@@ -130,29 +162,33 @@ const bookPerformers = {
     const { workerId, ...grant } = given<GrantInfo>(call);
     return { status: 201, value: await adminOf(call, bench).grants.create(workerId, grant) };
   },
-  listGrants: async (call, bench) => value({ grants: await adminOf(call, bench).grants.list(given<{ workerId?: string }>(call).workerId) }),
+  listGrants: async (call, bench) => value({ grants: await bookOf(call, bench).grants(given<{ workerId?: string }>(call).workerId) }),
   async deleteGrant(call, bench) {
     await adminOf(call, bench).grants.delete(idOf(call));
     return done;
   },
   createKey: async (call, bench) => ({ status: 201, value: await adminOf(call, bench).keys.create(given<NewKey>(call)) }),
-  listKeys: async (call, bench) => value({ keys: await adminOf(call, bench).keys.list() }),
-  rotateKey: async (call, bench) => ({ status: 201, value: await adminOf(call, bench).keys.rotate(idOf(call), given<{ overlapMs?: number }>(call)) }),
+  listKeys: async (call, bench) => value({ keys: await bookOf(call, bench).keys() }),
+  rotateKey: async (call, bench) => ({ status: 201, value: await adminOf(call, bench).keys.rotate(idOf(call), given<RotateOptions>(call)) }),
   async revokeKey(call, bench) {
     await adminOf(call, bench).keys.revoke(idOf(call));
     return done;
   },
   setCategory: async (call, bench) => value(await adminOf(call, bench).categories.set({ ...call.input, pattern: call.params['pattern'] as string })),
-  async listCategories(call, bench) {
-    const { categories } = adminOf(call, bench);
-    return value({ mode: await categories.mode(), categories: await categories.list() });
-  },
+  listCategories: async (call, bench) => value(await bookOf(call, bench).categories()),
   async deleteCategory(call, bench) {
     await adminOf(call, bench).categories.delete(call.params['pattern'] as string);
     return done;
   },
   setCategoryMode: async (call, bench) => value({ mode: await adminOf(call, bench).categories.mode(given<{ mode: 'open' }>(call).mode) }),
-  securityEvents: async (call, bench) => page('events', await adminOf(call, bench).securityEvents(call.input)),
+  securityEvents: async (call, bench) => page('events', await (bench.queue.as(narrowed(call)) as AuditorHandle).securityEvents(call.input)),
+  auditTrail: async (call, bench) => page('entries', await auditOf(call, bench).trail(given<TrailFilter>(call))),
+  auditHeads: async (call, bench) => value({ heads: await auditOf(call, bench).heads(call.input) }),
+  verifyAudit: async (call, bench) => value(await auditOf(call, bench).verify(given<VerifyOptions>(call))),
 } satisfies Partial<Record<OperationName, Performer>>;
 
-export const PERFORM = { ...taskPerformers, ...workerPerformers, ...bookPerformers } satisfies Partial<Record<OperationName, Performer>>;
+const auditOf = (call: Call, bench: Bench): AuditReads => (handleOf(call, bench) as AuditorHandle).audit;
+
+export const PERFORM = { ...taskPerformers, ...workerPerformers, ...keyPerformers, ...serverPerformers, ...bookPerformers } satisfies Partial<
+  Record<OperationName, Performer>
+>;

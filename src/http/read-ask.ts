@@ -12,6 +12,9 @@ import type { Ask } from './reply.ts';
 
 /** The body around a payload adds three levels. */
 const MAX_DEPTH = LIMITS.payloadDepth.default + 3;
+/** What is wrong is named by so much of it: an answer is no echo. */
+const MOST_NAME = 100;
+const MOST_FIELDS = 20;
 
 export async function readInput(ask: Ask, row: OperationRow, maxBytes: number): Promise<Record<string, unknown>> {
   const query = checked(row.query as RequestName | undefined, queryOf(ask.query));
@@ -24,16 +27,25 @@ export async function readInput(ask: Ask, row: OperationRow, maxBytes: number): 
   return { ...query, ...checked(row.body as RequestName, body === '' ? {} : parse(body, maxBytes)) };
 }
 
-function queryOf(search: URLSearchParams): Record<string, string> {
-  const query: Record<string, string> = {};
+/** What may be given again; all else comes once. */
+const LISTS: ReadonlySet<string> = new Set(['metadata']);
+
+function queryOf(search: URLSearchParams): Record<string, string | readonly string[]> {
+  const query: Record<string, string | readonly string[]> = {};
   for (const [name, value] of search) {
-    if (Object.hasOwn(query, name)) throw new QueueError('malformed_request', `the query has ${JSON.stringify(name)} twice`);
+    if (LISTS.has(name)) {
+      query[name] ??= search.getAll(name);
+      continue;
+    }
+    if (Object.hasOwn(query, name)) throw new QueueError('malformed_request', `the query has ${JSON.stringify(name.slice(0, MOST_NAME))} twice`);
     query[name] = value;
   }
   return query;
 }
 
 function requireJson(ask: Ask): void {
+  const encoding = ask.header('content-encoding') ?? 'identity';
+  if (encoding.toLowerCase() !== 'identity') throw new QueueError('unsupported_media_type', 'send the body as it is, without a content-encoding');
   const type = ask.header('content-type') ?? '';
   if (!/^application\/json(\s*;\s*charset=utf-8)?$/i.test(type)) throw new QueueError('unsupported_media_type', 'send the body as application/json');
 }
@@ -50,14 +62,14 @@ function parse(text: string, maxBytes: number): unknown {
 
 function checked(name: RequestName | undefined, value: unknown): Record<string, unknown> {
   if (name === undefined) {
-    const [unknown] = Object.keys(value as object);
+    const unknown = Object.keys(value as object)[0]?.slice(0, MOST_NAME);
     if (unknown !== undefined)
       throw new QueueError('invalid_input', `${unknown}: is not known here`, { fields: [{ field: unknown, message: 'is not known here' }] });
     return {};
   }
   const result = REQUESTS[name].safeParse(value);
   if (result.success) return decode(result.data) as Record<string, unknown>;
-  const fields = result.error.issues.slice(0, 20).flatMap(fieldsOf);
+  const fields = result.error.issues.slice(0, MOST_FIELDS).flatMap(fieldsOf).slice(0, MOST_FIELDS);
   throw new QueueError('invalid_input', fields.map(({ field, message }) => `${field}: ${message}`).join('; '), { fields });
 }
 
@@ -67,7 +79,8 @@ function fieldsOf(issue: {
   readonly message: string;
   readonly keys?: readonly string[];
 }): { field: string; message: string }[] {
-  const at = issue.path.map(String).join('.');
-  if (issue.code === 'unrecognized_keys') return (issue.keys ?? []).map((key) => ({ field: at === '' ? key : `${at}.${key}`, message: 'is not known here' }));
+  const at = issue.path.map((part) => String(part).slice(0, MOST_NAME)).join('.');
+  if (issue.code === 'unrecognized_keys')
+    return (issue.keys ?? []).map((key) => ({ field: `${at === '' ? '' : `${at}.`}${key.slice(0, MOST_NAME)}`, message: 'is not known here' }));
   return [{ field: at === '' ? 'body' : at, message: issue.message }];
 }

@@ -13,7 +13,7 @@ import type { Deps } from './deps.ts';
 import type { AdminHandle, CategoryInfo } from './handles.ts';
 
 const MODES: readonly CategoryMode[] = ['open', 'hierarchical', 'registered'];
-const infoOf = (row: CategoryRow): CategoryInfo => ({ ...row, schema: row.schema === null ? null : (JSON.parse(row.schema) as Json) });
+export const infoOf = (row: CategoryRow): CategoryInfo => ({ ...row, schema: row.schema === null ? null : (JSON.parse(row.schema) as Json) });
 
 export function categoryAdmin(deps: Deps, principal: Principal, scope: StoreScope): AdminHandle['categories'] {
   const { store } = deps;

@@ -4,9 +4,12 @@ import type { ErrorCode } from '../domain/errors.ts';
 import type { Operation } from '../domain/access.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { KeyPrincipal, Principal } from '../domain/principal.ts';
-import type { TaskDefinition } from './definition.ts';
+import type { TaskDefinition } from '../domain/definition.ts';
+import type { AuditReads } from './audit-handle.ts';
 import type { AdminHandle, BootstrapSecret, MadeKey, SecurityEvent } from './admin-handle.ts';
+import type { BookReads } from './book.ts';
 import type { CallerOrigin } from './credential.ts';
+export type { BookReads } from './book.ts';
 export type { CallerOrigin, TokenVerdict, VerifyToken } from './credential.ts';
 export type {
   BootstrapSecret,
@@ -20,7 +23,9 @@ export type {
   SecurityEvent,
   AdminHandle,
 } from './admin-handle.ts';
-export type { StandardResult, StandardSchema, TaskDefinition } from './definition.ts';
+export type { AuditReads, ExportHeader, OfClient, TrailEntry, TrailFilter, VerifyOptions } from './audit-handle.ts';
+export type { AnchoredHead, AuditRecord, AuditVerdict } from '../domain/audit-check.ts';
+export type { StandardResult, StandardSchema, TaskDefinition } from '../domain/definition.ts';
 import type { StrategyName } from '../domain/strategy.ts';
 import type {
   ClaimedTask,
@@ -71,6 +76,8 @@ export interface ListFilter {
   readonly status?: TaskState;
   /** A category, or a pattern `A.B.*`. */
   readonly type?: string;
+  /** All of these pairs. For who reads metadata: a client and its admin. */
+  readonly metadata?: Readonly<Record<string, string>>;
   /** 1–1000, default 100. */
   readonly limit?: number;
   /** As an earlier page answered it. */
@@ -178,6 +185,8 @@ export interface InboxItem {
 
 export interface WorkerHandle {
   readonly workerId: string;
+  /** True where a claim that waits is the hint, and `wake` but waits. */
+  readonly waitsInClaim?: true;
   register(input?: RegisterInput): Promise<WorkerInfo>;
   /** A sign of life; changes the worker's status. */
   beat(status: WorkerStatus): Promise<void>;
@@ -203,6 +212,8 @@ export interface SystemHandle {
   /** One bounded step of everything that is due. Any process may run it; none is needed for safety. */
   tick(): Promise<TickReport>;
   stats(): Promise<QueueStats>;
+  /** Chains what the audit got since the last time, in bounded steps; how many rows. */
+  seal(): Promise<number>;
   /** The numbers of `stats`, for what collects them. */
   metrics(): Promise<QueueStats>;
   /** A one-time secret that makes the first admin's key, for 15 minutes; null when an admin of the platform has a key. */
@@ -211,6 +222,7 @@ export interface SystemHandle {
 
 /** Reads and verifies what happened; sees no payload and changes nothing. */
 export interface AuditorHandle extends Pick<TaskReads, 'events'> {
+  readonly audit: AuditReads;
   stats(): Promise<QueueStats>;
   metrics(): Promise<QueueStats>;
   logs(taskId: string, page?: { readonly limit?: number; readonly cursor?: string }): Promise<Page<LogEntry>>;
@@ -255,6 +267,10 @@ export interface Queue extends AsyncDisposable {
   as<P extends Principal>(principal: P, options?: HandleOptions): HandleOf<P>;
   /** Refuses what the principal may not do, and puts the refusal on record. */
   authorize(principal: Principal, operation: Operation): Promise<void>;
+  /** Puts a refusal on record that the access table does not know of. `because` is one word of a few. */
+  refused(principal: Principal, operation: Operation, because: string): Promise<void>;
+  /** What this principal may read of workers, grants, keys, clients and categories. */
+  book(principal: Principal): BookReads;
   /** Whether the store answers; throws as it does. */
   ping(): Promise<void>;
   /** What this queue's servers sign with: 64 hex digits of that name, the same for all of them. */

@@ -1,7 +1,8 @@
 // What strangers get wrong: each mistake is told as a code and a sentence, exits by the table, and writes nothing.
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { before, describe, it } from 'node:test';
 import { reportFailure } from '../../src/cli/failure.ts';
 import { ERRORS, QueueError } from '../../src/domain/errors.ts';
@@ -117,6 +118,36 @@ describe('a mistake', () => {
   });
 });
 
+describe('what would make a queue, and is refused', () => {
+  const empty = join(base, 'empty');
+  before(() => mkdirSync(empty));
+  for (const [argv, code] of [
+    [['enqueue', 'no good'], 'invalid_category'],
+    [['enqueue', 'Mail.Send', '1', '--priority', '1001'], 'invalid_input'],
+    [['enqueue', 'Mail.Send', '1', '--client', 'no/client'], 'invalid_input'],
+    [['clients', 'create', '-x-'], 'invalid_input'],
+    [['keys', 'create', '--role', 'worker'], 'invalid_input'],
+    [['grants', 'add', 'no worker', 'acme:Mail.*'], 'invalid_input'],
+    [['categories', 'set', 'a..b'], 'invalid_category'],
+    [['tasks'], 'store_unavailable'],
+  ] as const satisfies readonly (readonly [readonly string[], ErrorCode])[])
+    it(`${argv.join(' ')} leaves no file`, async () => {
+      const { code: exit, out } = await inside([...argv, '--json'], { base: empty });
+      assert.deepEqual([(JSON.parse(out) as { error: { code: string } }).error.code, exit], [code, ERRORS[code].exit]);
+      assert.deepEqual(readdirSync(empty), []);
+    });
+  it('and what is not refused is done once, and said once', async () => {
+    const { code, out } = await inside(['enqueue', 'Mail.Send', '1', '--json'], { base: empty });
+    assert.equal(code, 0);
+    assert.equal(out.trim().split('\n').length, 1);
+    const { items } = await json<{ items: readonly { id: string }[] }>(['tasks'], { base: empty });
+    assert.deepEqual(
+      items.map((task) => task.id),
+      [(JSON.parse(out) as { id: string }).id],
+    );
+  });
+});
+
 describe('what goes wrong inside', () => {
   it('is told in one line without a stack', () => {
     for (const thrown of [new Error('boom\n    at secret (file.ts:1:1)'), 'boom', undefined]) {
@@ -124,6 +155,30 @@ describe('what goes wrong inside', () => {
       assert.equal(reportFailure(io, thrown, false), 1);
       assert.match(io.said.err, /^error \[internal\]: /);
       assert.doesNotMatch(io.said.err, /\bat \w+ \(/);
+    }
+  });
+
+  it('is shown with what is behind it to who asks for it, and to nobody else', async () => {
+    const file = join(base, 'broken.db');
+    await json(['enqueue', 'A.B', '--db', file], { base });
+    const db = new DatabaseSync(file);
+    db.exec(`CREATE TRIGGER gremlin BEFORE INSERT ON tasks BEGIN SELECT RAISE(ABORT, 'a gremlin'); END`);
+    db.close();
+    const argv = ['enqueue', 'A.B', '--db', file];
+    for (const [more, env] of [
+      [[], {}],
+      [['--json'], {}],
+      [['--debug'], {}],
+      [['--debug', '--json'], {}],
+      [[], { PRISMQ_DEBUG: '1' }],
+    ] as const satisfies readonly (readonly [readonly string[], Record<string, string>])[]) {
+      const { code, out, err } = await inside([...argv, ...more], { base, env });
+      assert.equal(code, ERRORS.internal.exit);
+      assert.match(`${out}${err}`, /something went wrong inside the store/);
+      assert.doesNotMatch(out, /gremlin|\bat \w/);
+      const asked = more.includes('--debug' as never) || 'PRISMQ_DEBUG' in env;
+      assert.equal(/caused by Error: .*a gremlin\n +at /.test(err), asked, `${more.join(' ')}: ${err}`);
+      assert.equal(/gremlin/.test(err), asked);
     }
   });
 

@@ -11,6 +11,7 @@ import { duration, grouped, table } from '../../scripts/docs/markdown.ts';
 import { type Page, textOf } from '../../scripts/docs/page.ts';
 import { allPages } from '../../scripts/docs/pages.ts';
 import { arrows, targetsOf } from '../../scripts/docs/states.ts';
+import { OPERATION_LIST } from '../../src/contract/operations.ts';
 import { OPERATION_NAMES } from '../../src/domain/access.ts';
 import { ERRORS } from '../../src/domain/errors.ts';
 import { mayMove, STATES, TASK_EVENTS } from '../../src/domain/lifecycle.ts';
@@ -37,6 +38,7 @@ describe('generated pages', () => {
     const tables: Readonly<Record<string, readonly string[]>> = {
       'errors.md': Object.keys(ERRORS),
       'limits.md': Object.keys(LIMITS),
+      'operations.md': OPERATION_LIST,
       'permissions.md': OPERATION_NAMES,
       'states.md': [...STATES, ...TASK_EVENTS],
       'rights.md': Object.values({ ...READS, ...WRITES }).flatMap((rights) => Object.keys(rights)),

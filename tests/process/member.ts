@@ -1,4 +1,5 @@
 // A worker in a process of its own, as the tests of stopped and blocked workers start it. It says what happens over its channel.
+import { setTimeout as pause } from 'node:timers/promises';
 import { existsSync } from 'node:fs';
 import { once } from 'node:events';
 import { openQueue, startWorker } from '../../src/index.ts';
@@ -25,6 +26,12 @@ const told = once(process, 'message');
 // Who started this process is gone: so is the reason for it.
 process.on('disconnect', () => process.exit(0));
 
+/** Of the one task there is. */
+async function leaseUntil(): Promise<number> {
+  const { items } = await queue.client('acme').list({ status: 'leased' });
+  return items[0]?.leaseUntilUtc ?? 0;
+}
+
 const nothing = new Int32Array(new SharedArrayBuffer(4));
 
 await using queue = await openQueue(db, { janitorMs: 0 });
@@ -39,7 +46,10 @@ else {
         await told;
         return 'late';
       },
-      'Work.Blocks': () => {
+      'Work.Blocks': async () => {
+        // A block before the thread is up would show nothing of it.
+        const until = await leaseUntil();
+        while ((await leaseUntil()) <= until) await pause(20);
         tell({ what: 'started' });
         // The loop stands still, the processor does not run hot.
         while (!existsSync(flag)) Atomics.wait(nothing, 0, 0, 10);

@@ -65,6 +65,7 @@ BEGIN
   EXECUTE format('CREATE POLICY admin_read ON prismq.worker_grants FOR SELECT TO prismq_admin USING (%s)', any_client);
   EXECUTE format('CREATE POLICY admin_read ON prismq.api_keys FOR SELECT TO prismq_admin USING (%s)', any_client);
   EXECUTE format('CREATE POLICY admin_read ON prismq.security_events FOR SELECT TO prismq_admin USING (%s)', any_client);
+  EXECUTE format('CREATE POLICY client_read ON prismq.task_metadata FOR SELECT TO prismq_client USING (%s)', mine);
   EXECUTE format('CREATE POLICY client_read ON prismq.worker_grants FOR SELECT TO prismq_client USING (%s)', mine);
   -- A worker is shown to the clients that granted it something.
   EXECUTE format('CREATE POLICY admin_read ON prismq.workers FOR SELECT TO prismq_admin USING ((SELECT prismq.sees_all()) OR worker_id IN (SELECT g.worker_id FROM prismq.worker_grants g WHERE %s))', replace(mine, 'client_id', 'g.client_id'));
@@ -107,7 +108,7 @@ DO $$
 DECLARE t text;
 BEGIN
   -- A client reads all of its own but what would let it pose as a worker.
-  FOREACH t IN ARRAY ARRAY['ready', 'delayed', 'blocked', 'lanes', 'task_events', 'task_messages', 'task_progress', 'clients', 'categories', 'meta'] LOOP
+  FOREACH t IN ARRAY ARRAY['ready', 'delayed', 'blocked', 'lanes', 'task_events', 'task_messages', 'task_progress', 'task_metadata', 'clients', 'categories', 'meta'] LOOP
     EXECUTE format('GRANT SELECT ON prismq.%I TO prismq_client', t);
   END LOOP;
   -- An admin of the platform reads everything but contents.

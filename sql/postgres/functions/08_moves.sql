@@ -71,7 +71,7 @@ BEGIN
     details := jsonb_build_object('reason', change->'reason');
   ELSIF asked = 'requeue' THEN
     -- A new generation starts its attempts, releases and expiry anew; the number of claims goes on, for the fence.
-    UPDATE prismq.tasks t SET generation = p.generation + 1, amended_at_utc = now_utc WHERE t.client_id = client AND t.task_id = task;
+    UPDATE prismq.tasks t SET generation = p.generation + 1, expires_at_utc = NULL, amended_at_utc = now_utc WHERE t.client_id = client AND t.task_id = task;
     INSERT INTO prismq.ready (client_id, priority, task_id, lane_no, attempt, claims, releases, losses, events, draw, due_at_utc, expires_at_utc)
     VALUES (client, p.effective_priority, task, p.lane_no, 0, p.claims, 0, 0, p.events + 1, CASE WHEN prismq.draws() THEN prismq.draw(client, p.effective_priority) ELSE 0 END, p.due_at_utc, NULL);
     details := jsonb_build_object('generation', p.generation + 1);

@@ -7,8 +7,9 @@ import { bindSqlRole, isPostgres } from '../../index.ts';
 import type { GrantInfo } from '../../service/handles.ts';
 import { declare, declareList, perform } from '../command.ts';
 import type { Cli } from '../command.ts';
-import { answer, withQueue } from '../context.ts';
+import { answer } from '../context.ts';
 import type { Context } from '../context.ts';
+import { withDesk } from '../desk.ts';
 import { wrongInput } from '../failure.ts';
 import { relative, table } from '../format.ts';
 import { grantRow } from '../rows.ts';
@@ -21,8 +22,8 @@ export function grantsCommand(cli: Cli, program: Command): void {
     exits: [7],
   }).option('--worker <id>', 'of this worker only');
   perform<{ readonly worker?: string }>(cli, list, async (context, _, { worker }) =>
-    withQueue(context, 'there', async (queue) => {
-      const items = await queue.admin().grants.list(worker);
+    withDesk(context, 'there', async (desk) => {
+      const items = await desk.admin().grants.list(worker);
       answer(context, { items: items.map(grantRow) }, () => (items.length === 0 ? 'No grants.' : tableOf(context, items)));
     }),
   );
@@ -35,8 +36,8 @@ export function grantsCommand(cli: Cli, program: Command): void {
     .argument('<grant>', 'CLIENT:PATTERN, then attribute=value,value …');
   perform(cli, add, async (context, [worker = '', text = '']) => {
     const grant = unwrap(parseGrant(text));
-    return withQueue(context, 'make', async (queue) => {
-      const made = await queue.admin().grants.create(worker, grant);
+    return withDesk(context, 'make', async (desk, context) => {
+      const made = await desk.admin().grants.create(worker, grant);
       answer(context, grantRow(made), () => `${worker} may take ${formatGrant(made)} (grant ${made.grantId}).`);
     });
   });
@@ -46,8 +47,8 @@ export function grantsCommand(cli: Cli, program: Command): void {
     exits: [3, 7],
   }).argument('<id>');
   perform(cli, remove, async (context, [id = '']) =>
-    withQueue(context, 'there', async (queue) => {
-      await queue.admin().grants.delete(id);
+    withDesk(context, 'there', async (desk) => {
+      await desk.admin().grants.delete(id);
       answer(context, { grant_id: id, removed: true }, () => `The grant ${id} is taken back.`);
     }),
   );
@@ -64,7 +65,7 @@ function sqlRoleCommand(cli: Cli, group: Command): void {
     .requiredOption('--client <id>', 'the client that its tasks are of')
     .option('--remove', 'take the right back');
   perform<{ readonly client: string; readonly remove?: true }>(cli, sqlRole, async (context, [role = ''], { client, remove = false }) => {
-    const { dbFlag: url } = context;
+    const { url } = context.flags;
     if (url === undefined || !isPostgres(url)) throw wrongInput('--url', 'give the URL of a superuser: postgres://…');
     await bindSqlRole(url, role, unwrap(checkClientId(client)), !remove);
     answer(context, { role, client_id: client, bound: !remove }, () =>

@@ -9,7 +9,7 @@ import type { WorkerLogger } from '../../worker/types.ts';
 import { settingFrom } from '../../server/config.ts';
 import { declare, perform } from '../command.ts';
 import type { Cli } from '../command.ts';
-import { answer, dbHint, dbOf, note } from '../context.ts';
+import { answer, note } from '../context.ts';
 import type { Context } from '../context.ts';
 import { wrongInput } from '../failure.ts';
 import { count, duration, facts, plural } from '../format.ts';
@@ -18,7 +18,7 @@ import { crewHere, crewOf } from '../replay/crew.ts';
 import type { Crew } from '../replay/crew.ts';
 import { createMapping } from '../replay/mapping.ts';
 import { peakRssMb } from '../replay/player.ts';
-import { feed, hasUnfinished, untilDone } from '../replay/run.ts';
+import { feed, hasUnfinished, regionsLeft, untilDone } from '../replay/run.ts';
 import type { Done } from '../replay/run.ts';
 import { inspect } from '../replay/swf.ts';
 import type { Workload } from '../replay/swf.ts';
@@ -26,6 +26,7 @@ import { auditRow } from '../rows.ts';
 import { untilSignal } from '../signals.ts';
 import { oneLine } from '../text.ts';
 import { parseInteger } from '../values.ts';
+import { dbOf, hintOf } from '../where.ts';
 
 const FRESH = './prismq-replay.db';
 const ACTIVE_MS = 60_000;
@@ -91,7 +92,7 @@ async function replay(context: Context, file: string, workload: Workload, settin
   const db = dbOf(context, FRESH);
   if (settings.workers > 1 && db.endsWith(':memory:'))
     throw wrongInput('--workers', 'a queue in memory is of one process: give --db a file, or leave --workers out');
-  if (!isAppend && context.dbFlag === undefined && settingFrom(io.env, 'db') === undefined) await makeRoom(db);
+  if (!isAppend && context.flags.db === undefined && context.flags.url === undefined && settingFrom(io.env, 'db') === undefined) await makeRoom(db);
   await using queue = await openQueue(db);
   if (!isAppend && (await hasUnfinished(queue)))
     throw new QueueError('invalid_transition', `${db} has unfinished tasks: name another file with --db, or add to it with --append`);
@@ -108,7 +109,7 @@ async function replay(context: Context, file: string, workload: Workload, settin
     tasks_per_second: Math.round(ended / seconds),
     peak_rss_mb: Math.max(peak, peakRssMb()),
   };
-  answer(context, row, () => textOf(context, audit, row, dbHint(context, db)));
+  answer(context, row, () => textOf(context, audit, row, hintOf(context.io, { kind: 'file', db })));
   if (signal.aborted) return 130;
   return audit.lost + audit.unexplainedDuplicates + audit.incompleteLogs === 0 ? 0 : 1;
 }
@@ -131,7 +132,8 @@ async function play(
 ): Promise<Played> {
   const { io } = context;
   const mapping = createMapping(workload.sites, settings.speed);
-  const regions = [...new Set([...workload.sites.keys()].map((partition) => mapping.site(partition).region))].filter((region) => region !== null);
+  const named = [...workload.sites.keys()].map((partition) => mapping.site(partition).region).filter((region) => region !== null);
+  const regions = [...(await regionsLeft(queue)).union(new Set(named))];
   const warn = (message: string): void => void io.err.write(`warning: ${oneLine(message)}\n`);
   const started = performance.now();
   const crew = startCrew(queue, db, settings, regions, warn);
@@ -151,7 +153,7 @@ async function play(
     // When the crew breaks, what the feed still says is of no interest.
     fed.catch(() => undefined);
     await Promise.race([fed, crew.broken]);
-    done = await untilDone(queue, crew, await fed, signal, look);
+    done = await untilDone(queue, crew, regions, await fed, signal, look);
   } catch (error) {
     await crew.stop();
     throw error;

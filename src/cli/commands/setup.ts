@@ -26,7 +26,7 @@ export function setupCommand(cli: Cli, program: Command): void {
     .option('--dedicated-database', 'the database is PrismQ\u2019s alone: also take from PUBLIC what shows or disturbs other sessions in it');
   perform<Flags>(cli, command, async (context, _, { envFile, printSql, dedicatedDatabase = false }) => {
     if (printSql === true) return void context.io.out.write(`${await printPostgres(dedicatedDatabase)}\n`);
-    const { dbFlag: url } = context;
+    const { url } = context.flags;
     if (url === undefined || !isPostgres(url)) throw wrongInput('--url', 'give the URL of a superuser: postgres://\u2026');
     if (envFile === undefined) throw wrongInput('--env-file', 'name the file that gets the logins');
     await setUp(context, url, resolve(context.io.base, envFile), dedicatedDatabase);

@@ -1,7 +1,7 @@
 // The demo: files become tasks of several clients, a real worker works them, and the queue is asked what came of it.
 import { QueueError } from '../../domain/errors.ts';
-import type { AuditReport, Queue } from '../../service/handles.ts';
-import type { WorkerEvent, WorkerLogger } from '../../worker/types.ts';
+import type { AuditReport, ClientHandle, Queue } from '../../service/handles.ts';
+import type { Handler, Handlers, Worker, WorkerEvent, WorkerLogger, WorkerOptions } from '../../worker/types.ts';
 import { startWorker } from '../../worker/worker.ts';
 import { countFile } from './count.ts';
 import type { FileCounts, FileTask } from './count.ts';
@@ -39,8 +39,24 @@ export interface Isolation {
   readonly taskId: string;
 }
 
+/** Where the demo plays: in this process, or at a server. */
+export interface Stage {
+  client(clientId: string): Promise<Pick<ClientHandle, 'enqueueMany' | 'get'>>;
+  work(handlers: Handlers, options: WorkerOptions): Worker;
+  audit(): Promise<AuditReport>;
+  /** What counts a file. */
+  readonly count: typeof countFile;
+}
+
+export const inProcess = (queue: Queue): Stage => ({
+  client: async (clientId) => queue.client(clientId),
+  work: (handlers, options) => startWorker(queue, handlers, options),
+  audit: () => queue.auditSummary(),
+  count: countFile,
+});
+
 export async function runDemo(
-  queue: Queue,
+  stage: Stage,
   folder: string,
   files: readonly FoundFile[],
   signal: AbortSignal,
@@ -56,16 +72,16 @@ export async function runDemo(
     shares.set(owner(path), share);
   }
   const started = performance.now();
-  const first = await enqueueAll(queue, folder, files, owner);
-  const { completed, lastAt } = await workAll(queue, shares, new Set(first.ids), signal, progress);
+  const first = await enqueueAll(stage, folder, files, owner);
+  const { completed, lastAt } = await workAll(stage, shares, new Set(first.ids), signal, progress);
   const seconds = (lastAt - started) / 1000;
   return {
     clients: shares,
     completed,
     left: files.length - completed,
     seconds,
-    isolation: await tryForeign(queue, first, [...shares.keys()]),
-    audit: await queue.auditSummary(),
+    isolation: await tryForeign(stage, first, [...shares.keys()]),
+    audit: await stage.audit(),
   };
 }
 
@@ -75,7 +91,10 @@ interface Enqueued {
   readonly owner: string;
 }
 
-async function enqueueAll(queue: Queue, folder: string, files: readonly FoundFile[], ownerOf: (path: string) => string): Promise<Enqueued> {
+/** Fits into one request. */
+const MOST_AT_ONCE = 500;
+
+async function enqueueAll(stage: Stage, folder: string, files: readonly FoundFile[], ownerOf: (path: string) => string): Promise<Enqueued> {
   const ids: string[] = [];
   let sample: { readonly taskId: string; readonly owner: string } | undefined;
   for (const [owner, own] of Map.groupBy(files, (file) => ownerOf(file.path))) {
@@ -85,10 +104,14 @@ async function enqueueAll(queue: Queue, folder: string, files: readonly FoundFil
       createdBy: 'demo',
       metadata: { folder: areaOf(path) },
     }));
-    const answers = await queue.client(owner).enqueueMany(items, { atomic: true });
-    for (const answer of answers) if (answer.ok) ids.push(answer.taskId);
-    const [answer] = answers;
-    if (answer?.ok === true) sample ??= { taskId: answer.taskId, owner };
+    const client = await stage.client(owner);
+    for (let i = 0; i < items.length; i += MOST_AT_ONCE) {
+      for (const answer of await client.enqueueMany(items.slice(i, i + MOST_AT_ONCE), { atomic: true })) {
+        if (!answer.ok) continue;
+        ids.push(answer.taskId);
+        sample ??= { taskId: answer.taskId, owner };
+      }
+    }
   }
   if (sample === undefined) throw new QueueError('invalid_input', 'there is nothing to work on', { fields: [{ field: 'dir', message: 'empty' }] });
   return { ids, ...sample };
@@ -96,7 +119,7 @@ async function enqueueAll(queue: Queue, folder: string, files: readonly FoundFil
 
 /** Works until everything of this run has ended, the time is over or the signal fires. Answers how many completed, and when the last ended. */
 async function workAll(
-  queue: Queue,
+  stage: Stage,
   shares: ReadonlyMap<string, Share>,
   ids: ReadonlySet<string>,
   signal: AbortSignal,
@@ -115,9 +138,8 @@ async function workAll(
     progress(++ended, `${event.clientId} ${event.taskType}`);
     if (ended >= ids.size) over.resolve();
   };
-  const worker = startWorker(
-    queue,
-    { 'Demo.Files.*': { run: counted(shares), version: '1' } },
+  const worker = stage.work(
+    { 'Demo.Files.*': { run: counted(stage.count, shares) as Handler, version: '1' } },
     { name: 'demo', concurrency: CONCURRENCY, logger: silent, onEvent: heard },
   );
   const timer = setTimeout(over.resolve, WORK_MS);
@@ -128,11 +150,11 @@ async function workAll(
   return { completed, lastAt };
 }
 
-const silent: WorkerLogger = { info: () => undefined, warn: () => undefined, error: () => undefined };
+export const silent: WorkerLogger = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
-function counted(shares: ReadonlyMap<string, Share>): typeof countFile {
+function counted(countOne: typeof countFile, shares: ReadonlyMap<string, Share>): typeof countFile {
   return async (input, ctx) => {
-    const result = await countFile(input, ctx);
+    const result = await countOne(input, ctx);
     const share = shares.get(ctx.task.clientId);
     if (share !== undefined && 'sha256' in result) addTo(share, result);
     return result;
@@ -146,10 +168,10 @@ function addTo(share: Share, { lines, words, bytes }: FileCounts): void {
 }
 
 /** One client asks for a task of another, for real. */
-async function tryForeign(queue: Queue, { taskId, owner }: Enqueued, clients: readonly string[]): Promise<Isolation> {
+async function tryForeign(stage: Stage, { taskId, owner }: Enqueued, clients: readonly string[]): Promise<Isolation> {
   const asked = clients.find((client) => client !== owner) ?? 'stranger';
   try {
-    await queue.client(asked).get(taskId);
+    await (await stage.client(asked)).get(taskId);
     return { asked, owner, taskId, answer: 'the task' };
   } catch (error) {
     return { asked, owner, taskId, answer: error instanceof QueueError ? error.code : String(error) };

@@ -1,6 +1,7 @@
 // Reads of clients and admins with the rights of their own login: one task, lists with their filters, logs, numbers. A list by
 // status is driven from that state's own table and index. The filters are a closed set of fragments.
 import { patternRange } from '../../domain/category.ts';
+import { ENDED } from '../../domain/lifecycle.ts';
 import type { TaskState } from '../../domain/lifecycle.ts';
 import { LIMITS } from '../../domain/limits.ts';
 import type { LogEntry, Task } from '../../domain/task.ts';
@@ -70,7 +71,15 @@ export async function readTasks(engine: Engine, scope: StoreScope, filter: TaskF
   const cursor = parseCursor(filter.cursor);
   const { view, columns } = shapeOf(scope);
   const typed = typeFilter(filter.type);
-  const inner = filter.status === undefined ? allSql(scope, typed.sql, cursor !== null) : placeSql(scope, filter.status, typed.sql, cursor !== null);
+  const labels = Object.entries(filter.metadata ?? {});
+  const after = cursor !== null;
+  const inner =
+    labels.length > 0
+      ? labelSql(view, labels.length, filter.status, typed.sql, after)
+      : filter.status === undefined
+        ? allSql(scope, typed.sql, after)
+        : placeSql(scope, filter.status, typed.sql, after);
+  const pairs = Object.fromEntries(labels.flatMap(([key, value], i) => [[`key_${i}`, key] as const, [`value_${i}`, value] as const]));
   // Row by row of the page, and never the whole view for it: the planner does not know how short a page is.
   const sql = `SELECT k.sort, ${columns} FROM (${inner}) k CROSS JOIN LATERAL (SELECT * FROM ${view} v WHERE v.client_id = k.client_id AND v.id = k.task_id OFFSET 0) q ORDER BY k.sort DESC, q.id DESC`;
   const rows = await read(engine, scope, compose(sql), {
@@ -79,8 +88,27 @@ export async function readTasks(engine: Engine, scope: StoreScope, filter: TaskF
     value: cursor?.value ?? 0,
     id: cursor?.id ?? '00000000-0000-0000-0000-000000000000',
     ...typed.params,
+    ...pairs,
   });
   return pageOfTasks(rows, filter.limit, scope.raw === true);
+}
+
+/** By metadata: driven from the index of its first pair; every other pair is a look-up, and so is where the task is. */
+function labelSql(view: string, count: number, status: TaskState | undefined, typed: string, after: boolean): string {
+  const pair = (i: number, table: string): string => `${table}.client_id = :client_id AND ${table}.key = :key_${i} AND ${table}.value = :value_${i}`;
+  const others = Array.from(
+    { length: count - 1 },
+    (_, i) => ` AND EXISTS (SELECT FROM prismq.task_metadata o WHERE ${pair(i + 1, 'o')} AND o.task_id = m.task_id)`,
+  );
+  const place = status === undefined ? '' : ` AND q.status = '${status}'`;
+  const lanes =
+    typed === ''
+      ? ''
+      : ` AND q.type IN (SELECT n.type FROM prismq.lanes n WHERE (n.client_id, n.lane_no) IN (${typed.replaceAll('n.', 'y.').replace('lanes n', 'lanes y')}))`;
+  const sort = status !== undefined && ENDED.includes(status) ? 'q.finished_at_utc' : 'q.created_at_utc';
+  const page = after ? ` AND (${sort}, q.id) < (:value, CAST(:id AS uuid))` : '';
+  return `SELECT q.client_id, q.id AS task_id, ${sort} AS sort FROM prismq.task_metadata m CROSS JOIN LATERAL (SELECT * FROM ${view} v WHERE v.client_id = m.client_id AND v.id = m.task_id OFFSET 0) q
+    WHERE ${pair(0, 'm')}${others.join('')} AND q.purged_at_utc IS NULL${place}${lanes}${page} ORDER BY sort DESC, q.id DESC LIMIT :most`;
 }
 
 const ownOf = (scope: StoreScope, alias: string): string => (scope.clients === '*' ? '' : ` AND ${alias}.client_id = :client_id`);

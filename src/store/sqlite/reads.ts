@@ -1,6 +1,7 @@
 // Reads of clients and admins: one task, lists with their filters, logs. A list by status is driven from that state's own
 // table and index; without a status it is a keyset on (client_id, task_id). The filters are a closed set of fragments.
 import { patternRange } from '../../domain/category.ts';
+import { ENDED } from '../../domain/lifecycle.ts';
 import type { TaskState } from '../../domain/lifecycle.ts';
 import type { LogEntry, Task } from '../../domain/task.ts';
 import { clientOf, numberCursor, pageOf, pageOfTasks, parseCursor, readerOf } from '../pages.ts';
@@ -49,8 +50,16 @@ export function readTasks(reader: Reader, scope: StoreScope, filter: TaskFilter)
   const cls = classOf(scope);
   const cursor = parseCursor(filter.cursor);
   const typed = typeFilter(filter.type);
-  const sql = filter.status === undefined ? allSql(scope, typed.sql, cursor !== null) : placeSql(scope, filter.status, typed.sql, cursor !== null);
-  const params: Params = { client_id: clientOf(scope), most: filter.limit + 1, value: cursor?.value ?? 0, id: cursor?.id ?? '', ...typed.params };
+  const labels = Object.entries(filter.metadata ?? {});
+  const after = cursor !== null;
+  const sql =
+    labels.length > 0
+      ? labelSql(labels.length, filter.status, typed.sql, after)
+      : filter.status === undefined
+        ? allSql(scope, typed.sql, after)
+        : placeSql(scope, filter.status, typed.sql, after);
+  const pairs = Object.fromEntries(labels.flatMap(([key, value], i) => [[`key_${i}`, key] as const, [`value_${i}`, value] as const]));
+  const params: Params = { client_id: clientOf(scope), most: filter.limit + 1, value: cursor?.value ?? 0, id: cursor?.id ?? '', ...typed.params, ...pairs };
   const rows = reader.st.composed(
     cls,
     `SELECT k.sort, ${columnsOf(cls)} FROM (${sql}) k CROSS JOIN shown.task_queue q ON q.task_no = k.task_no ORDER BY k.sort DESC, q.id DESC`,
@@ -77,6 +86,21 @@ function placeSql(scope: StoreScope, status: TaskState, typed: string, after: bo
   return `SELECT p.task_no, ${sort} AS sort FROM ${from} p CROSS JOIN walled.tasks t ON t.task_no = p.task_no WHERE 1${own}${ended}${lanes}${page} ORDER BY ${order === 'p.task_no' ? 't.created_at_utc' : order} DESC, t.task_id DESC LIMIT :most`;
 }
 
+/** By metadata: driven from the index of its first pair; every other pair is a look-up, and so is where the task is. */
+function labelSql(count: number, status: TaskState | undefined, typed: string, after: boolean): string {
+  const pair = (i: number, table: string): string => `${table}.client_id = :client_id AND ${table}.key = :key_${i} AND ${table}.value = :value_${i}`;
+  const others = Array.from(
+    { length: count - 1 },
+    (_, i) => ` AND EXISTS (SELECT 1 FROM walled.task_metadata o WHERE ${pair(i + 1, 'o')} AND o.task_no = m.task_no)`,
+  );
+  const place = status === undefined ? '' : ` AND q.status = '${status}'`;
+  const lanes = typed === '' ? '' : ` AND t.lane_id IN (${typed})`;
+  const sort = status !== undefined && ENDED.includes(status) ? 'q.finished_at_utc' : 'q.created_at_utc';
+  const page = after ? ` AND (${sort}, q.id) < (:value, :id)` : '';
+  return `SELECT m.task_no, ${sort} AS sort FROM walled.task_metadata m CROSS JOIN walled.tasks t ON t.task_no = m.task_no CROSS JOIN shown.task_queue q ON q.task_no = m.task_no
+    WHERE ${pair(0, 'm')}${others.join('')} AND t.client_id = :client_id AND t.purged_at_utc IS NULL${place}${lanes}${page} ORDER BY sort DESC, q.id DESC LIMIT :most`;
+}
+
 /** The lanes that a category or pattern names. */
 function typeFilter(type: string | undefined): { readonly sql: string; readonly params: Params } {
   if (type === undefined) return { sql: '', params: {} };
@@ -92,11 +116,11 @@ export function readLogs(
   taskId: string,
   page: { readonly limit: number; readonly cursor?: string },
 ): StorePage<LogEntry> | null {
-  const task = scope.role === 'auditor' ? null : readTask(reader, scope, taskId);
-  if (task === null && scope.role !== 'auditor') return null;
+  const clientId = scope.role === 'auditor' ? auditedClient(reader, scope, taskId) : readTask(reader, scope, taskId)?.clientId;
+  if (clientId === undefined) return null;
   const after = numberCursor(page.cursor, 0);
   const name = classOf(scope) === 'platform' ? 'logs_meta' : 'logs_of';
-  const rows = reader.st.rows(name, { client_id: task?.clientId ?? clientOf(scope), task_id: taskId, after, most: page.limit + 1 });
+  const rows = reader.st.rows(name, { client_id: clientId, task_id: taskId, after, most: page.limit + 1 });
   return pageOf(rows, page.limit, logOf, (entry) => entry.logId);
 }
 
@@ -113,6 +137,12 @@ export function readEvents(reader: Reader, scope: StoreScope, after: number | nu
   const rows = scope.clients === '*' ? reader.st.rows('events_all', params) : reader.st.rows('events_of', { ...params, client_id: clientOf(scope) });
   const items = rows.map(logOf);
   return { items, last: items.length === limit ? (items.at(-1) as LogEntry).logId : until };
+}
+
+/** The audit outlives the task: an auditor reads that of a purged one too. */
+function auditedClient(reader: Reader, scope: StoreScope, taskId: string): string | undefined {
+  reader.wall.bind({ clients: scope.clients });
+  return reader.st.row('client_of_task', { task_id: taskId })?.[0] as string | undefined;
 }
 
 export function readInbox(reader: Reader, scope: StoreScope, setId: number, limit: number): InboxRow[] {

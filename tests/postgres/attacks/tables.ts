@@ -16,6 +16,7 @@ const READS: Readonly<Record<Login, Readonly<Record<string, string>>>> = {
     task_events: '*',
     task_messages: '*',
     task_progress: '*',
+    task_metadata: '*',
     clients: '*',
     worker_grants: 'worker_id, client_id',
   },

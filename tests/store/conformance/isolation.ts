@@ -51,4 +51,24 @@ export function isolationSuite(suite: Conformance): void {
       await assert.rejects(other.authenticate(wrong), { code: 'unauthenticated' });
     await assert.rejects(queue.admin().keys.revoke('0000000000000000'), { code: 'not_found' });
   });
+
+  test(`${suite.name}: an auditor reads the log of any task, one of a client that of its own, and neither sees what was in it`, async (t) => {
+    const { client, queue, other, id } = await settle(suite, t);
+    const { taskId } = await client.enqueue('T.X', 'secret');
+    const whole = (await client.logs(taskId)).items;
+    assert.equal(whole.length, 1);
+    await other.client(freshClient()).enqueue('T.X');
+    for (const auditor of [queue.as({ role: 'auditor' }), other.as({ role: 'auditor', clientId: id })]) {
+      assert.deepEqual((await auditor.logs(taskId)).items, whole);
+      await assert.rejects(auditor.logs(ABSENT), { code: 'not_found' });
+      assert.deepEqual(Object.keys(auditor).toSorted(), ['audit', 'events', 'logs', 'metrics', 'securityEvents', 'stats']);
+    }
+    await assert.rejects(queue.as({ role: 'auditor', clientId: 'another' }).logs(taskId), { code: 'not_found' });
+    await client.cancel(taskId);
+    await queue.admin().purge(taskId);
+    assert.deepEqual(
+      (await queue.as({ role: 'auditor' }).logs(taskId)).items.map(({ event }) => event),
+      ['enqueue', 'cancel', 'purge'],
+    );
+  });
 }

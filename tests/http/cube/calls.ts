@@ -1,0 +1,128 @@
+// How each operation is asked about a subject: its path, its body, and who is named in it.
+import type { OperationName } from '../../../src/contract/operations.ts';
+import type { Asked } from '../stand.ts';
+import type { Subject } from './world.ts';
+
+export interface CubeCall {
+  readonly path: string;
+  readonly body?: unknown;
+}
+export type MakeCall = (subject: Subject) => CubeCall;
+
+const leased =
+  (verb: string, body: Record<string, unknown> = {}): MakeCall =>
+  ({ heldId, lease }) => ({ path: `/queue/tasks/${heldId}/${verb}`, body: { lease_id: lease, ...body } });
+const end = (op: string, more: Record<string, unknown> = {}): MakeCall => {
+  return ({ heldId, lease }) => ({ path: '/queue/settle', body: { items: [{ op, task_id: heldId, lease_id: lease, ...more }] } });
+};
+const plain =
+  (path: string, body?: unknown): MakeCall =>
+  () =>
+    body === undefined ? { path } : { path, body };
+
+/** What the cube has no column for, with where it is tested. */
+export const APART = {
+  whoami: 'any key, about itself: tests/client',
+  metrics: 'no JSON, and no key on its own machine: tests/server',
+  bootstrap: 'no key yet: tests/server',
+  taskPayload: 'with a reason, for admins of the platform: tests/client',
+} as const satisfies Partial<Record<OperationName, string>>;
+export type CubeName = Exclude<OperationName, keyof typeof APART>;
+
+/** An operation that does several things is asked for each of them. */
+export const CALLS: Readonly<Record<CubeName, Readonly<Record<string, MakeCall>>>> = {
+  enqueue: { one: plain('/queue/enqueue', { type: 'T.New', payload: 'new' }) },
+  enqueueMany: { two: plain('/queue/enqueue/bulk', { tasks: [{ type: 'T.New' }, { type: 'T.New', payload: 2 }] }) },
+  listTasks: { all: plain('/queue/tasks'), queued: plain('/queue/tasks?status=queued'), typed: plain('/queue/tasks?type=T.*') },
+  getTask: { waiting: ({ taskId }) => ({ path: `/queue/tasks/${taskId}` }), held: ({ heldId }) => ({ path: `/queue/tasks/${heldId}` }) },
+  updateTask: {
+    reprioritise: ({ taskId }) => ({ path: `/queue/tasks/${taskId}`, body: { priority: 3 } }),
+    amend: ({ taskId }) => ({ path: `/queue/tasks/${taskId}`, body: { payload: 'amended' } }),
+  },
+  purgeTask: { ended: ({ endedId }) => ({ path: `/queue/tasks/${endedId}` }) },
+  cancelTask: { waiting: ({ taskId }) => ({ path: `/queue/tasks/${taskId}/cancel`, body: { reason: 'enough' } }) },
+  requeueTask: { ended: ({ endedId }) => ({ path: `/queue/tasks/${endedId}/requeue` }) },
+  taskLogs: { waiting: ({ taskId }) => ({ path: `/queue/tasks/${taskId}/logs` }) },
+  waitTask: { ended: ({ endedId }) => ({ path: `/queue/tasks/${endedId}/wait?wait_ms=30000` }) },
+  stats: { all: plain('/queue/stats') },
+  events: { all: plain('/queue/events?last_event_id=0') },
+  register: { one: ({ workerId }) => ({ path: `/queue/workers/${workerId}`, body: { strategy: 'FIFO' } }) },
+  beat: {
+    sign: ({ workerId }) => ({ path: `/queue/workers/${workerId}/heartbeat`, body: { status: 'busy' } }),
+    leases: ({ workerId, heldId, lease }) => ({
+      path: `/queue/workers/${workerId}/heartbeat`,
+      body: { leases: [{ task_id: heldId, lease_id: lease }], lease_ms: 60_000 },
+    }),
+  },
+  deregister: { one: ({ workerId }) => ({ path: `/queue/workers/${workerId}` }) },
+  inbox: { all: plain('/queue/inbox') },
+  claim: { all: plain('/queue/claim', { max: 500 }) },
+  completeTask: { held: leased('complete', { result: { done: true } }) },
+  failTask: { held: leased('fail', { error: 'no' }) },
+  releaseTask: { held: leased('release') },
+  progressTask: { held: leased('progress', { progress: 50 }) },
+  logTask: { held: leased('logs', { message: 'hello' }) },
+  enqueueChild: { held: leased('children', { type: 'T.Child', payload: 1 }) },
+  settle: { complete: end('complete', { result: 1 }), fail: end('fail', { error: { message: 'no' } }), release: end('release') },
+  createClient: { fresh: plain('/queue/admin/clients', { client_id: 'fresh' }) },
+  listClients: { all: plain('/queue/admin/clients') },
+  updateClient: {
+    status: ({ clientId }) => ({ path: `/queue/admin/clients/${clientId}`, body: { status: 'suspended' } }),
+    weight: ({ clientId }) => ({ path: `/queue/admin/clients/${clientId}`, body: { weight: 7 } }),
+  },
+  listWorkers: { all: plain('/queue/admin/workers') },
+  removeWorker: { one: ({ workerId }) => ({ path: `/queue/admin/workers/${workerId}` }) },
+  pruneWorkers: { all: plain('/queue/admin/workers/prune', {}) },
+  createGrant: { one: ({ clientId }) => ({ path: '/queue/admin/grants', body: { worker_id: 'newbie', client_id: clientId, pattern: 'New.*' } }) },
+  listGrants: { all: plain('/queue/admin/grants') },
+  deleteGrant: { one: ({ grantId }) => ({ path: `/queue/admin/grants/${grantId}` }) },
+  createKey: { client: ({ clientId }) => ({ path: '/queue/admin/keys', body: { role: 'client', client_id: clientId } }) },
+  listKeys: { all: plain('/queue/admin/keys') },
+  rotateKey: { one: ({ keyId }) => ({ path: `/queue/admin/keys/${keyId}/rotate`, body: {} }) },
+  revokeKey: { one: ({ keyId }) => ({ path: `/queue/admin/keys/${keyId}` }) },
+  setCategory: { one: plain('/queue/admin/categories/New.*', { priority: 5 }) },
+  listCategories: { all: plain('/queue/admin/categories') },
+  deleteCategory: { one: plain('/queue/admin/categories/Known.*') },
+  setCategoryMode: { one: plain('/queue/admin/category-mode', { mode: 'hierarchical' }) },
+  securityEvents: { all: plain('/queue/admin/security-events') },
+  auditTrail: { all: plain('/queue/admin/audit') },
+  auditHeads: { all: plain('/queue/admin/audit/heads') },
+  verifyAudit: { all: plain('/queue/admin/audit/verify', {}) },
+  livez: { one: plain('/livez') },
+  readyz: { one: plain('/readyz') },
+  openapi: { one: plain('/openapi.json') },
+};
+
+/** What names an object that may be another's or nobody's. */
+export const NAMES_AN_OBJECT: ReadonlySet<OperationName> = new Set<OperationName>([
+  'getTask',
+  'updateTask',
+  'purgeTask',
+  'cancelTask',
+  'requeueTask',
+  'taskLogs',
+  'waitTask',
+  'register',
+  'beat',
+  'deregister',
+  'completeTask',
+  'failTask',
+  'releaseTask',
+  'progressTask',
+  'logTask',
+  'enqueueChild',
+  'settle',
+  'updateClient',
+  'removeWorker',
+  'createGrant',
+  'deleteGrant',
+  'createKey',
+  'rotateKey',
+  'revokeKey',
+]);
+
+export const asked = ({ body }: CubeCall, key: string | undefined, headers?: Record<string, string>): Asked => ({
+  key,
+  ...(body === undefined ? {} : { body }),
+  ...(headers === undefined ? {} : { headers }),
+});
