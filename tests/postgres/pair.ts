@@ -1,6 +1,8 @@
 // Two queues on one database, given to one test after the other with everything emptied between: opening and warming connections
 // costs more than most tests.
+import { randomFillSync } from 'node:crypto';
 import type { TestContext } from 'node:test';
+import { createIds } from '../../src/domain/ids.ts';
 import pg from 'pg';
 import { openQueue } from '../../src/index.ts';
 import type { OpenOptions, Queue } from '../../src/index.ts';
@@ -12,9 +14,10 @@ const START = 1_800_000_000_000;
 /** Triggers and keys aside, as the superuser may. Settings stay, so that what processes remember of them stays true. */
 export const EMPTY = `SET session_replication_role = replica;
 DO $$ DECLARE t text; BEGIN
-  FOR t IN SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'prismq'::regnamespace AND c.relkind = 'r' AND c.relname NOT IN ('meta', 'schema_migrations', 'signing_keys') LOOP
+  FOR t IN SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'prismq'::regnamespace AND c.relkind = 'r' AND c.relname NOT IN ('meta', 'schema_migrations', 'signing_keys', 'audit_passed') LOOP
     EXECUTE format('DELETE FROM prismq.%I', t);
   END LOOP;
+  UPDATE prismq.audit_passed SET sealed_id = 0, numbered_id = 0, next_xact = pg_current_xact_id()::text::bigint;
   UPDATE prismq.meta SET value = 'open' WHERE key = 'category_mode';
   UPDATE prismq.meta SET value = (value::bigint + 1)::text WHERE key = 'categories_version';
 END $$`;
@@ -36,7 +39,9 @@ export function pairOf(server: Server, over: OpenOptions = {}): Pair {
     const url = await server.database();
     const owner = new pg.Client({ connectionString: url });
     await owner.connect();
-    const open = (): Promise<Queue> => openQueue(url, withClock(clock, over));
+    // One maker of ids for both: those of two processes are in no order within a millisecond, and the clock stands still.
+    const { next } = createIds({ nowMs: () => clock.now, random: (bytes) => void randomFillSync(bytes) });
+    const open = (): Promise<Queue> => openQueue(url, withClock(clock, { newId: next, ...over }));
     return { queue: await open(), other: await open(), owner };
   };
   return {
@@ -44,7 +49,8 @@ export function pairOf(server: Server, over: OpenOptions = {}): Pair {
       if (options !== undefined) return separate(server, t, { ...over, ...options });
       const { queue, other, owner } = await (made ??= make());
       await owner.query(EMPTY);
-      clock.now = START;
+      // Never back: ids would go on from where they were.
+      clock.now += 1000;
       return { queue, other, clock };
     },
     async close() {
@@ -60,8 +66,9 @@ export function pairOf(server: Server, over: OpenOptions = {}): Pair {
 async function separate(server: Server, t: TestContext, options: OpenOptions): Promise<Opened> {
   const clock = { now: START };
   const url = await server.database();
-  const queue = await openQueue(url, withClock(clock, options));
-  const other = await openQueue(url, withClock(clock, options));
+  const { next } = createIds({ nowMs: () => clock.now, random: (bytes) => void randomFillSync(bytes) });
+  const queue = await openQueue(url, withClock(clock, { newId: next, ...options }));
+  const other = await openQueue(url, withClock(clock, { newId: next, ...options }));
   t.after(async () => {
     await queue.close();
     await other.close();

@@ -39,8 +39,7 @@ export function takeOver(): void {
   opener.open = async (options: OpenOptions) => {
     const { queue, owner } = await (made ??= make());
     await owner.query(EMPTY);
-    const start = Date.now();
-    now = options.now ?? (() => start);
+    now = options.now ?? Date.now;
     const kept = async (): Promise<void> => undefined;
     return { ...queue, close: kept, [Symbol.asyncDispose]: kept };
   };

@@ -36,6 +36,12 @@ BEGIN
   EXECUTE format('CREATE POLICY engine_remove ON prismq.worker_grants FOR DELETE TO prismq_engine USING (%s)', any_client);
   EXECUTE 'CREATE POLICY audit_add ON prismq.security_events FOR INSERT TO prismq_audit WITH CHECK (true)';
   EXECUTE 'CREATE POLICY audit_read ON prismq.security_events FOR SELECT TO prismq_audit USING (true)';
+  EXECUTE 'CREATE POLICY audit_read ON prismq.task_events FOR SELECT TO prismq_audit USING (true)';
+  FOREACH t IN ARRAY ARRAY['audit_numbers', 'audit_seals'] LOOP
+    EXECUTE format('CREATE POLICY audit_read ON prismq.%I FOR SELECT TO prismq_audit USING (true)', t);
+    EXECUTE format('CREATE POLICY audit_add ON prismq.%I FOR INSERT TO prismq_audit WITH CHECK (true)', t);
+  END LOOP;
+  EXECUTE 'CREATE POLICY audit_all ON prismq.audit_passed FOR ALL TO prismq_audit USING (true) WITH CHECK (true)';
 
   -- Time passes for every client alike: the janitor moves what is due and sees nothing else.
   EXECUTE 'CREATE POLICY janitor_due ON prismq.delayed FOR ALL TO prismq_janitor USING (run_after_utc <= (SELECT prismq.now_ms())) WITH CHECK (false)';
@@ -99,7 +105,9 @@ GRANT SELECT, INSERT, UPDATE ON prismq.tasks, prismq.clients TO prismq_engine;
 GRANT SELECT, INSERT, UPDATE, DELETE ON prismq.ready, prismq.delayed, prismq.leases, prismq.blocked, prismq.finished, prismq.task_attempts, prismq.task_messages,
   prismq.task_progress, prismq.task_metadata, prismq.capability_lanes, prismq.capability_sets, prismq.workers, prismq.worker_grants, prismq.categories, prismq.meta, prismq.sql_roles TO prismq_engine;
 GRANT SELECT, INSERT ON prismq.lanes, prismq.task_events TO prismq_engine;
-GRANT SELECT, INSERT ON prismq.security_events TO prismq_audit;
+GRANT SELECT, INSERT ON prismq.security_events, prismq.audit_numbers, prismq.audit_seals TO prismq_audit;
+GRANT SELECT ON prismq.task_events TO prismq_audit;
+GRANT SELECT, UPDATE ON prismq.audit_passed TO prismq_audit;
 GRANT SELECT, INSERT, UPDATE ON prismq.api_keys, prismq.meta TO prismq_auth;
 GRANT SELECT, INSERT ON prismq.secrets TO prismq_auth;
 GRANT SELECT ON prismq.signing_keys, prismq.worker_grants, prismq.workers, prismq.clients TO prismq_auth;

@@ -184,8 +184,11 @@ CREATE TABLE prismq.task_events (
   to_status text COLLATE "C",
   actor text COLLATE "C" NOT NULL,
   details text,
+  -- The transaction that wrote it: the sealer numbers what no running transaction can still add to.
+  xact bigint NOT NULL DEFAULT pg_current_xact_id()::text::bigint,
   PRIMARY KEY (client_id, task_id, seq)
 );
+CREATE INDEX task_events_xact ON prismq.task_events USING brin (xact) WITH (pages_per_range = 16, autosummarize = on);
 
 -- For the stream of events, which goes by time: the table grows in its order.
 CREATE INDEX task_events_at ON prismq.task_events USING brin (at_utc) WITH (pages_per_range = 16, autosummarize = on);
@@ -199,9 +202,48 @@ CREATE TABLE prismq.security_events (
   client_id text COLLATE "C",
   object text,
   outcome text NOT NULL CHECK (outcome IN ('done', 'denied')),
-  details text
+  details text,
+  xact bigint NOT NULL DEFAULT pg_current_xact_id()::text::bigint
 );
+CREATE INDEX security_events_xact ON prismq.security_events USING brin (xact) WITH (pages_per_range = 16, autosummarize = on);
 CREATE INDEX security_events_client ON prismq.security_events (client_id, event_id);
+
+-- The order of the audit, made by the sealer once nothing can come between: transactions commit in another order than they write.
+CREATE TABLE prismq.audit_numbers (
+  chain text COLLATE "C" NOT NULL CHECK (chain IN ('tasks', 'security')),
+  id bigint NOT NULL,
+  client_id text COLLATE "C" NOT NULL,
+  task_id uuid,
+  seq integer,
+  event_id bigint,
+  PRIMARY KEY (chain, id)
+);
+CREATE INDEX audit_numbers_client ON prismq.audit_numbers (chain, client_id, id);
+
+-- The chain over both: a seal covers rows of one client that follow each other (docs/audit-format.md).
+CREATE TABLE prismq.audit_seals (
+  client_id text COLLATE "C" NOT NULL,
+  chain text COLLATE "C" NOT NULL CHECK (chain IN ('tasks', 'security')),
+  seq bigint NOT NULL,
+  rows integer NOT NULL,
+  first_id bigint NOT NULL,
+  last_id bigint NOT NULL,
+  prev_hash text NOT NULL,
+  hash text NOT NULL,
+  marks text NOT NULL,
+  at_utc bigint NOT NULL,
+  PRIMARY KEY (client_id, chain, seq)
+);
+CREATE INDEX audit_seals_last ON prismq.audit_seals (chain, last_id);
+
+-- How far rows are numbered and sealed.
+CREATE TABLE prismq.audit_passed (
+  chain text COLLATE "C" PRIMARY KEY,
+  sealed_id bigint NOT NULL,
+  numbered_id bigint NOT NULL,
+  next_xact bigint NOT NULL
+);
+INSERT INTO prismq.audit_passed (chain, sealed_id, numbered_id, next_xact) VALUES ('tasks', 0, 0, 0), ('security', 0, 0, 0);
 
 CREATE TABLE prismq.task_messages (
   client_id text COLLATE "C" NOT NULL,
@@ -341,6 +383,10 @@ CREATE TRIGGER append_only_all BEFORE TRUNCATE ON prismq.task_events FOR EACH ST
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON prismq.security_events FOR EACH ROW EXECUTE FUNCTION prismq.append_only();
 CREATE TRIGGER append_only_all BEFORE TRUNCATE ON prismq.security_events FOR EACH STATEMENT EXECUTE FUNCTION prismq.append_only();
 
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON prismq.audit_seals FOR EACH ROW EXECUTE FUNCTION prismq.append_only();
+CREATE TRIGGER append_only_all BEFORE TRUNCATE ON prismq.audit_seals FOR EACH STATEMENT EXECUTE FUNCTION prismq.append_only();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON prismq.audit_numbers FOR EACH ROW EXECUTE FUNCTION prismq.append_only();
+CREATE TRIGGER append_only_all BEFORE TRUNCATE ON prismq.audit_numbers FOR EACH STATEMENT EXECUTE FUNCTION prismq.append_only();
 RESET ROLE;
 ALTER TABLE prismq.signing_keys OWNER TO prismq_auth;
 ALTER TABLE prismq.api_keys OWNER TO prismq_auth;

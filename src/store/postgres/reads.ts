@@ -152,17 +152,20 @@ export async function readLogs(
 ): Promise<StorePage<LogEntry> | null> {
   const after = numberCursor(page.cursor, 0);
   if (!isTaskId(taskId)) return null;
-  const task = scope.role === 'auditor' ? null : await readTask(engine, scope, taskId);
-  if (task === null && scope.role !== 'auditor') return null;
-  const clientId = task?.clientId ?? clientOf(scope);
-  // An auditor of the platform names no client: the task is looked for in each.
-  const one = statement(clientId === '*' ? 'logs_meta' : 'logs_of');
+  const clientId = scope.role === 'auditor' ? await auditedClient(engine, scope, taskId) : (await readTask(engine, scope, taskId))?.clientId;
+  if (clientId === undefined) return null;
+  const one = statement('logs_of');
   return pageOf(
     await read(engine, scope, one, { client_id: clientId, task_id: taskId, after, most: page.limit + 1 }),
     page.limit,
     logOf,
     (entry) => entry.logId,
   );
+}
+
+/** The audit outlives the task: an auditor reads that of a purged one too. */
+async function auditedClient(engine: Engine, scope: StoreScope, taskId: string): Promise<string | undefined> {
+  return (await read(engine, scope, statement('client_of_task'), { task_id: taskId }))[0]?.[0] as string | undefined;
 }
 
 /** Transactions are done with an instant this long after it, ms: the stream goes no nearer to the present. The logs of a task have all. */
@@ -180,9 +183,14 @@ export async function readEvents(
   const end = ((await pool.row('events_last', actingOf(scope)))?.[0] as number) - SETTLED_MS;
   if (after === null || after >= end) return { items: [], last: after === null ? end : after };
   const until = Math.min(end, after + EVENT_WINDOW_MS);
-  const name = scope.clients === '*' ? 'events_all' : 'events_of';
-  const items = (await read(engine, scope, statement(name), { after, until, most: limit, client_id: clientOf(scope) })).map(logOf);
-  return { items, last: items.length >= limit ? (items.at(-1) as LogEntry).atUtc : until };
+  const all = scope.clients === '*';
+  const bounds = { after, until, most: limit, client_id: clientOf(scope) };
+  const items = (await read(engine, scope, statement(all ? 'events_all' : 'events_of'), bounds)).map(logOf);
+  if (items.length >= limit) return { items, last: (items.at(-1) as LogEntry).atUtc };
+  if (items.length > 0 || until === end) return { items, last: until };
+  // A stretch without anything: on to where there is something again.
+  const [next] = await read(engine, scope, statement(all ? 'events_next' : 'events_next_of'), bounds);
+  return { items, last: Math.min(end, ((next?.[0] as number | null | undefined) ?? end + 1) - 1) };
 }
 
 export async function readInbox(engine: Engine, scope: StoreScope, limit: number): Promise<readonly InboxRow[]> {

@@ -150,7 +150,7 @@ function wire(engine: Engine, claimer: Claimer, watch: Watch): Store {
     ...workerOperations(engine, claimer),
     ...bookOperations(engine),
     ...keyOperations(engine),
-    ...auditOperations(),
+    ...auditOperations(engine),
     async tick({ retentionMs }) {
       const row = (await pools.admin.row('tick', SYSTEM, { retention_ms: retentionMs, backoff: JSON.stringify(engine.options.defaultBackoff) })) as number[];
       const [expired = 0, promoted = 0, buried = 0, lapsed = 0, purged = 0] = row;

@@ -71,6 +71,9 @@ const TABLES = [
   'categories',
   'meta',
   'sql_roles',
+  'audit_numbers',
+  'audit_seals',
+  'audit_passed',
   'schema_migrations',
 ] as const;
 const OPEN = ['categories', 'meta'];
@@ -112,6 +115,7 @@ const FIRST: Readonly<Record<string, string>> = {
   categories: 'pattern',
   meta: 'key',
   sql_roles: 'role_name',
+  audit_passed: 'chain',
   schema_migrations: 'number',
   worker_grants: 'grant_id',
   api_keys: 'key_id',
