@@ -17,7 +17,9 @@ if (given === undefined) {
 }
 const app = await createApp({ queue, onRequest: ({ cause }) => cause && console.error(cause) });
 const server = await listen(app, { host: '127.0.0.1', port: Number(port) });
-process.on('message', async (message) => {
+process.on('message', (message) => void told(message));
+
+async function told(message) {
   if (message === 'cpu') {
     const { user, system } = process.cpuUsage();
     process.send({ cpuS: (user + system) / 1e6, rssMB: process.memoryUsage().rss / 1048576 });
@@ -26,5 +28,6 @@ process.on('message', async (message) => {
   await server.close(0);
   await queue.close();
   process.disconnect();
-});
+}
+
 process.send({ key, url: server.url });

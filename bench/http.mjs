@@ -12,11 +12,12 @@ async function start(port) {
   });
   const [{ key, url }] = await once(child, 'message');
   // The bench asks for CPU by HTTP.
-  const meter = createServer(async (_, response) => {
+  const measure = async (response) => {
     child.send('cpu');
     const [figures] = await once(child, 'message');
     response.end(JSON.stringify(figures));
-  }).listen(0, '127.0.0.1');
+  };
+  const meter = createServer((_, response) => void measure(response)).listen(0, '127.0.0.1');
   await once(meter, 'listening');
   return {
     url: `${url}/queue/enqueue`,

@@ -7,6 +7,8 @@ import type { OperationName } from '../contract/operations.ts';
 import { QueueError } from '../domain/errors.ts';
 import type { AuditorHandle, Queue } from '../service/handles.ts';
 import { answer } from './answer.ts';
+import { routeAssets } from './assets.ts';
+import type { AssetFiles } from './assets.ts';
 import type { Desk, RequestEvent } from './answer.ts';
 import { createBuckets } from './buckets.ts';
 import type { Rate } from './buckets.ts';
@@ -23,6 +25,8 @@ import type { Ask, Reply } from './reply.ts';
 export interface AppOptions {
   readonly queue: Queue;
   readonly version?: string;
+  /** The built dashboard, at `/`; without it there is none. */
+  readonly dashboard?: AssetFiles | null;
   /** Default 4 MB: a bulk of payloads. */
   readonly maxBodyBytes?: number;
   /** Requests a second of one key, one client, and failed tries of one address; null is without bound. */
@@ -81,6 +85,7 @@ export async function createApp(options: AppOptions): Promise<HttpApp> {
     return reply;
   };
   const router = route(desk, { requestId, refuse, draining: drained.signal });
+  if (options.dashboard != null) routeAssets(router, options.dashboard);
   return {
     fetch: (request, from = {}) => Promise.resolve(router.fetch(request, { address: 'unknown', ...from })),
     answer: (ask) => answer(desk, ask),

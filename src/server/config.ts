@@ -59,6 +59,7 @@ export const CONFIG = {
   metrics: serve('PRISMQ_METRICS', 'text', 'loopback', '`/metrics`: no key on this machine, a key everywhere, or not there', {
     choices: ['loopback', 'key', 'off'],
   }),
+  dashboard: serve('PRISMQ_DASHBOARD', 'text', 'on', 'the dashboard at `/`, or not there', { choices: ['on', 'off'] }),
   rateKey: serve('PRISMQ_RATE_KEY', 'rate', 'none', 'requests of one key: a second, or a second/at once'),
   rateClient: serve('PRISMQ_RATE_CLIENT', 'rate', 'none', 'requests of all keys of one client'),
   rateAddress: serve('PRISMQ_RATE_ADDRESS', 'rate', '5/50', 'failed logins of one address'),

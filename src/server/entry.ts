@@ -7,5 +7,7 @@ export { listen, nodeHandler } from '../http/node.ts';
 export type { Certificate, Listening, ListenOptions } from '../http/node.ts';
 export type { Family, Sample } from '../http/openmetrics.ts';
 export type { Origin } from '../http/origin.ts';
+export { openDashboard } from './dashboard.ts';
+export type { AssetFiles } from '../http/assets.ts';
 export { createTokenVerifier } from './jwt.ts';
 export type { IssuerSettings } from './jwt.ts';

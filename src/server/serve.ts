@@ -2,12 +2,14 @@
 // process comes in; the command line is but one who asks.
 import type { Logger } from 'pino';
 import { createApp } from '../http/app.ts';
+import type { AssetFiles } from '../http/assets.ts';
 import { listen } from '../http/node.ts';
 import type { Listening } from '../http/node.ts';
 import { QueueError } from '../domain/errors.ts';
 import { fileOf, openQueue } from '../index.ts';
 import type { BootstrapSecret, Queue } from '../service/handles.ts';
 import { CONFIG } from './config.ts';
+import { openDashboard } from './dashboard.ts';
 import { checkKeys, checkSettings } from './guard.ts';
 import type { Surroundings } from './guard.ts';
 import { createTokenVerifier } from './jwt.ts';
@@ -74,7 +76,8 @@ async function open(
   const meter = meterProcess({ version, file: fileOf(db), connections: async () => listening?.connections() ?? 0 });
   try {
     const rates = { key: rateKey, client: rateClient, address: rateAddress };
-    const app = await createApp({ queue, version, maxBodyBytes, rates, metrics, families: () => meter.families(), onRequest: requestLogger(log) });
+    const dashboard = settings.dashboard === 'off' ? null : await dashboardOf(log);
+    const app = await createApp({ queue, version, dashboard, maxBodyBytes, rates, metrics, families: () => meter.families(), onRequest: requestLogger(log) });
     const opened = (listening = await listen(app, { host, port, proxies, maxConnections, ...(tls === null ? {} : { tls }) }));
     const close = async (): Promise<void> => {
       log.info({ grace_ms: graceMs }, 'draining');
@@ -87,6 +90,16 @@ async function open(
   } catch (error) {
     meter.stop();
     throw addressTrouble(settings, error);
+  }
+}
+
+/** A server without its dashboard is still a server. */
+async function dashboardOf(log: Logger): Promise<AssetFiles | null> {
+  try {
+    return await openDashboard({ onBuild: () => log.info('building the dashboard') });
+  } catch (error) {
+    log.error({ err: error }, 'there is no dashboard');
+    return null;
   }
 }
 

@@ -24,6 +24,7 @@ export interface ServerSettings {
   readonly proxies: number;
   readonly issuers: readonly IssuerSettings[];
   readonly metrics: 'loopback' | 'key' | 'off';
+  readonly dashboard: 'on' | 'off';
   readonly rateKey: RateSetting | null;
   readonly rateClient: RateSetting | null;
   readonly rateAddress: RateSetting | null;

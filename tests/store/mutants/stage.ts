@@ -73,10 +73,10 @@ export function openStage(prepared: Uint8Array | null, now: number, statements: 
   return { queue, store, clock, ids, db };
 }
 
-/** What an act came to, as text: its answer, or the code and the sentence of its refusal. */
+/** What an act came to, as text: its answer, or the code and the sentence of its refusal. How long a claim waited is of the real clock. */
 export async function outcomeOf(act: () => Promise<unknown>): Promise<string> {
   try {
-    return JSON.stringify(await act()) ?? 'nothing';
+    return JSON.stringify(await act(), (key, value: unknown) => (key === 'waitedMs' ? undefined : value)) ?? 'nothing';
   } catch (error) {
     if (error instanceof QueueError) return `${error.code}: ${error.message}`;
     throw error;
