@@ -14,9 +14,10 @@ import { startSealer } from './sealer.ts';
 import type { Sealer } from './sealer.ts';
 import type { SealingData } from './sealing.ts';
 import { createQueue } from './service/queue.ts';
-import type { Store } from './store/store.ts';
-import { migrateSqlite, openSqliteStore } from './store/sqlite/store.ts';
 import type { MigrationReport } from './store/sqlite/migrate.ts';
+import { migrateSqlite, openSqliteStore } from './store/sqlite/store.ts';
+import type { PostgresLogins } from './store/postgres/store.ts';
+import type { Store, StoreOptions } from './store/store.ts';
 
 export { QueueError, ERRORS } from './domain/errors.ts';
 export type { ErrorCode } from './domain/errors.ts';
@@ -27,6 +28,7 @@ export { deadLetter, release, retryIn } from './worker/outcome.ts';
 export type * from './service/handles.ts';
 export type * from './domain/task.ts';
 export type * from './domain/principal.ts';
+export type { PostgresLogins } from './store/postgres/store.ts';
 
 export interface OpenOptions {
   /** `FULL` (default): a commit survives a power cut. `NORMAL` may lose the last commits at one, never at a crash. */
@@ -58,13 +60,20 @@ export interface OpenOptions {
   readonly verifyToken?: VerifyToken;
   /** Told of what goes wrong in the background. */
   readonly onError?: (error: unknown) => void;
+  /** PostgreSQL: most connections of each class of login; default 4. */
+  readonly connections?: number;
+  /** PostgreSQL behind a pooler that shares backends among transactions: nothing is prepared. */
+  readonly pooled?: boolean;
+  /** PostgreSQL: a direct URL for LISTEN and NOTIFY, or null for polling alone. Default: the URL of the queue. */
+  readonly listenUrl?: string | null;
 }
 
 const JANITOR_MS = 1000;
 
+export const isPostgres = (url: unknown): url is string | PostgresLogins => typeof url === 'object' || (typeof url === 'string' && /^postgres(ql)?:/.test(url));
+
 /** The file of a store's URL: a path, `sqlite:path`, a file URL or `:memory:`. */
 export function fileOf(url: string): string {
-  if (/^postgres(ql)?:/.test(url)) throw new QueueError('store_unavailable', 'this version keeps its queue in SQLite: give the path of a file');
   if (url.startsWith('file:')) return fileURLToPath(url);
   const path = url.startsWith('sqlite:') ? url.slice('sqlite:'.length) : url;
   if (path === ':memory:') return path;
@@ -77,31 +86,23 @@ export async function migrateStore(
   url: string,
   { dryRun = false, now = Date.now }: { readonly dryRun?: boolean; readonly now?: () => number } = {},
 ): Promise<MigrationReport> {
+  if (isPostgres(url)) return (await import('./postgres.ts')).migratePostgresUrl(url, dryRun);
   return migrateSqlite(fileOf(url), now, dryRun);
 }
 
+const randomHex = (bytes: number): string => randomBytes(bytes).toString('hex');
+
 /**
- * Opens a queue. `url` is the path of a SQLite file (made when missing) or `:memory:`; default `prismq.db`.
+ * Opens a queue. `url` is the path of a SQLite file (made when missing) or `:memory:`; default `prismq.db`. On PostgreSQL it is the
+ * logins that `prismq setup` wrote, or one URL for everything, which protects against bugs and not against injection.
  * @throws QueueError `store_unavailable`, `store_corrupt`, `store_newer`, `store_refused`, `store_read_only`
  */
-export async function openQueue(url = 'prismq.db', options: OpenOptions = {}): Promise<Queue> {
-  const file = fileOf(url);
+export async function openQueue(url: string | PostgresLogins = 'prismq.db', options: OpenOptions = {}): Promise<Queue> {
   const now = options.now ?? Date.now;
-  const randomHex = (bytes: number): string => randomBytes(bytes).toString('hex');
-  const { synchronous = 'FULL', strategies = [], backoff = DEFAULT_BACKOFF, busyTimeoutMs = 5000 } = options;
+  const { strategies = [], backoff = DEFAULT_BACKOFF, busyTimeoutMs = 5000 } = options;
   const [payloadBytes, lanesPerClient, retentionMs] = [limitOf(options, 'payloadBytes'), limitOf(options, 'lanesPerClient'), limitOf(options, 'retentionMs')];
-  const store = openSqliteStore({
-    file,
-    synchronous,
-    migrate: options.migrate ?? true,
-    now,
-    random: options.random ?? Math.random,
-    randomHex,
-    strategies,
-    defaultBackoff: backoff,
-    busyTimeoutMs,
-    lanesPerClient,
-  });
+  const given: StoreOptions = { now, random: options.random ?? Math.random, randomHex, strategies, defaultBackoff: backoff, busyTimeoutMs, lanesPerClient };
+  const { store, renewal, sealing } = isPostgres(url) ? await openPostgres(url, options, given) : openFile(url, options, given);
   const queue = createQueue(
     {
       store,
@@ -114,17 +115,68 @@ export async function openQueue(url = 'prismq.db', options: OpenOptions = {}): P
       createClients: options.createClients ?? true,
       ...(options.verifyToken === undefined ? {} : { verifyToken: options.verifyToken }),
     },
-    {
-      url,
-      renewal: (workerId) =>
-        file === ':memory:'
-          ? null
-          : { module: new URL(import.meta.url.endsWith('.ts') ? './renewal.ts' : './renewal.js', import.meta.url).href, data: { file, workerId, synchronous } },
-      onClose: () => background?.stop(),
-    },
+    { url: typeof url === 'string' ? shownUrl(url) : shownUrl(url.clientUrl), renewal, onClose: () => background?.stop() },
   );
-  const background = startBackground(options, queue.system(), (most) => store.seal(most), file === ':memory:' ? null : { file });
+  const background = startBackground(options, queue.system(), (most) => store.seal(most), sealing);
   return queue;
+}
+
+/** Without what opens it. */
+const shownUrl = (url: string): string => url.replace(/^(postgres(?:ql)?:\/\/[^:@/]*):[^@]*@/, '$1@');
+
+interface Opened {
+  readonly store: Store;
+  readonly renewal: Queue['renewal'];
+  /** What a thread that seals the audit opens; null where it is sealed in the loop. */
+  readonly sealing: SealingData | null;
+}
+
+function openFile(url: string, options: OpenOptions, given: StoreOptions): Opened {
+  const file = fileOf(url);
+  const { synchronous = 'FULL' } = options;
+  const store = openSqliteStore({ ...given, file, synchronous, migrate: options.migrate ?? true });
+  const module = new URL(import.meta.url.endsWith('.ts') ? './renewal.ts' : './renewal.js', import.meta.url).href;
+  const isFile = file !== ':memory:';
+  return { store, renewal: (workerId) => (isFile ? { module, data: { file, workerId, synchronous } } : null), sealing: isFile ? { file } : null };
+}
+
+const warned = new Set<string>();
+function warnOnce(message: string): void {
+  if (warned.has(message)) return;
+  warned.add(message);
+  process.emitWarning(message, { type: 'PrismqWarning' });
+}
+
+/** What \`prismq setup\` does; see \`prismq/postgres\`. */
+export async function setupPostgres(url: string, options: { readonly dedicated: boolean; readonly kept?: string }): Promise<{ readonly lines: string }> {
+  const { envLines, parseEnvLines, setupPostgresUrl } = await import('./postgres.ts');
+  const kept = options.kept === undefined ? null : parseEnvLines(options.kept);
+  const made = await setupPostgresUrl(url, { randomHex, dedicated: options.dedicated, ...(kept === null ? {} : { kept }) });
+  return { lines: envLines(made) };
+}
+
+/** The SQL of the PostgreSQL schema, for administrators who run it themselves. */
+export const printPostgres = async (dedicated: boolean): Promise<string> => (await import('./postgres.ts')).postgresSql(dedicated);
+
+/** Lets a role of the database enqueue for one client from plain SQL, or no longer; by a superuser's URL. */
+export const bindSqlRole = async (url: string, role: string, clientId: string, bound: boolean): Promise<void> =>
+  (await import('./postgres.ts')).bindSqlRoleUrl(url, role, clientId, bound);
+
+async function openPostgres(url: string | PostgresLogins, options: OpenOptions, given: StoreOptions): Promise<Opened> {
+  const { openPostgresStore } = await import('./postgres.ts');
+  const store = await openPostgresStore({
+    ...given,
+    connect: url,
+    migrate: options.migrate ?? true,
+    wallMs: Date.now,
+    replacedClock: options.now !== undefined,
+    connections: options.connections ?? 4,
+    pooled: options.pooled ?? false,
+    ...(options.listenUrl === undefined ? {} : { listenUrl: options.listenUrl }),
+    onError: (error) => options.onError?.(error),
+    warn: warnOnce,
+  });
+  return { store, renewal: () => null, sealing: null };
 }
 
 /** As given, inside of its bounds, or the default. */

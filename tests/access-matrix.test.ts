@@ -6,9 +6,9 @@ import type { TestContext } from 'node:test';
 import { ACCESS, COLUMNS } from '../src/domain/access.ts';
 import type { AccessRule, Column, Operation } from '../src/domain/access.ts';
 import type { ClaimedTask, LeaseRef } from '../src/domain/task.ts';
-import { openQueue } from '../src/index.ts';
 import { EXPECTED } from './access-table.ts';
 import type { AdminHandle, AuditorHandle, ClientHandle, Queue, SystemHandle, WorkerHandle } from '../src/service/handles.ts';
+import { opener } from './store/opener.ts';
 
 /** What a call is about: ids that are the caller's own, another client's, or nobody's. */
 interface Subject {
@@ -114,7 +114,7 @@ interface World {
 }
 
 async function world(t: TestContext): Promise<World> {
-  const queue = await openQueue(':memory:', { janitorMs: 0 });
+  const queue = await opener.open({ janitorMs: 0 });
   t.after(() => queue.close());
   const own = await subjectOf(queue, 'own', 'w');
   const foreign = await subjectOf(queue, 'foreign', 'w2');

@@ -5,7 +5,7 @@ import type { Connection } from '../client/connect.ts';
 import type { Identity } from '../client/answers.ts';
 import { QueueError } from '../domain/errors.ts';
 import { openQueue } from '../index.ts';
-import type { OpenOptions } from '../index.ts';
+import type { OpenOptions, PostgresLogins } from '../index.ts';
 import type { AdminHandle, ClientHandle, Queue } from '../service/handles.ts';
 import type { Context } from './context.ts';
 import { hintOf, isMissing, requireFile, whereOf } from './where.ts';
@@ -38,7 +38,7 @@ export async function withDesk<T>(context: Context, mode: 'make' | 'there', use:
 }
 
 /** Opens the queue of a file for one command, and closes it again. */
-export async function withQueue<T>(context: Context, db: string, mode: 'make' | 'there', use: Use<Queue, T>): Promise<T> {
+export async function withQueue<T>(context: Context, db: string | PostgresLogins, mode: 'make' | 'there', use: Use<Queue, T>): Promise<T> {
   if (mode === 'there') requireFile(context.io, db);
   else if (isMissing(db)) await rehearse(context, use);
   await using queue = await openQueue(db, OPTIONS);

@@ -1,5 +1,6 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --
 // `prismq`: the command line as a process. It is loaded only where it can run, so that an older Node is told so.
+// The `--` of the first line keeps Node from taking our `--env-file` for its own.
 const OLDEST = [24, 15] as const;
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);

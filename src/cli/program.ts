@@ -15,6 +15,7 @@ import { keysCommand } from './commands/keys.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { replayCommand } from './commands/replay.ts';
 import { securityEventsCommand } from './commands/security-events.ts';
+import { setupCommand } from './commands/setup.ts';
 import { serveCommand } from './commands/serve.ts';
 import { statsCommand } from './commands/stats.ts';
 import { cancelCommand, reprioritiseCommand, requeueCommand, taskCommand } from './commands/task.ts';
@@ -42,6 +43,7 @@ const COMMANDS = [
   keysCommand,
   categoriesCommand,
   securityEventsCommand,
+  setupCommand,
   migrateCommand,
   replayCommand,
   configCommand,
@@ -50,10 +52,13 @@ const COMMANDS = [
 export function buildProgram(cli: Cli): Command {
   const { io } = cli;
   const program = new Command('prismq')
-    .description('A task queue for many clients, on an embedded SQLite file or at a server.')
+    .description('A task queue for many clients, on an embedded SQLite file, on PostgreSQL or at a server.')
     .version(packageVersion(), '-V, --version')
     .option('--db <file>', `the file of the queue (default ${CONFIG.db.default}, or ${CONFIG.db.env})`)
-    .option('--url <url>', `the server to work at, instead of a file (or ${CONFIG.url.env}); its key comes from ${CONFIG.key.env}`)
+    .option(
+      '--url <url>',
+      `the server to work at, or a PostgreSQL database, instead of a file (or ${CONFIG.url.env}); the key of a server comes from ${CONFIG.key.env}`,
+    )
     .option('--key-file <file>', `the file with the key (or ${CONFIG.keyFile.env})`)
     .option('--json', 'answer in JSON, errors too')
     .option('--debug', `say what is behind an error, with its stack, on the error stream (or ${CONFIG.debug.env})`)

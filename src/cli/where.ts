@@ -3,6 +3,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { QueueError } from '../domain/errors.ts';
+import type { PostgresLogins } from '../index.ts';
 import { CONFIG, settingFrom } from '../server/config.ts';
 import type { SettingName } from '../server/config.ts';
 import { wrongInput } from './failure.ts';
@@ -14,7 +15,8 @@ export interface Place {
   readonly keyFile?: string | undefined;
 }
 
-export type Where = { readonly kind: 'file'; readonly db: string } | { readonly kind: 'server'; readonly url: string; readonly key: string };
+/** `db` is the path of a file, the URL of a database, or its logins. */
+export type Where = { readonly kind: 'file'; readonly db: string | PostgresLogins } | { readonly kind: 'server'; readonly url: string; readonly key: string };
 
 interface Asking {
   readonly io: Io;
@@ -30,10 +32,25 @@ export function whereOf({ io, flags }: Asking, file: Place = {}): Where {
   if (flags.db !== undefined && flags.url !== undefined) throw wrongInput('--url', 'give --db or --url, not both');
   if (flags.db === undefined && flags.url === undefined && env.db !== undefined && env.url !== undefined)
     throw wrongInput(CONFIG.url.env, `${CONFIG.db.env} is set too: unset one, or give --db or --url`);
-  const { db, url } = [flags, env, file].find((place) => place.db !== undefined || place.url !== undefined) ?? {};
+  const named = [flags, env, file].find((place) => place.db !== undefined || place.url !== undefined);
+  const logins = named === undefined ? loginsIn(io) : null;
+  if (logins !== null) return { kind: 'file', db: logins };
+  const { db, url } = named ?? {};
   if (url !== undefined && isServer(url)) return { kind: 'server', url, key: keyOf(io, flags, file) };
   if (flags.keyFile !== undefined) throw wrongInput('--key-file', 'a key is for a server: name it with --url');
   return { kind: 'file', db: pathOf(io, url ?? db ?? CONFIG.db.default) };
+}
+
+/** The logins that `prismq setup` wrote, where nothing else is named. */
+function loginsIn(io: Io): PostgresLogins | null {
+  const [clientUrl, workerUrl, adminUrl, signingKey] = (['clientUrl', 'workerUrl', 'adminUrl', 'signingKey'] as const).map((name) => inEnv(io, name));
+  if (clientUrl === undefined) return null;
+  if (workerUrl === undefined || adminUrl === undefined || signingKey === undefined)
+    throw wrongInput(
+      CONFIG.clientUrl.env,
+      `is set, and one of ${CONFIG.workerUrl.env}, ${CONFIG.adminUrl.env}, ${CONFIG.signingKey.env} is not: source all of what \`setup\` wrote`,
+    );
+  return { clientUrl, workerUrl, adminUrl, signingKey };
 }
 
 /** The server, for what wants no key there; null where it is a file. */
@@ -77,6 +94,9 @@ function keyIn(file: string): string {
 /** The flag to say it again in a hint; '' for the default. */
 export function hintOf(io: Io, where: Where): string {
   if (where.kind === 'server') return ` --url ${quoted(where.url)}`;
+  // A URL of a database has a password and is not said again.
+  if (typeof where.db !== 'string') return '';
+  if (/^postgres(ql)?:/.test(where.db)) return ' --url URL';
   return where.db === resolve(io.base, CONFIG.db.default) ? '' : ` --db ${quoted(where.db)}`;
 }
 
@@ -84,10 +104,10 @@ const quoted = (text: string): string => (/[^\w./@:-]/.test(text) ? `'${text.rep
 
 const isPath = (db: string): boolean => db !== ':memory:' && !/^[a-z]{2,}:/.test(db);
 
-export const isMissing = (db: string): boolean => isPath(db) && !existsSync(db);
+export const isMissing = (db: string | PostgresLogins): boolean => typeof db === 'string' && isPath(db) && !existsSync(db);
 
-export function requireFile(io: Io, db: string): void {
-  if (!isPath(db)) return;
+export function requireFile(io: Io, db: string | PostgresLogins): void {
+  if (typeof db !== 'string' || !isPath(db)) return;
   if (!existsSync(db))
     throw new QueueError(
       'store_unavailable',

@@ -14,6 +14,14 @@ export interface FairShare {
    * client and answers how many it got. Candidates are distinct; the same array given again is not looked through anew.
    */
   take(candidates: readonly FairCandidate[], wanted: number, pick: (clientId: string, atMost: number) => number): number;
+  /** Whom `take` would ask for how many if everybody had enough, then everybody else in order: for who has to ask in one go. Charges nothing. */
+  plan(candidates: readonly FairCandidate[], wanted: number): readonly FairShareOf[];
+}
+
+export interface FairShareOf {
+  readonly clientId: string;
+  /** 0: only when others have less than their share. */
+  readonly share: number;
 }
 
 interface Account {
@@ -59,7 +67,27 @@ const NEVER_SERVED = -(2 ** 52);
 
 export function createFairShare(): FairShare {
   const ledger: Ledger = { accounts: new Map(), lineUp: null, calls: 0, lineUps: 0, turns: 0, opened: 0, latest: 0 };
-  return { take: (candidates, wanted, pick) => take(ledger, candidates, wanted, pick) };
+  return { take: (candidates, wanted, pick) => take(ledger, candidates, wanted, pick), plan: (candidates, wanted) => plan(ledger, candidates, wanted) };
+}
+
+function plan(ledger: Ledger, candidates: readonly FairCandidate[], wanted: number): readonly FairShareOf[] {
+  const line = ledger.lineUp?.candidates === candidates ? ledger.lineUp : lineUp(ledger, candidates);
+  ledger.lineUp = line;
+  // Copies, so that nobody is charged for what nobody took.
+  const heap = line.heap.map((slot) => ({ ...slot, account: { ...slot.account } }));
+  const shares = new Map<string, number>();
+  let turns = ledger.turns;
+  for (let left = wanted; left > 0 && heap.length > 0; ) {
+    const slot = heap[0] as Slot;
+    const quantum = Math.min(left, Math.max(1, Math.ceil((wanted * slot.weight) / line.weight)));
+    shares.set(slot.clientId, (shares.get(slot.clientId) ?? 0) + quantum);
+    slot.account.time += quantum / slot.weight;
+    slot.account.served = ++turns;
+    sink(heap, 0);
+    left -= quantum;
+  }
+  const rest = heap.filter((slot) => !shares.has(slot.clientId)).sort((a, b) => (before(a, b) ? -1 : 1));
+  return [...[...shares].map(([clientId, share]) => ({ clientId, share })), ...rest.map(({ clientId }) => ({ clientId, share: 0 }))];
 }
 
 function take(ledger: Ledger, candidates: readonly FairCandidate[], wanted: number, pick: (clientId: string, atMost: number) => number): number {

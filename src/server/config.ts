@@ -18,11 +18,26 @@ function serve(env: string, type: SettingType, standard: string | number, meanin
   return { of: 'serve', env, flag: '', file, type, default: standard, meaning, ...more };
 }
 
+/** Of the logins of PostgreSQL, which only the environment has. */
+const pg = (env: string, meaning: string): Setting => ({ of: 'all', env, flag: '', file: '', type: 'text', default: '', meaning: `PostgreSQL: ${meaning}` });
+
 export const CONFIG = {
   db: { of: 'all', env: 'PRISMQ_DB', flag: '--db', file: 'db', type: 'path', default: './prismq.db', meaning: 'the file of the queue' },
-  url: { of: 'caller', env: 'PRISMQ_URL', flag: '--url', file: 'url', type: 'text', default: '', meaning: 'the server to work at, instead of a file' },
+  url: {
+    of: 'caller',
+    env: 'PRISMQ_URL',
+    flag: '--url',
+    file: 'url',
+    type: 'text',
+    default: '',
+    meaning: 'the server to work at, or a PostgreSQL database, instead of a file',
+  },
   key: { of: 'caller', env: 'PRISMQ_KEY', flag: '', file: '', type: 'text', default: '', meaning: 'the API key for that server; never on the command line' },
   keyFile: { of: 'caller', env: 'PRISMQ_KEY_FILE', flag: '--key-file', file: 'keyFile', type: 'path', default: '', meaning: 'the file that holds it' },
+  clientUrl: pg('PRISMQ_CLIENT_URL', 'the login of clients; with the three below, as `prismq setup` writes them, it is used where no file and no URL is named'),
+  workerUrl: pg('PRISMQ_WORKER_URL', 'the login of workers'),
+  adminUrl: pg('PRISMQ_ADMIN_URL', 'the login of admins, the janitor and key look-ups'),
+  signingKey: pg('PRISMQ_SIGNING_KEY', 'the key that signs the context of every call, KID:HEX'),
   debug: {
     of: 'caller',
     env: 'PRISMQ_DEBUG',

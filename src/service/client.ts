@@ -41,7 +41,9 @@ export function clientHandle(deps: Deps, principal: Principal, clientId: string,
       const item = await fromDefinition(type, payload, rest);
       const task = unwrap(await prepare(deps, clientId, item));
       const answers =
-        tx === undefined ? await deps.store.enqueue(scope, [task], enqueueOptions(false)) : deps.store.enqueueInside(scope, tx, [task], { createClients });
+        tx === undefined
+          ? await deps.store.enqueue(scope, [task], enqueueOptions(false))
+          : await deps.store.enqueueInside(scope, tx, [task], { createClients });
       return taskHandle<Output>(unwrap(answers[0] as Result<EnqueueResult>), wait);
     },
     async enqueueMany(items, { atomic = false } = {}) {

@@ -46,6 +46,8 @@ export interface EnqueueOutcome {
   readonly deduplicated: boolean;
 }
 
+export type Outcomes = readonly Result<EnqueueOutcome>[];
+
 export interface ClaimRequest {
   readonly max: number;
   readonly leaseMs: number;
@@ -186,13 +188,9 @@ export interface Store {
   now(): number;
 
   // tasks of a client
-  enqueue(
-    scope: StoreScope,
-    tasks: readonly NewTask[],
-    options: { readonly atomic: boolean; readonly createClients: boolean },
-  ): Promise<readonly Result<EnqueueOutcome>[]>;
+  enqueue(scope: StoreScope, tasks: readonly NewTask[], options: { readonly atomic: boolean; readonly createClients: boolean }): Promise<Outcomes>;
   /** Inside the caller's own transaction `tx`, whose commit decides; throws instead of answering refusals. */
-  enqueueInside(scope: StoreScope, tx: unknown, tasks: readonly NewTask[], options: { readonly createClients: boolean }): readonly Result<EnqueueOutcome>[];
+  enqueueInside(scope: StoreScope, tx: unknown, tasks: readonly NewTask[], options: { readonly createClients: boolean }): Outcomes | Promise<Outcomes>;
   task(scope: StoreScope, taskId: string): Promise<Task | null>;
   tasks(scope: StoreScope, filter: TaskFilter): Promise<StorePage<Task>>;
   logs(scope: StoreScope, taskId: string, page: { readonly limit: number; readonly cursor?: string }): Promise<StorePage<LogEntry> | null>;

@@ -2,7 +2,7 @@
 import { functionsOf } from './functions.ts';
 import type { Graph } from './graph.ts';
 import { importsOf } from './imports.ts';
-import { DRAWERS, FORBIDDEN, type Forbidden, LAYERS, type Layer, LIMITS } from './rules.ts';
+import { OPTIONAL, DRAWERS, FORBIDDEN, type Forbidden, LAYERS, type Layer, LIMITS } from './rules.ts';
 import { lineAt, type Source } from './source.ts';
 
 /** Whether a path is named by one of the entries of a rule. */
@@ -63,7 +63,8 @@ export function checkDependencyFree(graph: Graph, entry: string): readonly strin
     for (const { target, line } of graph.get(path) ?? []) {
       if (target.startsWith('node:')) continue;
       if (target.startsWith('src/')) walk(target, [...trail, target]);
-      else wrong.push(`${path}:${line} imports ${target}, and ${entry} has to run on Node alone (${trail.join(' → ')})`);
+      else if (target !== OPTIONAL.package || path !== OPTIONAL.at)
+        wrong.push(`${path}:${line} imports ${target}, and ${entry} has to run on Node alone (${trail.join(' → ')})`);
     }
   };
   walk(entry, [entry]);

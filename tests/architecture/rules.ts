@@ -25,14 +25,28 @@ export const LAYERS = [
     name: 'engine',
     at: ['src/store/sqlite/'],
     may: ['src/domain/', 'src/store/', 'node:*'],
+    never: ['node:process', 'src/store/postgres/'],
+    because: 'only an engine speaks to its database',
+  },
+  {
+    name: 'driver',
+    at: ['src/store/postgres/driver.ts'],
+    may: ['src/domain/', 'node:*', 'pg'],
     never: ['node:process'],
+    because: 'one file knows the optional driver, and loads it when a PostgreSQL store is opened',
+  },
+  {
+    name: 'postgres engine',
+    at: ['src/store/postgres/'],
+    may: ['src/domain/', 'src/store/', 'node:*'],
+    never: ['node:process', 'node:sqlite', 'src/store/sqlite/'],
     because: 'only an engine speaks to its database',
   },
   {
     name: 'store',
     at: ['src/store/'],
     may: ['src/domain/', 'src/store/', 'node:*'],
-    never: ['src/store/sqlite/', 'node:sqlite', 'node:process'],
+    never: ['src/store/sqlite/', 'src/store/postgres/', 'node:sqlite', 'node:process'],
     because: 'the port knows no engine',
   },
   {
@@ -76,7 +90,7 @@ export const LAYERS = [
   { name: 'server', at: ['src/server/'], may: ['src/', 'node:*', '*'], never: ['src/cli/'], because: 'it wires everything' },
   {
     name: 'entries',
-    at: ['src/index.ts', 'src/sqlite.ts', 'src/renewal.ts', 'src/sealer.ts', 'src/sealing.ts', 'src/sealing-thread.ts'],
+    at: ['src/index.ts', 'src/sqlite.ts', 'src/postgres.ts', 'src/renewal.ts', 'src/sealer.ts', 'src/sealing.ts', 'src/sealing-thread.ts'],
     may: ['src/', 'node:*'],
     never: ['src/cli/', 'src/server/', 'node:process'],
     because: 'what is published wires what is inside, and nothing else',
@@ -93,6 +107,9 @@ export const DEPENDENCY_FREE = [
   'src/sealing-thread.ts',
   'src/worker/renewal-thread.ts',
 ] as const;
+
+/** A package that only the file named loads, and only when it is needed: what is published works without it. */
+export const OPTIONAL = { package: 'pg', at: 'src/store/postgres/driver.ts' } as const;
 
 /** A thing that may not be written in these folders. */
 export interface Forbidden {

@@ -37,7 +37,7 @@ const MISTAKES: readonly Mistake[] = [
   [['tasks', '--db', 'folder'], 'store_unavailable', /is a folder/],
   [['tasks', '--db', ''], 'invalid_input', /--db/],
   [['enqueue', 'A.B', '--db', 'no/such/folder/q.db'], 'store_unavailable', /folder of .* does not exist/],
-  [['tasks', '--db', 'postgres://localhost/q'], 'store_unavailable', /SQLite/],
+  [['tasks', '--db', 'postgres://localhost/q'], 'store_unavailable', /can not be reached/],
   [['enqueue', 'no good'], 'invalid_category', /"no good"/],
   [['enqueue', 'Mail.Send', '{"to":'], 'invalid_payload', /payload is not JSON/],
   [['enqueue', 'Mail.Send', 'text'], 'invalid_payload', /double quotes/],

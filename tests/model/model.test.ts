@@ -4,15 +4,15 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { QueueError } from '../../src/domain/errors.ts';
 import type { TaskEvent } from '../../src/domain/lifecycle.ts';
-import { openQueue } from '../../src/index.ts';
 import type { LeaseRef, Queue, WorkerHandle } from '../../src/index.ts';
+import { opener } from '../store/opener.ts';
 import { Reference } from './reference.ts';
 import type { Beat, EndOptions, Ending, Grant, Lease, Order, Outcome, Wanted } from './reference.ts';
 
 const CLIENTS = ['acme', 'globex'] as const;
 const TYPES = ['Mail.Send', 'Mail.Digest', 'Video.Cut'] as const;
 const GRANTS: Readonly<Record<string, readonly Grant[]>> = { wide: [{ clientId: '*', pattern: '*' }], narrow: [{ clientId: 'acme', pattern: 'Mail.*' }] };
-const RUNS = 100;
+const RUNS = opener.histories;
 const COMMANDS = 100;
 const START = 1_800_000_000_000;
 /** So many lanes of a third client put the wide worker on the path that scans instead of probing. */
@@ -234,7 +234,7 @@ async function compare({ queue, reference }: World): Promise<void> {
 
 async function withWorld(ballast: boolean, act: (world: World) => Promise<void>): Promise<void> {
   const clock = { now: START };
-  await using queue = await openQueue(':memory:', { now: () => clock.now, random: () => 0.5, janitorMs: 0 });
+  await using queue = await opener.open({ now: () => clock.now, random: () => 0.5, janitorMs: 0 });
   if (ballast) await queue.client('ballast').enqueueMany(Array.from({ length: BALLAST }, (_, i) => ({ type: `Ballast.B${i}`, delayMs: YEAR_MS })));
   const workers = Object.fromEntries(Object.entries(GRANTS).map(([name, grants]) => [name, queue.worker(name, grants)]));
   const world: World = { queue, clock, reference: new Reference(START), workers, claims: [], beats: new Set() };
@@ -248,7 +248,7 @@ const MOVES: readonly TaskEvent[] = [
   ...(['cancel', 'lapse', 'requeue', 'reprioritise', 'amend', 'purge'] as const),
 ];
 
-test('ten thousand commands end as the reference says, and every log joins up', async () => {
+test(`${RUNS * COMMANDS} commands end as the reference says, and every log joins up`, async () => {
   let done = 0;
   const seen = new Set<TaskEvent>();
   const beats = new Set<Beat>();
@@ -271,7 +271,8 @@ test('ten thousand commands end as the reference says, and every log joins up', 
     MOVES.filter((event) => !seen.has(event)),
     [],
   );
-  assert.deepEqual([...beats].toSorted(), ['cancelled', 'extended', 'lost', 'timedOut']);
+  // The rarest need as many histories as SQLite gets.
+  if (RUNS >= 100) assert.deepEqual([...beats].toSorted(), ['cancelled', 'extended', 'lost', 'timedOut']);
 });
 
 const WANTED: Wanted = { type: 'Mail.Send', priority: 50, delayMs: 0, maxAttempts: 9, maxRunMs: 3_600_000, ttlMs: null, dueAtUtc: null, key: null };

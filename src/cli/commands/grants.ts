@@ -2,12 +2,15 @@
 import type { Command } from 'commander';
 import { formatGrant, parseGrant } from '../../domain/capability.ts';
 import { unwrap } from '../../domain/errors.ts';
+import { checkClientId } from '../../domain/names.ts';
+import { bindSqlRole, isPostgres } from '../../index.ts';
 import type { GrantInfo } from '../../service/handles.ts';
 import { declare, declareList, perform } from '../command.ts';
 import type { Cli } from '../command.ts';
 import { answer } from '../context.ts';
 import type { Context } from '../context.ts';
 import { withDesk } from '../desk.ts';
+import { wrongInput } from '../failure.ts';
 import { relative, table } from '../format.ts';
 import { grantRow } from '../rows.ts';
 
@@ -49,6 +52,26 @@ export function grantsCommand(cli: Cli, program: Command): void {
       answer(context, { grant_id: id, removed: true }, () => `The grant ${id} is taken back.`);
     }),
   );
+  sqlRoleCommand(cli, group);
+}
+
+function sqlRoleCommand(cli: Cli, group: Command): void {
+  const sqlRole = declare(cli, group, 'sql-role', {
+    summary: 'Let a role of the PostgreSQL database enqueue for one client by `SELECT prismq.enqueue(…)`. The URL is a superuser’s.',
+    examples: ['grants sql-role billing --client acme --url postgres://postgres@db.example/acme', 'grants sql-role billing --client acme --remove --url …'],
+    exits: [7],
+  })
+    .argument('<role>')
+    .requiredOption('--client <id>', 'the client that its tasks are of')
+    .option('--remove', 'take the right back');
+  perform<{ readonly client: string; readonly remove?: true }>(cli, sqlRole, async (context, [role = ''], { client, remove = false }) => {
+    const { url } = context.flags;
+    if (url === undefined || !isPostgres(url)) throw wrongInput('--url', 'give the URL of a superuser: postgres://…');
+    await bindSqlRole(url, role, unwrap(checkClientId(client)), !remove);
+    answer(context, { role, client_id: client, bound: !remove }, () =>
+      remove ? `${role} may no longer enqueue for ${client}.` : `${role} may enqueue for ${client}.`,
+    );
+  });
 }
 
 function tableOf({ io }: Context, grants: readonly GrantInfo[]): string {

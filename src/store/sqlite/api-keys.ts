@@ -2,11 +2,11 @@
 // security event in the same transaction, so that nothing of it stands without its record.
 import { ok, refuse } from '../../domain/errors.ts';
 import type { Result } from '../../domain/errors.ts';
+import { keyOf } from '../rows.ts';
 import type { FoundKey, KeyRow, NewKeyRow, NewSecurityEvent, Rotation, Store, StoreScope } from '../store.ts';
 import { setSetting, setting } from './engine.ts';
 import type { Engine } from './engine.ts';
 import { createGrant, security } from './registry.ts';
-import type { Row } from './statements.ts';
 
 type KeyOperations = Pick<Store, 'createKey' | 'keys' | 'findKey' | 'touchKey' | 'rotateKey' | 'revokeKey' | 'openBootstrap' | 'useBootstrap'>;
 
@@ -24,24 +24,9 @@ export function keyOperations(engine: Engine, read: <T>(action: () => T) => Prom
   };
 }
 
-const keyRow = (row: Row): KeyRow => ({
-  keyId: row[0] as string,
-  role: row[1] as KeyRow['role'],
-  clientId: row[2] as string | null,
-  workerId: row[3] as string | null,
-  name: row[4] as string | null,
-  createdAtUtc: row[5] as number,
-  revokedAtUtc: row[6] as number | null,
-  expiresAtUtc: row[7] as number | null,
-  scopes: row[8] === null ? null : (JSON.parse(row[8] as string) as string[]),
-  createdBy: row[9] as string | null,
-  lastUsedAtUtc: row[10] as number | null,
-  rotatedFrom: row[11] as string | null,
-});
-
 function getKey(engine: Engine, keyId: string): KeyRow | null {
   const row = engine.st.row('key_get', { key_id: keyId });
-  return row === undefined ? null : keyRow(row);
+  return row === undefined ? null : keyOf(row);
 }
 
 type Insertion = Omit<NewKeyRow, 'expiresInMs' | 'grants'> & Pick<KeyRow, 'expiresAtUtc' | 'rotatedFrom'>;
@@ -98,13 +83,13 @@ function ownsWorker(engine: Engine, scope: StoreScope, workerId: string | null):
 
 function listKeys(engine: Engine, scope: StoreScope): KeyRow[] {
   engine.wall.bind({ clients: scope.clients });
-  return engine.st.rows('key_list').map(keyRow);
+  return engine.st.rows('key_list').map(keyOf);
 }
 
 function findKey(engine: Engine, digest: string): FoundKey | null {
   engine.wall.bind({ clients: '*' });
   const row = engine.st.row('key_find', { digest });
-  return row === undefined ? null : { ...keyRow(row), clientStatus: row[12] as FoundKey['clientStatus'] };
+  return row === undefined ? null : { ...keyOf(row), clientStatus: row[12] as FoundKey['clientStatus'] };
 }
 
 function touchKey(engine: Engine, keyId: string): void {

@@ -1,16 +1,11 @@
 // What every part of the SQLite engine works with: the writer connection, its statements, its wall and its clock.
 import type { DatabaseSync } from 'node:sqlite';
-import type { BackoffPolicy } from '../../domain/retry.ts';
-import { matches } from '../../domain/category.ts';
-import type { CategoryMode, CategoryRow, StoreOptions } from '../store.ts';
+import { categoryOf } from '../rows.ts';
+import type { Categories } from '../rows.ts';
+import type { CategoryMode, StoreOptions } from '../store.ts';
 import type { Statements } from './statements.ts';
 import type { Wall } from './wall.ts';
 import type { Writer } from './writer.ts';
-
-export interface Categories {
-  readonly mode: CategoryMode;
-  readonly rows: readonly CategoryRow[];
-}
 
 export interface Engine {
   readonly db: DatabaseSync;
@@ -55,31 +50,10 @@ export function createCategories(engine: Engine): () => Categories {
   return () => {
     const current = setting(engine, 'categories_version');
     if (current !== version) {
-      const rows = engine.st.rows('category_list').map(([pattern, priority, maxAttempts, maxRunMs, backoff, schema]) => ({
-        pattern: pattern as string,
-        priority: priority as number | null,
-        maxAttempts: maxAttempts as number | null,
-        maxRunMs: maxRunMs as number | null,
-        backoff: backoff === null ? null : (JSON.parse(backoff as string) as BackoffPolicy),
-        schema: schema as string | null,
-      }));
+      const rows = engine.st.rows('category_list').map(categoryOf);
       known = { mode: (setting(engine, 'category_mode') ?? 'open') as CategoryMode, rows };
       version = current;
     }
     return known;
   };
 }
-
-/** The value that the most specific matching category gives, or null. */
-export function categoryValue<K extends 'priority' | 'maxAttempts' | 'maxRunMs' | 'backoff'>(
-  rows: readonly CategoryRow[],
-  type: string,
-  key: K,
-): CategoryRow[K] | null {
-  let best: CategoryRow | null = null;
-  for (const row of rows)
-    if (row[key] !== null && matches(row.pattern, type) && (best === null || specificity(row.pattern) > specificity(best.pattern))) best = row;
-  return best === null ? null : best[key];
-}
-
-const specificity = (pattern: string): number => (pattern === '*' ? 0 : pattern.endsWith('.*') ? pattern.length : 1000 + pattern.length);

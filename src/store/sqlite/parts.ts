@@ -1,5 +1,5 @@
 // What the operations of the SQLite store are made over, and how a synchronous read becomes an answer.
-import { categoryValue } from './engine.ts';
+import { categoryValue } from '../rows.ts';
 import type { createCategories, Engine } from './engine.ts';
 import type { createClaimer } from './claim.ts';
 import type { createSets } from './capability-sets.ts';

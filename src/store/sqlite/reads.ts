@@ -1,14 +1,14 @@
 // Reads of clients and admins: one task, lists with their filters, logs. A list by status is driven from that state's own
 // table and index; without a status it is a keyset on (client_id, task_id). The filters are a closed set of fragments.
 import { patternRange } from '../../domain/category.ts';
-import { refuse, unwrap } from '../../domain/errors.ts';
 import { ENDED } from '../../domain/lifecycle.ts';
-import type { TaskEvent, TaskState } from '../../domain/lifecycle.ts';
-import { JsonText } from '../../domain/json-text.ts';
-import type { Compatibility, Json, LogEntry, Task } from '../../domain/task.ts';
+import type { TaskState } from '../../domain/lifecycle.ts';
+import type { LogEntry, Task } from '../../domain/task.ts';
+import { clientOf, numberCursor, pageOf, pageOfTasks, parseCursor, readerOf } from '../pages.ts';
+import { OPEN_COLUMNS, PRIVATE_COLUMNS, inboxOf, logOf, securityOf, taskOf } from '../rows.ts';
 import type { InboxRow, SecurityRow, StorePage, StoreScope, TaskFilter } from '../store.ts';
 import type { StatementClass } from './rights.ts';
-import type { Params, Row, Statements } from './statements.ts';
+import type { Params, Statements } from './statements.ts';
 import type { Wall } from './wall.ts';
 
 /** A connection to read on: the writer's, or the read-only one of a file. */
@@ -17,42 +17,8 @@ export interface Reader {
   readonly wall: Wall;
 }
 
-const OPEN_COLUMNS = [
-  'id',
-  'client_id',
-  'type',
-  'status',
-  'priority',
-  'effective_priority',
-  'attempts',
-  'max_attempts',
-  'generation',
-  'releases',
-  'compatibility',
-  'region',
-  'format',
-  'created_by',
-  'traceparent',
-  'locked_by',
-  'created_at_utc',
-  'updated_at_utc',
-  'run_after_utc',
-  'expires_at_utc',
-  'due_at_utc',
-  'max_run_ms',
-  'reserved_at_utc',
-  'lease_until_utc',
-  'processing_started_utc',
-  'finished_at_utc',
-] as const;
-const PRIVATE_COLUMNS = ['payload', 'result', 'error_message', 'progress', 'idempotency_key', 'metadata'] as const;
-
-/** Whose rights a scope reads with: an admin of the platform sees no payload, nor does who is blind. */
-export function classOf(scope: StoreScope): StatementClass {
-  if (scope.blind === true) return 'platform';
-  if (scope.role === 'admin') return scope.clients === '*' ? 'platform' : 'admin';
-  return scope.role === 'auditor' ? 'auditor' : 'client';
-}
+/** Whose rights a scope reads with. */
+export const classOf = (scope: StoreScope): StatementClass => readerOf(scope);
 const columnsOf = (cls: StatementClass): string =>
   (cls === 'platform' ? OPEN_COLUMNS : [...OPEN_COLUMNS, ...PRIVATE_COLUMNS]).map((column) => `q.${column}`).join(', ');
 
@@ -64,8 +30,6 @@ export function readTask(reader: Reader, scope: StoreScope, taskId: string): Tas
   const row = reader.st.composed(cls, sql, { task_id: taskId, client_id: clientOf(scope) })[0];
   return row === undefined ? null : taskOf(row, scope.raw === true);
 }
-
-const clientOf = (scope: StoreScope): string => (scope.clients === '*' ? '*' : (scope.clients[0] ?? ''));
 
 /** The rows of each state: where they are, and the order of a page (newest first). */
 const PLACES: Readonly<Record<TaskState, { readonly from: string; readonly order: string }>> = {
@@ -80,15 +44,6 @@ const PLACES: Readonly<Record<TaskState, { readonly from: string; readonly order
   dead_letter: { from: 'walled.finished', order: 'p.finished_at_utc' },
   cancelled: { from: 'walled.finished', order: 'p.finished_at_utc' },
 };
-
-/** A cursor is the sort value and the id of the last row of a page. */
-function parseCursor(cursor: string | undefined): { readonly value: number; readonly id: string } | null {
-  if (cursor === undefined) return null;
-  const match = /^(\d{1,16})\.([0-9a-f-]{36})$/.exec(cursor);
-  if (match === null)
-    return unwrap(refuse('invalid_input', 'the cursor is not one that an earlier page answered', { fields: [{ field: 'cursor', message: 'not a cursor' }] }));
-  return { value: Number(match[1]), id: match[2] as string };
-}
 
 export function readTasks(reader: Reader, scope: StoreScope, filter: TaskFilter): StorePage<Task> {
   reader.wall.bind({ clients: scope.clients });
@@ -110,12 +65,7 @@ export function readTasks(reader: Reader, scope: StoreScope, filter: TaskFilter)
     `SELECT k.sort, ${columnsOf(cls)} FROM (${sql}) k CROSS JOIN shown.task_queue q ON q.task_no = k.task_no ORDER BY k.sort DESC, q.id DESC`,
     params,
   );
-  const page = rows.slice(0, filter.limit);
-  const last = page.at(-1);
-  return {
-    items: page.map((row) => taskOf(row.slice(1), scope.raw === true)),
-    nextCursor: rows.length > filter.limit && last !== undefined ? `${last[0] as number}.${last[1] as string}` : null,
-  };
+  return pageOfTasks(rows, filter.limit, scope.raw === true);
 }
 
 /** Without a status: by the key of tasks for one client, by creation for all. */
@@ -160,50 +110,6 @@ function typeFilter(type: string | undefined): { readonly sql: string; readonly 
   return { sql: 'SELECT n.lane_id FROM walled.lanes n WHERE n.type >= :type_from AND n.type < :type_to', params: { type_from: range.from, type_to: range.to } };
 }
 
-const parse = (text: unknown): Json => (text === null || text === undefined ? null : (JSON.parse(text as string) as Json));
-
-/** The user's JSON as data, or as the text that it is. */
-const given = (text: unknown, raw: boolean): Json => (raw && typeof text === 'string' ? (new JsonText(text) as unknown as Json) : parse(text));
-
-function taskOf(row: Row, raw: boolean): Task {
-  const open = {
-    taskId: row[0] as string,
-    clientId: row[1] as string,
-    type: row[2] as string,
-    status: row[3] as TaskState,
-    priority: row[4] as number,
-    effectivePriority: row[5] as number,
-    attempts: row[6] as number,
-    maxAttempts: row[7] as number,
-    generation: row[8] as number,
-    releases: row[9] as number,
-    compatibility: parse(row[10]) as Compatibility,
-    region: row[11] as string | null,
-    format: row[12] as string | null,
-    createdBy: row[13] as string | null,
-    traceparent: row[14] as string | null,
-    lockedBy: row[15] as string | null,
-    createdAtUtc: row[16] as number,
-    updatedAtUtc: row[17] as number,
-    runAfterUtc: row[18] as number,
-    expiresAtUtc: row[19] as number | null,
-    dueAtUtc: row[20] as number | null,
-    maxRunMs: row[21] as number,
-    reservedAtUtc: row[22] as number | null,
-    leaseUntilUtc: row[23] as number | null,
-    processingStartedUtc: row[24] as number | null,
-    finishedAtUtc: row[25] as number | null,
-  };
-  const metadata = (row[31] === undefined ? {} : (parse(row[31]) ?? {})) as Record<string, string>;
-  const rest = {
-    errorMessage: (row[28] as string | null | undefined) ?? null,
-    progress: given(row[29], raw),
-    idempotencyKey: (row[30] as string | null | undefined) ?? null,
-    metadata,
-  };
-  return row.length > OPEN_COLUMNS.length ? { ...open, ...rest, payload: given(row[26], raw), result: given(row[27], raw) } : { ...open, ...rest };
-}
-
 export function readLogs(
   reader: Reader,
   scope: StoreScope,
@@ -215,8 +121,7 @@ export function readLogs(
   const after = numberCursor(page.cursor, 0);
   const name = classOf(scope) === 'platform' ? 'logs_meta' : 'logs_of';
   const rows = reader.st.rows(name, { client_id: clientId, task_id: taskId, after, most: page.limit + 1 });
-  const items = rows.slice(0, page.limit).map(logOf);
-  return { items, nextCursor: rows.length > page.limit ? String(items.at(-1)?.logId) : null };
+  return pageOf(rows, page.limit, logOf, (entry) => entry.logId);
 }
 
 /** Rows of the audit that one look passes. */
@@ -240,39 +145,9 @@ function auditedClient(reader: Reader, scope: StoreScope, taskId: string): strin
   return reader.st.row('client_of_task', { task_id: taskId })?.[0] as string | undefined;
 }
 
-function numberCursor(cursor: string | undefined, start: number): number {
-  if (cursor === undefined) return start;
-  if (!/^\d{1,15}$/.test(cursor))
-    return unwrap(refuse('invalid_input', 'the cursor is not one that an earlier page answered', { fields: [{ field: 'cursor', message: 'not a cursor' }] }));
-  return Number(cursor);
-}
-
-const logOf = (row: Row): LogEntry => ({
-  logId: row[0] as number,
-  taskId: row[1] as string,
-  clientId: row[2] as string,
-  atUtc: row[3] as number,
-  level: row[4] as LogEntry['level'],
-  message: row[5] as string,
-  event: row[6] as TaskEvent,
-  fromStatus: row[7] as TaskState | null,
-  toStatus: row[8] as TaskState | null,
-  actor: row[9] as string,
-  attempt: row[10] as number | null,
-  details: (parse(row[11]) ?? {}) as LogEntry['details'],
-});
-
 export function readInbox(reader: Reader, scope: StoreScope, setId: number, limit: number): InboxRow[] {
   reader.wall.bind({ clients: '*', workerId: scope.workerId as string, setId });
-  return reader.st.rows('inbox', { most: limit }).map((row) => ({
-    taskId: row[0] as string,
-    clientId: row[1] as string,
-    type: row[2] as string,
-    priority: row[3] as number,
-    attempts: row[4] as number,
-    runAfterUtc: row[5] as number,
-    compatibility: row[6] as string,
-  }));
+  return reader.st.rows('inbox', { most: limit }).map(inboxOf);
 }
 
 export function readSecurity(reader: Reader, scope: StoreScope, page: { readonly limit: number; readonly cursor?: string }): StorePage<SecurityRow> {
@@ -281,15 +156,5 @@ export function readSecurity(reader: Reader, scope: StoreScope, page: { readonly
   const most = page.limit + 1;
   const rows =
     scope.clients === '*' ? reader.st.rows('security_all', { before, most }) : reader.st.rows('security_of', { client_id: clientOf(scope), before, most });
-  const items = rows.slice(0, page.limit).map((row) => ({
-    eventId: row[0] as number,
-    atUtc: row[1] as number,
-    actor: row[2] as string,
-    action: row[3] as string,
-    clientId: row[4] as string | null,
-    object: row[5] as string | null,
-    outcome: row[6] as SecurityRow['outcome'],
-    details: row[7] as string | null,
-  }));
-  return { items, nextCursor: rows.length > page.limit ? String(items.at(-1)?.eventId) : null };
+  return pageOf(rows, page.limit, securityOf, (event) => event.eventId);
 }

@@ -2,7 +2,7 @@
 // event in the same transaction.
 import { canonicalAttributes } from '../../domain/capability.ts';
 import type { GrantSpec, WorkerCapabilities, WorkerInfo, WorkerStatus } from '../../domain/task.ts';
-import { LIMITS } from '../../domain/limits.ts';
+import { clientOfRow, grantOf, workerOf } from '../rows.ts';
 import type { CategoryRow, ClientRow, GrantRow, NewSecurityEvent, Registration, StoreScope } from '../store.ts';
 import { ensureSet } from './capability-sets.ts';
 import { bump, setSetting } from './engine.ts';
@@ -53,7 +53,7 @@ function replaceProgramGrants(engine: Engine, workerId: string, grants: readonly
   for (const grant of grants) insertGrant(engine, engine.options.randomHex(12), workerId, grant, 1);
 }
 
-const grantsOf = (engine: Engine, workerId: string): GrantSpec[] => engine.st.rows('grants_of', { worker_id: workerId }).map(grantRow);
+const grantsOf = (engine: Engine, workerId: string): GrantSpec[] => engine.st.rows('grants_of', { worker_id: workerId }).map(grantOf);
 
 /** After a grant changed: the worker's set is that of its new grants, at once. Binds every client. */
 function resetWorker(engine: Engine, workerId: string): void {
@@ -98,34 +98,10 @@ export function listWorkers(engine: Engine, scope: StoreScope): WorkerInfo[] {
   return engine.st.rows('workers_list', { all: scope.clients === '*' ? 1 : 0 }).map((row) => workerInfo(engine, row));
 }
 
-function workerInfo(engine: Engine, row: Row): WorkerInfo {
-  const heartbeatUtc = row[8] as number;
-  const stale = engine.now() - heartbeatUtc > LIMITS.staleMs.default;
-  return {
-    workerId: row[0] as string,
-    capabilities: JSON.parse(row[2] as string) as WorkerCapabilities,
-    strategy: row[3] as string,
-    status: stale ? 'stale' : (row[5] as WorkerStatus),
-    versions: JSON.parse(row[6] as string) as Record<string, string>,
-    registeredAtUtc: row[7] as number,
-    heartbeatUtc,
-    activeTasks: row[9] as number,
-  };
-}
+/** Rows of `worker_get` have the set and the fairness between what the other engine names too. */
+const workerInfo = (engine: Engine, row: Row): WorkerInfo => workerOf([row[0], row[2], row[3], row[5], row[6], row[7], row[8], row[9]], engine.now());
 
 // Grants
-
-const grantRow = (row: Row): GrantRow => {
-  const attributes = JSON.parse(row[4] as string) as Record<string, (string | number | boolean)[]>;
-  const grant = {
-    grantId: row[0] as string,
-    workerId: row[1] as string,
-    clientId: row[2] as string,
-    pattern: row[3] as string,
-    createdAtUtc: row[5] as number,
-  };
-  return Object.keys(attributes).length === 0 ? grant : { ...grant, attributes };
-};
 
 function insertGrant(engine: Engine, grantId: string, workerId: string, grant: GrantSpec, ofProgram: number): boolean {
   const attributes = canonicalAttributes(grant.attributes);
@@ -146,7 +122,7 @@ export function createGrant(engine: Engine, scope: StoreScope, grantId: string, 
     outcome: 'done',
     details: JSON.stringify({ grant_id: grantId, ...grant }),
   });
-  const row = grantRow(engine.st.row('grant_get', { grant_id: grantId }) as Row);
+  const row = grantOf(engine.st.row('grant_get', { grant_id: grantId }) as Row);
   resetWorker(engine, workerId);
   return row;
 }
@@ -154,14 +130,14 @@ export function createGrant(engine: Engine, scope: StoreScope, grantId: string, 
 export function listGrants(engine: Engine, scope: StoreScope, workerId?: string): GrantRow[] {
   engine.wall.bind({ clients: scope.workerId === undefined ? scope.clients : '*' });
   const of = scope.workerId ?? workerId;
-  return (of === undefined ? engine.st.rows('grants_list') : engine.st.rows('grants_of', { worker_id: of })).map(grantRow);
+  return (of === undefined ? engine.st.rows('grants_list') : engine.st.rows('grants_of', { worker_id: of })).map(grantOf);
 }
 
 export function deleteGrant(engine: Engine, scope: StoreScope, grantId: string): boolean {
   engine.wall.bind({ clients: scope.clients });
   const found = engine.st.row('grant_get', { grant_id: grantId });
   if (found === undefined) return false;
-  const grant = grantRow(found);
+  const grant = grantOf(found);
   engine.st.run('grant_delete', { grant_id: grantId });
   security(engine, {
     actor: scope.actor,
@@ -177,24 +153,17 @@ export function deleteGrant(engine: Engine, scope: StoreScope, grantId: string):
 
 // Clients
 
-const clientRow = (row: Row): ClientRow => ({
-  clientId: row[0] as string,
-  status: row[1] as ClientRow['status'],
-  weight: row[2] as number,
-  createdAtUtc: row[3] as number,
-});
-
 export function createClient(engine: Engine, scope: StoreScope, clientId: string, weight: number): ClientRow | null {
   engine.wall.bind({ clients: scope.clients });
   if (engine.st.row('client_get', { client_id: clientId }) !== undefined) return null;
   engine.st.run('client_add', { client_id: clientId, weight, now: engine.now() });
   security(engine, { actor: scope.actor, action: 'client.create', clientId, object: clientId, outcome: 'done' });
-  return clientRow(engine.st.row('client_get', { client_id: clientId }) as Row);
+  return clientOfRow(engine.st.row('client_get', { client_id: clientId }) as Row);
 }
 
 export function listClients(engine: Engine, scope: StoreScope): ClientRow[] {
   engine.wall.bind({ clients: scope.clients });
-  return engine.st.rows('client_list').map(clientRow);
+  return engine.st.rows('client_list').map(clientOfRow);
 }
 
 export function updateClient(
@@ -210,7 +179,7 @@ export function updateClient(
   bump(engine, 'lanes_version'); // Claims remember whom they may ask by this number.
   const action = change.weight !== undefined ? 'client.weight' : 'client.suspend';
   security(engine, { actor: scope.actor, action, clientId, object: clientId, outcome: 'done', details: JSON.stringify(change) });
-  return clientRow(engine.st.row('client_get', { client_id: clientId }) as Row);
+  return clientOfRow(engine.st.row('client_get', { client_id: clientId }) as Row);
 }
 
 // Categories

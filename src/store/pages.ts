@@ -1,0 +1,46 @@
+// Pages of any engine: whose rights a list is read with, where it goes on, and what a page of rows answers.
+import { refuse, unwrap } from '../domain/errors.ts';
+import type { Task } from '../domain/task.ts';
+import { taskOf } from './rows.ts';
+import type { StoredRow } from './rows.ts';
+import type { StorePage, StoreScope } from './store.ts';
+
+export const clientOf = (scope: StoreScope): string => (scope.clients === '*' ? '*' : (scope.clients[0] ?? ''));
+
+/** Whose rights a scope reads with: an admin of the platform sees no payload, nor does who is blind. */
+export function readerOf(scope: StoreScope): 'client' | 'admin' | 'platform' | 'auditor' {
+  if (scope.blind === true) return 'platform';
+  if (scope.role === 'admin') return scope.clients === '*' ? 'platform' : 'admin';
+  return scope.role === 'auditor' ? 'auditor' : 'client';
+}
+
+const wrongCursor = (): never =>
+  unwrap(refuse('invalid_input', 'the cursor is not one that an earlier page answered', { fields: [{ field: 'cursor', message: 'not a cursor' }] }));
+
+/** A cursor of a list of tasks is the sort value and the id of the last row of a page. */
+export function parseCursor(cursor: string | undefined): { readonly value: number; readonly id: string } | null {
+  if (cursor === undefined) return null;
+  const match = /^(\d{1,16})\.([0-9a-f-]{36})$/.exec(cursor);
+  return match === null ? wrongCursor() : { value: Number(match[1]), id: match[2] as string };
+}
+
+export function numberCursor(cursor: string | undefined, start: number): number {
+  if (cursor === undefined) return start;
+  return /^\d{1,16}$/.test(cursor) ? Number(cursor) : wrongCursor();
+}
+
+/** The page of rows that were asked for with one more than its limit. Each begins with its sort value. */
+export function pageOfTasks(rows: readonly StoredRow[], limit: number, raw: boolean): StorePage<Task> {
+  const page = rows.slice(0, limit);
+  const last = page.at(-1);
+  return {
+    items: page.map((row) => taskOf(row.slice(1), raw)),
+    nextCursor: rows.length > limit && last !== undefined ? `${last[0] as number}.${last[1] as string}` : null,
+  };
+}
+
+export function pageOf<T>(rows: readonly StoredRow[], limit: number, map: (row: StoredRow) => T, cursor: (item: T) => number): StorePage<T> {
+  const items = rows.slice(0, limit).map(map);
+  const last = items.at(-1);
+  return { items, nextCursor: rows.length > limit && last !== undefined ? String(cursor(last)) : null };
+}

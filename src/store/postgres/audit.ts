@@ -1,0 +1,165 @@
+// The sealer and the readers of the audit. Rows get their order in the database once nothing can come between; hashing is done here,
+// and seals are kept only when nobody was faster.
+import { hash as digestOf } from 'node:crypto';
+import { CHAINS, genesis, sealRows } from '../../domain/audit-chain.ts';
+import type { AuditRow, ChainName, Hash, Head, Seal } from '../../domain/audit-chain.ts';
+import type { AnchoredHead } from '../../domain/audit-check.ts';
+import { refuse, unwrap } from '../../domain/errors.ts';
+import type { AuditPage, Store, StorePage, StoreScope, TrailFilter, TrailRow } from '../store.ts';
+import { SYSTEM, actingOf } from './acting.ts';
+import type { Acting } from './context.ts';
+import type { Engine } from './engine.ts';
+import type { Row } from './pool.ts';
+import type { Params } from './statements.ts';
+
+const sha256: Hash = (text) => digestOf('sha256', text, 'hex');
+const LAST = Number.MAX_SAFE_INTEGER;
+/** Rows that a look at the trail brings into order first, so that it has what was done a moment ago. */
+const NUMBERED_A_LOOK = 5000;
+
+export const auditOperations = (engine: Engine): Pick<Store, 'seal' | 'audit' | 'auditHeads' | 'trail'> => ({
+  seal: (most) => seal(engine, most),
+  audit: (scope, chain, after, most) => readAudit(engine, scope, chain, after, most),
+  auditHeads: (scope) => headsOf(engine, actingOf(scope)),
+  trail: (scope, filter) => readTrail(engine, scope, filter),
+});
+
+async function stretch(engine: Engine, acting: Acting, chain: ChainName, params: Params): Promise<Row[]> {
+  const whole = { after: 0, before: LAST, newest: false, client_id: null, actor: null, action: null, object: null, since: 0, until: LAST };
+  return engine.pools.admin.run('audit_rows', acting, { ...whole, chain, ...params });
+}
+
+/** The values of a row in the order of AUDIT_COLUMNS. */
+const auditRowOf =
+  (chain: ChainName) =>
+  ([id, clientId, atUtc, taskId, actor, action, object, outcome, from, to, attempt, details]: Row): AuditRow => ({
+    chain,
+    id: id as number,
+    clientId: clientId as string,
+    fields: (chain === 'tasks'
+      ? [atUtc, taskId, action, from, to, actor, attempt, details]
+      : [atUtc, actor, action, object, outcome, details]) as AuditRow['fields'],
+  });
+
+async function seal(engine: Engine, most: number): Promise<number> {
+  const { admin } = engine.pools;
+  await admin.run('audit_number', SYSTEM, { most });
+  const heads = new Map((await headsOf(engine, SYSTEM)).map((head) => [`${head.chain} ${head.clientId}`, head as Head]));
+  let sealed = 0;
+  for (const chain of CHAINS) {
+    const after = (await admin.row('sealed_to', SYSTEM, { chain }))?.[0] as number;
+    const rows = most > sealed ? (await stretch(engine, SYSTEM, chain, { after, most: most - sealed })).map(auditRowOf(chain)) : [];
+    const last = rows.at(-1)?.id;
+    if (last === undefined) continue;
+    const at = engine.now();
+    const seals = [...Map.groupBy(rows, (row) => row.clientId)].map(([clientId, own]) =>
+      sealRows(sha256, heads.get(`${chain} ${clientId}`) ?? genesis(sha256, chain, clientId), own, at),
+    );
+    const kept = (await admin.row('sealed_put', SYSTEM, { chain, after, last, seals: JSON.stringify(seals.map(columnsOf)) }))?.[0] === true;
+    if (kept) sealed += rows.length;
+  }
+  return sealed;
+}
+
+const columnsOf = (one: Seal): Readonly<Record<string, unknown>> => ({
+  chain: one.chain,
+  client_id: one.clientId,
+  seq: one.seq,
+  rows: one.rows,
+  first_id: one.firstId,
+  last_id: one.lastId,
+  prev_hash: one.prevHash,
+  hash: one.hash,
+  marks: one.marks,
+  at_utc: one.atUtc,
+});
+
+async function readAudit(engine: Engine, scope: StoreScope, chain: ChainName, after: number, most: number): Promise<AuditPage> {
+  const { admin } = engine.pools;
+  const acting = actingOf(scope);
+  await admin.run('audit_number', SYSTEM, { most: NUMBERED_A_LOOK });
+  // Before the rows: what is sealed while they are read must not look as if it had been passed over.
+  const passed = (await admin.row('sealed_to', acting, { chain }))?.[0] as number;
+  const rows = (await stretch(engine, acting, chain, { after, most })).map(auditRowOf(chain));
+  const last = rows.at(-1)?.id;
+  const isEnd = rows.length < most;
+  const until = isEnd || last === undefined ? LAST : last;
+  const seals = (await admin.run('seals_after', acting, { chain, after, until })).map(sealOf);
+  return {
+    rows,
+    seals: isEnd && last !== undefined ? seals.filter((one) => one.lastId <= Math.max(last, passed)) : seals,
+    next: isEnd ? null : (last as number),
+    passed,
+  };
+}
+
+const sealOf = (row: Row): Seal => ({
+  chain: row[0] as ChainName,
+  clientId: row[1] as string,
+  seq: row[2] as number,
+  rows: row[3] as number,
+  firstId: row[4] as number,
+  lastId: row[5] as number,
+  prevHash: row[6] as string,
+  hash: row[7] as string,
+  marks: row[8] as string,
+  atUtc: row[9] as number,
+});
+
+async function headsOf(engine: Engine, acting: Acting): Promise<AnchoredHead[]> {
+  return (await engine.pools.admin.run('audit_heads', acting)).map(([chain, clientId, seq, hash]) => ({
+    chain: chain as ChainName,
+    clientId: clientId as string,
+    seq: seq as number,
+    hash: hash as string,
+  }));
+}
+
+/** Newest first, from both chains. The cursor says how far each was read. */
+async function readTrail(engine: Engine, scope: StoreScope, filter: TrailFilter): Promise<StorePage<TrailRow>> {
+  const before = trailCursor(filter.cursor);
+  await engine.pools.admin.run('audit_number', SYSTEM, { most: NUMBERED_A_LOOK });
+  const asked = CHAINS.filter((chain) => filter.chain === undefined || filter.chain === chain);
+  const rows = (await Promise.all(asked.map((chain) => trailOf(engine, scope, chain, before[chain], filter)))).flat();
+  const items = rows.toSorted((a, b) => b.atUtc - a.atUtc || b.id - a.id).slice(0, filter.limit);
+  if (rows.length <= filter.limit) return { items, nextCursor: null };
+  const next = { ...before };
+  for (const { chain, id } of items) next[chain] = Math.min(next[chain], id);
+  return { items, nextCursor: `${next.tasks}.${next.security}` };
+}
+
+function trailCursor(cursor: string | undefined): Record<ChainName, number> {
+  if (cursor === undefined) return { tasks: LAST, security: LAST };
+  const match = /^(\d{1,16})\.(\d{1,16})$/.exec(cursor);
+  if (match === null)
+    return unwrap(refuse('invalid_input', 'the cursor is not one that an earlier page answered', { fields: [{ field: 'cursor', message: 'not a cursor' }] }));
+  return { tasks: Number(match[1]), security: Number(match[2]) };
+}
+
+async function trailOf(engine: Engine, scope: StoreScope, chain: ChainName, before: number, filter: TrailFilter): Promise<TrailRow[]> {
+  const rows = await stretch(engine, actingOf(scope), chain, {
+    before,
+    most: filter.limit + 1,
+    newest: true,
+    client_id: filter.clientId ?? null,
+    actor: filter.actor ?? null,
+    action: filter.action ?? null,
+    object: filter.object ?? null,
+    since: filter.sinceUtc ?? 0,
+    until: filter.untilUtc ?? LAST,
+  });
+  return rows.map(([id, clientId, atUtc, , actor, action, object, outcome, from, to, attempt, details]) => ({
+    chain,
+    id: id as number,
+    atUtc: atUtc as number,
+    clientId: clientId === '' ? null : (clientId as string),
+    actor: actor as string,
+    action: action as string,
+    object: object as string | null,
+    outcome: outcome as TrailRow['outcome'],
+    details:
+      chain === 'tasks'
+        ? JSON.stringify({ from, to, attempt, details: JSON.parse((details as string | null) ?? '{}') as unknown })
+        : ((details as string | null) ?? '{}'),
+  }));
+}
