@@ -121,7 +121,7 @@ function route(desk: Desk, requestId: () => string, draining: AbortSignal): Hono
     const id = requestId();
     return responseOf(problem(error, id), id);
   };
-  const allowed = new Map<string, string[]>();
+  const patterns = new Set<string>();
   for (const name of OPERATION_LIST) {
     const { method, path } = rowOf(name);
     const pattern = path.replace(/\{(\w+)\}/g, ':$1');
@@ -129,15 +129,22 @@ function route(desk: Desk, requestId: () => string, draining: AbortSignal): Hono
       const id = requestId();
       return responseOf(await answer(desk, askOf(context, name, desk.maxBodyBytes, id, draining)), id);
     });
-    allowed.set(pattern, [...(allowed.get(pattern) ?? []), method]);
+    patterns.add(pattern);
   }
-  for (const [pattern, methods] of allowed) {
-    const allow = methods.join(', ');
-    router.all(pattern, () => refuse(new QueueError('method_not_allowed', `this path has ${allow}`, { allow })));
-  }
+  for (const pattern of patterns)
+    router.all(pattern, ({ req }) => {
+      const allow = methodsOf(req.path);
+      return refuse(new QueueError('method_not_allowed', `this path has ${allow}`, { allow }));
+    });
   router.notFound(() => refuse(new QueueError('not_found', 'there is no such path')));
   router.onError((error) => refuse(new QueueError('internal', 'something went wrong here', {}, error)));
   return router;
+}
+
+/** By every row that the path is of: a name may be a word of the table as well. */
+function methodsOf(path: string): string {
+  const rows = OPERATION_LIST.map(rowOf).filter((row) => new RegExp(`^${row.path.replaceAll('.', '\\.').replace(/\{\w+\}/g, '[^/]+')}$`).test(path));
+  return [...new Set(rows.map(({ method }) => method))].join(', ');
 }
 
 function askOf(context: Context<Env>, name: OperationName, maxBytes: number, requestId: string, draining: AbortSignal): Ask {

@@ -1,7 +1,7 @@
 // What is looked at before a router sees it: the raw head of a request. Whatever two readers may take differently (a header
 // that comes twice, a path that is not in its shortest form) is refused here, and what is no HTTP at all is answered in our form.
 import { STATUS_CODES } from 'node:http';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { QueueError } from '../domain/errors.ts';
 import { headersOf } from './app.ts';
@@ -26,9 +26,12 @@ const ONCE: ReadonlySet<string> = new Set([
 const HOST = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i;
 
 export function headTrouble(request: IncomingMessage): QueueError | null {
-  const wrong = targetTrouble(request.url ?? '') ?? hostTrouble(request) ?? twice(request.rawHeaders);
+  const wrong = versionTrouble(request) ?? targetTrouble(request.url ?? '') ?? hostTrouble(request) ?? twice(request.rawHeaders);
   return wrong === null ? null : new QueueError('malformed_request', wrong);
 }
+
+const versionTrouble = ({ httpVersion }: IncomingMessage): string | null =>
+  httpVersion === '1.1' || httpVersion === '1.0' ? null : 'this server speaks HTTP/1.1';
 
 /** A proxy that guards a path and a server that reads another one out of it must not disagree. */
 function targetTrouble(target: string): string | null {
@@ -64,14 +67,23 @@ const BROKEN: Readonly<Record<string, QueueError>> = {
 };
 const NO_HTTP = new QueueError('malformed_request', 'this is no HTTP request that can be read');
 
-/** Answers what is no request, once, and ends the connection. `busy`: an answer is under way on it, which must not be cut into. */
-export function answerBroken(error: Error & { readonly code?: string }, socket: Socket, busy: boolean, requestId: string): void {
-  if (busy || !socket.writable || error.code === 'ECONNRESET') {
+/** Answers what is no request, once, and ends the connection. `last` is the newest answer that is under way on it. */
+export function answerBroken(error: Error & { readonly code?: string }, socket: Socket, last: ServerResponse | undefined, requestId: string): void {
+  // A whole request came before the nonsense: its answer goes out, and nothing after it.
+  if (last?.req.complete === true && socket.writable) {
+    last.shouldKeepAlive = false;
+    last.once('close', () => socket.end());
+    return;
+  }
+  // An answer that has begun, or one that waits behind another, is not cut into.
+  const isCut = last !== undefined && (last.headersSent || last.socket === null);
+  if (isCut || !socket.writable || error.code === 'ECONNRESET') {
     socket.destroy();
     return;
   }
   const reply = problem(BROKEN[error.code ?? ''] ?? NO_HTTP, requestId);
   const body = reply.body as string;
   const heads = Object.entries({ ...headersOf(reply, requestId), connection: 'close', 'content-length': String(Buffer.byteLength(body)) });
-  socket.end(`HTTP/1.1 ${reply.status} ${STATUS_CODES[reply.status] ?? ''}\r\n${heads.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`);
+  const lines = heads.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  socket.end(`HTTP/1.1 ${reply.status} ${STATUS_CODES[reply.status] ?? ''}\r\n${lines}\r\n${body}`);
 }

@@ -44,6 +44,8 @@ export async function listen(app: HttpApp, options: ListenOptions): Promise<List
     headersTimeout: Math.min(headersMs, requestMs),
     keepAliveTimeout: LIMITS.keepAliveTimeout,
     connectionsCheckingInterval: Math.min(LOOK_MS, headersMs),
+    // Looked at with the rest of the head, and answered in our form.
+    requireHostHeader: false,
   });
   server.maxHeadersCount = LIMITS.maxHeaders;
   server.maxConnections = options.maxConnections ?? 10_000;
@@ -67,21 +69,31 @@ async function close(server: Server, app: HttpApp, graceMs: number): Promise<voi
 }
 
 function serve(server: Server, app: HttpApp, proxies: number): void {
-  const answering = new WeakMap<Socket, number>();
+  /** The newest answer that is under way on a connection. */
+  const answering = new WeakMap<Socket, ServerResponse>();
   const handle = listener(app, proxies);
-  server.on('request', (request, response) => {
+  const take = (request: IncomingMessage, response: ServerResponse): void => {
     const { socket } = request;
-    answering.set(socket, (answering.get(socket) ?? 0) + 1);
-    response.once('close', () => void answering.set(socket, (answering.get(socket) ?? 1) - 1));
+    answering.set(socket, response);
+    response.once('close', () => {
+      if (answering.get(socket) === response) answering.delete(socket);
+    });
     handle(request, response);
+  };
+  const broken = (error: Error, socket: Socket): void => answerBroken(error, socket, answering.get(socket), app.requestId());
+  server.on('request', take);
+  // A body is asked for only when the head is in order.
+  server.on('checkContinue', (request, response) => {
+    if (headTrouble(request) === null) response.writeContinue();
+    take(request, response);
   });
-  server.on('clientError', (error: Error, socket: Socket) => answerBroken(error, socket, (answering.get(socket) ?? 0) > 0, app.requestId()));
   server.on('checkExpectation', (_: IncomingMessage, response: ServerResponse) =>
     refuse(response, app, new QueueError('malformed_request', 'nothing but 100-continue can be expected here')),
   );
+  server.on('clientError', broken);
   // Protocols that nobody here speaks.
-  server.on('upgrade', (_, socket: Socket) => answerBroken(new Error('upgrade'), socket, false, app.requestId()));
-  server.on('connect', (_, socket: Socket) => answerBroken(new Error('connect'), socket, false, app.requestId()));
+  server.on('upgrade', (_, socket: Socket) => broken(new Error('upgrade'), socket));
+  server.on('connect', (_, socket: Socket) => broken(new Error('connect'), socket));
 }
 
 function refuse(response: ServerResponse, app: HttpApp, error: QueueError): void {

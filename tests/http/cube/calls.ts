@@ -21,7 +21,7 @@ const plain =
     body === undefined ? { path } : { path, body };
 
 /** An operation that does several things is asked for each of them. */
-export const CALLS: Readonly<Record<OperationName, Readonly<Record<string, MakeCall>>>> = {
+export const CALLS: Readonly<Record<string, Readonly<Record<string, MakeCall>>>> = {
   enqueue: { one: plain('/queue/enqueue', { type: 'T.New', payload: 'new' }) },
   enqueueMany: { two: plain('/queue/enqueue/bulk', { tasks: [{ type: 'T.New' }, { type: 'T.New', payload: 2 }] }) },
   listTasks: { all: plain('/queue/tasks'), queued: plain('/queue/tasks?status=queued'), typed: plain('/queue/tasks?type=T.*') },
@@ -55,6 +55,7 @@ export const CALLS: Readonly<Record<OperationName, Readonly<Record<string, MakeC
   logTask: { held: leased('logs', { message: 'hello' }) },
   enqueueChild: { held: leased('children', { type: 'T.Child', payload: 1 }) },
   settle: { complete: end('complete', { result: 1 }), fail: end('fail', { error: { message: 'no' } }), release: end('release') },
+  whoami: { one: plain('/queue/whoami') },
   createClient: { fresh: plain('/queue/admin/clients', { client_id: 'fresh' }) },
   listClients: { all: plain('/queue/admin/clients') },
   updateClient: {
