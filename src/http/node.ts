@@ -201,8 +201,8 @@ const isUtf8 = (bytes: Buffer): boolean => {
 function write(response: ServerResponse, reply: Reply, requestId: string): void {
   if (response.headersSent || response.destroyed) return;
   const body = typeof reply.body === 'string' ? reply.body : '';
-  response.writeHead(reply.status, { ...headersOf(reply, requestId), 'content-length': Buffer.byteLength(body) });
-  // A body that was not read to its end would be taken for the next request.
+  // A body that was not read to its end: nobody waits for the rest of it.
   if (!response.req.complete) response.shouldKeepAlive = false;
+  response.writeHead(reply.status, { ...headersOf(reply, requestId), 'content-length': Buffer.byteLength(body) });
   response.end(body);
 }
