@@ -4,7 +4,7 @@ import { ANSWERS } from '../../src/contract/answers.ts';
 import type { AnswerName } from '../../src/contract/answers.ts';
 import { ERRORS } from '../../src/domain/errors.ts';
 import type { ErrorCode } from '../../src/domain/errors.ts';
-import type { Answered } from './rig.ts';
+import type { Answered } from './stand.ts';
 
 /** Every member is in the schema: what a schema of an answer does not know it drops, so what is left must be the same. */
 export function assertShape(name: string, json: unknown): void {

@@ -1,5 +1,5 @@
 // Reads server-sent events off a real connection, as many as are wanted.
-import type { Asked } from './rig.ts';
+import type { Asked } from './stand.ts';
 
 export interface Frame {
   readonly id: string;

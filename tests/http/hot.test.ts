@@ -6,8 +6,8 @@ import { OPERATION_LIST, rowOf } from '../../src/contract/operations.ts';
 import { hotPaths } from '../../src/http/answer.ts';
 import { makeWorld, NOW, rowsOf } from './cube/world.ts';
 import type { World } from './cube/world.ts';
-import { serve } from './rig.ts';
-import type { Answered, Asked, Rig } from './rig.ts';
+import { serve } from './stand.ts';
+import type { Answered, Asked, Rig } from './stand.ts';
 
 const closing: (() => unknown)[] = [];
 test.after(async () => {

@@ -6,10 +6,10 @@ import type { TestContext } from 'node:test';
 import { ERRORS } from '../../src/domain/errors.ts';
 import type { ErrorCode } from '../../src/domain/errors.ts';
 import { assertQuiet } from './conforms.ts';
-import { request, send } from './raw.ts';
-import type { RawAnswer } from './raw.ts';
-import { serve } from './rig.ts';
-import type { Rig } from './rig.ts';
+import { request, send } from './bytes.ts';
+import type { RawAnswer } from './bytes.ts';
+import { serve } from './stand.ts';
+import type { Rig } from './stand.ts';
 
 const closing: (() => unknown)[] = [];
 test.after(async () => {

@@ -1,6 +1,6 @@
 // How each operation is asked about a subject: its path, its body, and who is named in it.
 import type { OperationName } from '../../../src/contract/operations.ts';
-import type { Asked } from '../rig.ts';
+import type { Asked } from '../stand.ts';
 import type { Subject } from './world.ts';
 
 export interface CubeCall {

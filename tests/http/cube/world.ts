@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { TestContext } from 'node:test';
-import { at, CLIENTS, NOBODY, otherThan, serve } from '../rig.ts';
-import type { ClientId, Rig } from '../rig.ts';
+import { at, CLIENTS, NOBODY, otherThan, serve } from '../stand.ts';
+import type { ClientId, Rig } from '../stand.ts';
 
 /** Who asks. `of_*` are of the client that is looked from; the others are of nobody's. */
 export const ROLES = ['anonymous', 'client', 'worker', 'client_admin', 'client_auditor', 'platform_admin', 'auditor'] as const;

@@ -9,8 +9,8 @@ import { assertProblem } from './conforms.ts';
 import { CALLS } from './cube/calls.ts';
 import { changed, makeWorld, open, rowsOf } from './cube/world.ts';
 import type { Rows, World } from './cube/world.ts';
-import { request, send } from './raw.ts';
-import type { Rig } from './rig.ts';
+import { request, send } from './bytes.ts';
+import type { Rig } from './stand.ts';
 
 const closing: (() => unknown)[] = [];
 let world: World;

@@ -13,8 +13,8 @@ import { asked, CALLS, NAMES_AN_OBJECT } from './cube/calls.ts';
 import { ABSENT, changed, changedOf, makeWorld, open, ROLES, rowsOf, secretOf } from './cube/world.ts';
 import type { CubeRole, Rows, Subject, World } from './cube/world.ts';
 import { openStream } from './frames.ts';
-import { CLIENTS, otherThan } from './rig.ts';
-import type { Answered, ClientId, Rig } from './rig.ts';
+import { CLIENTS, otherThan } from './stand.ts';
+import type { Answered, ClientId, Rig } from './stand.ts';
 
 let world: World;
 const closing: (() => unknown)[] = [];

@@ -19,9 +19,9 @@ import { assertProblem } from './conforms.ts';
 import { CALLS } from './cube/calls.ts';
 import { makeWorld, NOW, open } from './cube/world.ts';
 import type { World } from './cube/world.ts';
-import { request, send } from './raw.ts';
-import { NOBODY, serve } from './rig.ts';
-import type { Answered, Rig } from './rig.ts';
+import { request, send } from './bytes.ts';
+import { NOBODY, serve } from './stand.ts';
+import type { Answered, Rig } from './stand.ts';
 
 const closing: (() => unknown)[] = [];
 const whole = { after: (close: () => unknown) => void closing.unshift(close) } as unknown as TestContext;

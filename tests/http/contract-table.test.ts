@@ -13,7 +13,7 @@ import type { Operation } from '../../src/domain/access.ts';
 import { ERRORS } from '../../src/domain/errors.ts';
 import { JsonText, scanJson } from '../../src/domain/json-text.ts';
 import { PERFORM } from '../../src/http/perform.ts';
-import { serve } from './rig.ts';
+import { serve } from './stand.ts';
 
 /** Operations of the access table that have no route, each with its reason. */
 const WITHOUT_A_ROUTE: Readonly<Partial<Record<Operation, string>>> = {
