@@ -9,15 +9,19 @@ import { LIMITS, checkInt } from './domain/limits.ts';
 import { DEFAULT_BACKOFF } from './domain/retry.ts';
 import type { BackoffPolicy } from './domain/retry.ts';
 import type { Strategy } from './domain/strategy.ts';
-import type { Queue, VerifyToken } from './service/handles.ts';
+import type { Queue, SystemHandle, VerifyToken } from './service/handles.ts';
+import { startSealer } from './sealer.ts';
+import type { Sealer } from './sealer.ts';
+import type { SealingData } from './sealing.ts';
 import { createQueue } from './service/queue.ts';
+import type { Store } from './store/store.ts';
 import { migrateSqlite, openSqliteStore } from './store/sqlite/store.ts';
 import type { MigrationReport } from './store/sqlite/migrate.ts';
 
 export { QueueError, ERRORS } from './domain/errors.ts';
 export type { ErrorCode } from './domain/errors.ts';
 export { defineStrategy } from './domain/strategy.ts';
-export { defineTask } from './worker/define.ts';
+export { defineTask } from './domain/definition.ts';
 export { startWorker } from './worker/worker.ts';
 export { deadLetter, release, retryIn } from './worker/outcome.ts';
 export type * from './service/handles.ts';
@@ -48,6 +52,8 @@ export interface OpenOptions {
   readonly now?: () => number;
   /** Uniform in [0, 1), for jitter. For tests. */
   readonly random?: () => number;
+  /** Ids of tasks, in place of fresh ones. For tests. */
+  readonly newId?: () => string;
   /** Verifies tokens that are no API keys, for `principalOf`; default: none is taken. */
   readonly verifyToken?: VerifyToken;
   /** Told of what goes wrong in the background. */
@@ -82,9 +88,8 @@ export async function openQueue(url = 'prismq.db', options: OpenOptions = {}): P
   const file = fileOf(url);
   const now = options.now ?? Date.now;
   const randomHex = (bytes: number): string => randomBytes(bytes).toString('hex');
-  const { synchronous = 'FULL', strategies = [], backoff = DEFAULT_BACKOFF, busyTimeoutMs = 5000, lanesPerClient = LIMITS.lanesPerClient.default } = options;
-  const payloadBytes =
-    options.payloadBytes === undefined ? LIMITS.payloadBytes.default : unwrap(checkInt('payloadBytes', options.payloadBytes, 'payloadBytes'));
+  const { synchronous = 'FULL', strategies = [], backoff = DEFAULT_BACKOFF, busyTimeoutMs = 5000 } = options;
+  const [payloadBytes, lanesPerClient, retentionMs] = [limitOf(options, 'payloadBytes'), limitOf(options, 'lanesPerClient'), limitOf(options, 'retentionMs')];
   const store = openSqliteStore({
     file,
     synchronous,
@@ -97,15 +102,14 @@ export async function openQueue(url = 'prismq.db', options: OpenOptions = {}): P
     busyTimeoutMs,
     lanesPerClient,
   });
-  const janitor = startJanitor(options, () => store.tick({ retentionMs: options.retentionMs ?? LIMITS.retentionMs.default }));
-  return createQueue(
+  const queue = createQueue(
     {
       store,
-      newId: createIds({ nowMs: now, random: (bytes) => void randomFillSync(bytes) }).next,
+      newId: options.newId ?? createIds({ nowMs: now, random: (bytes) => void randomFillSync(bytes) }).next,
       digest: (text) => createHash('sha256').update(text).digest('hex'),
       randomHex,
       limits: { payloadBytes, payloadDepth: LIMITS.payloadDepth.default },
-      retentionMs: options.retentionMs ?? LIMITS.retentionMs.default,
+      retentionMs,
       strategies,
       createClients: options.createClients ?? true,
       ...(options.verifyToken === undefined ? {} : { verifyToken: options.verifyToken }),
@@ -116,22 +120,46 @@ export async function openQueue(url = 'prismq.db', options: OpenOptions = {}): P
         file === ':memory:'
           ? null
           : { module: new URL(import.meta.url.endsWith('.ts') ? './renewal.ts' : './renewal.js', import.meta.url).href, data: { file, workerId, synchronous } },
-      onClose: () => clearInterval(janitor),
+      onClose: () => background?.stop(),
     },
   );
+  const background = startBackground(options, queue.system(), (most) => store.seal(most), file === ':memory:' ? null : { file });
+  return queue;
 }
 
-/** The janitor's steps on a timer that keeps no process alive. A failure is told and tried again. */
-function startJanitor(options: OpenOptions, step: () => Promise<unknown>): NodeJS.Timeout | undefined {
-  const every = options.janitorMs ?? JANITOR_MS;
-  if (every === 0) return undefined;
+/** As given, inside of its bounds, or the default. */
+function limitOf(options: OpenOptions, name: 'payloadBytes' | 'lanesPerClient' | 'retentionMs'): number {
+  const given = options[name];
+  return given === undefined ? LIMITS[name].default : unwrap(checkInt(name, given, name));
+}
+
+/** What is done in the background and keeps no process alive: the janitor's steps, and the seals of the audit. */
+function startBackground(
+  { janitorMs = JANITOR_MS, onError = () => undefined }: OpenOptions,
+  system: SystemHandle,
+  seal: Store['seal'],
+  thread: SealingData | null,
+): Sealer | undefined {
+  if (janitorMs === 0) return undefined;
+  const janitor = every(janitorMs, () => system.tick(), onError);
+  const sealer = startSealer({ seal, thread, onError });
+  return {
+    stop() {
+      clearInterval(janitor);
+      return sealer.stop();
+    },
+  };
+}
+
+/** One step at a time. A failure is told and tried again. */
+function every(ms: number, step: () => Promise<unknown>, onError: (error: unknown) => void): NodeJS.Timeout {
   let running = false;
   const timer = setInterval(() => {
     if (running) return;
     running = true;
     void step()
-      .catch((error: unknown) => options.onError?.(error))
+      .catch(onError)
       .finally(() => (running = false));
-  }, every);
+  }, ms);
   return timer.unref();
 }

@@ -1,12 +1,13 @@
 // The access table through the service: every operation that a role has a method for, allowed or refused as its row says, on
-// what is its own, what is another client's and what is absent.
+// what is its own, what is another client's and what is absent. The rows are those of access-table.ts, not of the code.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { ACCESS, COLUMNS, OPERATION_NAMES } from '../src/domain/access.ts';
-import type { Column, Operation } from '../src/domain/access.ts';
+import { ACCESS, COLUMNS } from '../src/domain/access.ts';
+import type { AccessRule, Column, Operation } from '../src/domain/access.ts';
 import type { ClaimedTask, LeaseRef } from '../src/domain/task.ts';
 import { openQueue } from '../src/index.ts';
+import { EXPECTED } from './access-table.ts';
 import type { AdminHandle, AuditorHandle, ClientHandle, Queue, SystemHandle, WorkerHandle } from '../src/service/handles.ts';
 
 /** What a call is about: ids that are the caller's own, another client's, or nobody's. */
@@ -56,6 +57,12 @@ const CALLS: { readonly [O in Operation]?: Calls } = {
   'task.amend': clientLike((h, s) => h.amend(s.taskId, { payload: 2 })),
   'task.purge': admins((h, s) => h.purge(s.endedId)),
   'task.logs': { ...reads((h, s) => h.logs(s.taskId)), auditor: (h, s) => h.logs(s.taskId) },
+  'task.events': {
+    client: (h) => first(h.events({ after: 0 })),
+    client_admin: (h) => first(h.events({ after: 0 })),
+    platform_admin: (h) => first(h.events({ after: 0 })),
+    auditor: (h) => first(h.events({ after: 0 })),
+  },
   'inbox.list': worker((h) => h.inbox()),
   'lease.claim': worker((h) => h.claim()),
   'lease.heartbeat': worker((h, s) => h.heartbeat([s.lease])),
@@ -86,9 +93,18 @@ const CALLS: { readonly [O in Operation]?: Calls } = {
   'category.list': admins((h) => h.categories.list()),
   'category.delete': admins((h) => h.categories.delete('Known.*')),
   'audit.events': { ...admins((h) => h.securityEvents()), auditor: (h) => h.securityEvents() },
+  'audit.trail': { ...admins((h) => h.audit.trail()), auditor: (h) => h.audit.trail() },
+  'audit.verify': { ...admins((h) => h.audit.verify()), auditor: (h) => h.audit.verify() },
+  'audit.export': { ...admins((h) => first(h.audit.export())), auditor: (h) => first(h.audit.export()) },
+  'audit.seal': { system: (h) => h.seal() },
   'metrics.read': { ...admins((h) => h.metrics()), auditor: (h) => h.metrics(), system: (h) => h.metrics() },
   'janitor.tick': { ...admins((h) => h.tick()), system: (h) => h.tick() },
 };
+
+async function first<T>(values: AsyncIterable<T>): Promise<T | null> {
+  for await (const value of values) return value;
+  return null;
+}
 
 interface World {
   readonly queue: Queue;
@@ -139,10 +155,21 @@ async function snapshot(queue: Queue): Promise<unknown> {
   return { tasks, clients: await admin.clients.list(), grants: await admin.grants.list(), keys: await admin.keys.list(), known: await admin.categories.list() };
 }
 
-for (const operation of OPERATION_NAMES)
+test('the table of the code is the table of the tests, cell for cell', () => {
+  const rows = Object.entries<AccessRule>(ACCESS).map(([operation, { reach, foreign, audit }]) => ({ operation, reach, foreign, audit }));
+  assert.deepEqual(rows, EXPECTED);
+  assert.equal(EXPECTED.length, 49);
+  for (const { operation, reach } of EXPECTED)
+    for (const column of Object.keys(CALLS[operation as Operation] ?? {})) assert.ok(column in reach, `${operation} has a column ${column}`);
+});
+
+const done = async (queue: Queue, operation: Operation): Promise<number> =>
+  (await queue.admin().securityEvents({ limit: 1000 })).items.filter((event) => event.action === operation && event.outcome === 'done').length;
+
+for (const { operation: name, reach, foreign, audit } of EXPECTED)
   for (const column of COLUMNS) {
+    const operation = name as Operation;
     if (CALLS[operation]?.[column] === undefined) continue;
-    const { reach, foreign } = ACCESS[operation];
     if (reach[column] === 'no') {
       test(`${operation} is refused to ${column} and recorded`, async (t) => {
         const here = await world(t);
@@ -154,9 +181,12 @@ for (const operation of OPERATION_NAMES)
       });
       continue;
     }
-    test(`${operation} is given to ${column}`, async (t) => {
+    const recorded = audit === 'always' || reach[column] === 'named';
+    test(`${operation} is given to ${column}, and ${recorded ? 'recorded' : 'leaves no security event'}`, async (t) => {
       const here = await world(t);
+      const before = await done(here.queue, operation);
       await perform(operation, column, here, here.own);
+      assert.equal((await done(here.queue, operation)) - before, recorded ? 1 : 0);
     });
     // What a foreign heartbeat answers is a list; the conformance suite has it.
     const bounded = reach[column] === 'own' || (reach[column] === 'lease' && operation !== 'lease.heartbeat');

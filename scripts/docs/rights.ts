@@ -8,6 +8,7 @@ const CLASS = {
   owner: 'Opens and migrates the file, and is refused nothing; no statement of a caller runs in it',
   engine: 'Moves tasks, for the clients and the worker that are bound',
   registry: 'Keeps the book of clients, workers, grants and keys',
+  sealer: 'Chains the audit and reads it back to verify it',
   client: 'Reads for a client',
   worker: 'Reads for a worker: what it may claim and what it holds',
   admin: "Reads for a client's admin",

@@ -45,8 +45,9 @@ VALUES (:task_no, :client_id, :lane_id, :status, :now, :attempt, :claims, :relea
 INSERT INTO main.task_events (client_id, task_no, at_utc, event, from_status, to_status, actor, attempt, details)
 VALUES (:client_id, :task_no, :now, :event, :from_status, :to_status, :actor, :attempt, :details);
 
+-- A new generation does not expire: the old one's instant has passed, or was meant for the old one.
 -- name: task_generation (engine)
-UPDATE main.tasks SET generation = :generation, amended_at_utc = :now WHERE task_no = :task_no;
+UPDATE main.tasks SET generation = :generation, expires_at_utc = NULL, amended_at_utc = :now WHERE task_no = :task_no;
 
 -- name: task_priority (engine)
 UPDATE main.tasks SET priority = :priority, effective_priority = :priority, amended_at_utc = :now WHERE task_no = :task_no;

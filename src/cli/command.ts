@@ -4,6 +4,7 @@ import type { Context } from './context.ts';
 import { EXITS, wrongInput } from './failure.ts';
 import type { Exit } from './failure.ts';
 import type { Io } from './io.ts';
+import type { Place } from './where.ts';
 
 export interface Cli {
   readonly io: Io;
@@ -48,8 +49,8 @@ type Work<Options> = (context: Context, args: readonly (string | undefined)[], o
 /** Runs `work` with the context, the arguments and the options of the command. */
 export function perform<Options extends object>(cli: Cli, command: Command, work: Work<Options>): Command {
   return command.action(async () => {
-    const { db, json } = command.optsWithGlobals<{ db?: string; json?: boolean }>();
-    cli.exit = (await work({ io: cli.io, isJson: json === true, dbFlag: db }, command.args, command.opts<Options>())) ?? 0;
+    const { db, url, keyFile, json } = command.optsWithGlobals<Place & { readonly json?: boolean }>();
+    cli.exit = (await work({ io: cli.io, isJson: json === true, flags: { db, url, keyFile } }, command.args, command.opts<Options>())) ?? 0;
   });
 }
 

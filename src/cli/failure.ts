@@ -13,17 +13,27 @@ export const EXITS = {
   4: 'not allowed',
   5: 'in conflict with the state',
   6: 'over a limit',
-  7: 'the database can not be used now, or the wait ended',
+  7: 'the database, the server or its address can not be used now, or the wait ended',
+  78: 'a server refused its settings',
   130: 'interrupted',
 } as const satisfies Readonly<Record<number, string>>;
 export type Exit = keyof typeof EXITS;
 
 /** What to do next, where the message does not say it. */
-const ADVICE: Readonly<Partial<Record<ErrorCode, string>>> = {
+type Advice = Readonly<Partial<Record<ErrorCode, string>>>;
+const ADVICE: Advice = {
   not_found: 'check the id, and --db: each file is a queue of its own',
   invalid_transition: '`PROGRAM task ID` shows where it is and what may happen to it',
   store_corrupt: 'name a queue file with --db',
   internal: 'this is a fault of ours: please report it with the command that you gave',
+};
+/** The same, at a server. */
+const ADVICE_AT_SERVER: Advice = {
+  ...ADVICE,
+  not_found: 'check the id, and whose key it is: what is of another client is not there for it',
+  unauthenticated: 'check the key in PRISMQ_KEY or in the file that --key-file names',
+  store_corrupt: 'this is for who runs the server',
+  internal: 'this is a fault of the server: its log has it under the request id',
 };
 
 /** Prints the error and answers the exit code. */
@@ -34,7 +44,8 @@ export function reportFailure(io: Io, error: unknown, isJson: boolean): number {
   if (isJson) io.out.write(`${JSON.stringify({ error: { code, message, details } })}\n`);
   else {
     io.err.write(`${io.paint(['red', 'bold'], `error [${code}]`)}: ${message}\n`);
-    const advice = ADVICE[code]?.replaceAll('PROGRAM', io.program);
+    // Who answered over HTTP gave the request an id.
+    const advice = ('requestId' in details ? ADVICE_AT_SERVER : ADVICE)[code]?.replaceAll('PROGRAM', io.program);
     if (advice !== undefined) io.err.write(`${io.paint('dim', advice)}\n`);
   }
   return ERRORS[code].exit;

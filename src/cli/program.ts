@@ -1,11 +1,12 @@
 // The whole command line: every command, the options that all share, and how a run ends.
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { ERRORS, QueueError } from '../domain/errors.ts';
 import { CONFIG } from '../server/config.ts';
+import { packageVersion } from '../server/version.ts';
 import type { Cli } from './command.ts';
 import { categoriesCommand } from './commands/categories.ts';
 import { clientsCommand } from './commands/clients.ts';
+import { configCommand } from './commands/config.ts';
 import { demoCommand } from './commands/demo.ts';
 import { enqueueCommand } from './commands/enqueue.ts';
 import { grantsCommand } from './commands/grants.ts';
@@ -13,6 +14,7 @@ import { keysCommand } from './commands/keys.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { replayCommand } from './commands/replay.ts';
 import { securityEventsCommand } from './commands/security-events.ts';
+import { serveCommand } from './commands/serve.ts';
 import { statsCommand } from './commands/stats.ts';
 import { cancelCommand, reprioritiseCommand, requeueCommand, taskCommand } from './commands/task.ts';
 import { tasksCommand } from './commands/tasks.ts';
@@ -23,6 +25,7 @@ import type { Io } from './io.ts';
 
 const COMMANDS = [
   demoCommand,
+  serveCommand,
   enqueueCommand,
   workerCommand,
   tasksCommand,
@@ -39,14 +42,17 @@ const COMMANDS = [
   securityEventsCommand,
   migrateCommand,
   replayCommand,
+  configCommand,
 ] as const;
 
 export function buildProgram(cli: Cli): Command {
   const { io } = cli;
   const program = new Command('prismq')
-    .description('A task queue for many clients, on an embedded SQLite file.')
-    .version(version(), '-V, --version')
+    .description('A task queue for many clients, on an embedded SQLite file or at a server.')
+    .version(packageVersion(), '-V, --version')
     .option('--db <file>', `the file of the queue (default ${CONFIG.db.default}, or ${CONFIG.db.env})`)
+    .option('--url <url>', `the server to work at, instead of a file (or ${CONFIG.url.env}); its key comes from ${CONFIG.key.env}`)
+    .option('--key-file <file>', `the file with the key (or ${CONFIG.keyFile.env})`)
     .option('--json', 'answer in JSON, errors too')
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({ writeOut: (text) => void io.out.write(text), writeErr: (text) => void io.err.write(text), outputError: () => undefined })
@@ -77,9 +83,4 @@ function usageError(error: CommanderError, io: Io): QueueError {
     'invalid_input',
     message.endsWith('?)') ? message : `${message}; \`${io.program} --help\` and \`${io.program} COMMAND --help\` show what there is`,
   );
-}
-
-function version(): string {
-  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { readonly version: string };
-  return manifest.version;
 }

@@ -1,5 +1,6 @@
 // What is answered, as zod schemas: open, since a client ignores what it does not know. OpenAPI and the tests come from them.
 import { z } from 'zod';
+import { CHAINS } from '../domain/audit-chain.ts';
 import { CATEGORY_MODES } from '../domain/category.ts';
 import { TASK_EVENTS } from '../domain/lifecycle.ts';
 import { attributes, count, instant, json, leaseId, metadata, role, state } from './fields.ts';
@@ -153,7 +154,14 @@ export const ANSWERS = {
       }),
     ),
   }),
-  Claimed: z.object({ tasks: z.array(claimed) }),
+  Claimed: z.object({ tasks: z.array(claimed), waited_ms: count.optional().describe('how long the claim waited before it took these') }),
+  Identity: z.object({
+    role,
+    client_id: z.string().nullable(),
+    worker_id: z.string().nullable(),
+    key_id: z.string().nullable(),
+    scopes: z.array(z.string()).nullable(),
+  }),
   Settled: settled,
   SettledMany: z.object({ results: z.array(z.union([settled, refusal.extend({ task_id: z.string() })])) }),
   Client: client,
@@ -180,6 +188,31 @@ export const ANSWERS = {
       }),
     ),
   }),
+  TrailPage: page({
+    entries: z.array(
+      z.object({
+        chain: z.enum(CHAINS),
+        id: count,
+        at_utc: instant,
+        client_id: z.string().nullable(),
+        actor: z.string(),
+        action: z.string(),
+        object: z.string().nullable(),
+        outcome: z.enum(['done', 'denied']),
+        details: z.record(z.string(), z.unknown()),
+      }),
+    ),
+  }),
+  AuditHeads: z.object({ heads: z.array(z.object({ chain: z.enum(CHAINS), client_id: z.string(), seq: z.int(), hash: z.string() })) }),
+  AuditVerdict: z.object({
+    rows: count,
+    sealed: count,
+    unsealed: count,
+    chains: count,
+    anchors: count,
+    faults: z.array(z.object({ chain: z.enum(CHAINS), client_id: z.string(), seq: z.int(), id: z.int().nullable(), why: z.string() })),
+  }),
+  Metrics: z.string().describe('OpenMetrics text'),
   Alive: z.object({ status: z.string() }),
   OpenApi: z.record(z.string(), z.unknown()),
   Problem: z.object({

@@ -7,16 +7,20 @@ import type { Result } from '../domain/errors.ts';
 
 /** Members that are cut, in the body and in the objects of its lists. */
 const CUT: ReadonlySet<string> = new Set(['payload', 'result', 'progress', 'details', 'schema']);
+/** Inside these the names are the user's, and `result` is one like any other. */
+const THEIRS: ReadonlySet<string> = new Set(['metadata', 'compatibility', 'attributes', 'versions']);
 
 interface Cursor {
   readonly text: string;
   at: number;
   twice: string | null;
+  /** Within what is the user's: nothing is cut. */
+  theirs: boolean;
 }
 
 /** `text` is valid JSON. An object is answered as an object of own members, anything else as JSON.parse has it. */
 export function cutBody(text: string): Result<unknown> {
-  const cursor: Cursor = { text, at: 0, twice: null };
+  const cursor: Cursor = { text, at: 0, twice: null, theirs: false };
   const value = readMember(cursor, 0);
   if (cursor.twice !== null) return refuse('malformed_request', `the body has the key ${JSON.stringify(cursor.twice.slice(0, 100))} twice`);
   return { ok: true, value };
@@ -45,12 +49,20 @@ function readObject(cursor: Cursor, depth: number): Record<string, unknown> {
     cursor.at++;
     if (Object.hasOwn(made, key)) cursor.twice ??= key;
     peek(cursor);
-    made[key] = CUT.has(key) && depth < 3 ? new JsonText(slice(cursor)) : readMember(cursor, depth + 1);
+    made[key] = !cursor.theirs && CUT.has(key) && depth < 3 ? new JsonText(slice(cursor)) : readNamed(cursor, key, depth + 1);
     if (peek(cursor) === 44) cursor.at++;
     peek(cursor);
   }
   cursor.at++;
   return made;
+}
+
+function readNamed(cursor: Cursor, key: string, depth: number): unknown {
+  const outside = cursor.theirs;
+  cursor.theirs ||= THEIRS.has(key);
+  const value = readMember(cursor, depth);
+  cursor.theirs = outside;
+  return value;
 }
 
 function readList(cursor: Cursor, depth: number): unknown[] {

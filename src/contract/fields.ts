@@ -37,3 +37,10 @@ export const metadata = z.record(z.string(), z.string());
 export const waitMs = z.int().min(0).max(30_000);
 
 export const role = z.enum(['client', 'worker', 'admin', 'auditor']);
+
+/** In a query string. */
+export const queryInstant = z
+  .string()
+  .regex(/^\d{1,16}$/)
+  .transform(Number)
+  .meta({ override: 'integer' });

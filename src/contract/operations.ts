@@ -1,66 +1,10 @@
 // The HTTP interface as one table: routes, validation, OpenAPI, the typed client and the docs page come from it. A row names
 // its operation of the access table; `public` rows want no key and tell nothing.
-import type { Operation } from '../domain/access.ts';
 import type { ErrorCode } from '../domain/errors.ts';
+import { ENQUEUE, LEASE, MOVE, TASK, get, post, remove, row } from './row.ts';
+import type { OperationRow } from './row.ts';
 
-export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-
-export interface OperationRow {
-  readonly method: Method;
-  /** `{id}` is a segment. */
-  readonly path: `/${string}`;
-  /** The row of the access table; several where the body decides. */
-  readonly access: Operation | readonly Operation[] | 'public';
-  /** Names of `schemas.ts`. */
-  readonly query?: string;
-  readonly body?: string;
-  /** Null: no content. */
-  readonly answer: string | null;
-  /** Of a success; the second where it names what was there already. */
-  readonly status: readonly number[];
-  /** Refusals beyond those that every row has. */
-  readonly errors: readonly ErrorCode[];
-  /** Answered before the router, in batches with what else came in the same turn. */
-  readonly hot?: true;
-  /** An admin of the platform may name a client by `PrismQ-Client`, and a reason. */
-  readonly inside?: true;
-  /** Waits up to `wait_ms`. */
-  readonly waits?: true;
-  /** Server-sent events. */
-  readonly stream?: true;
-  readonly summary: string;
-}
-
-const TASK = ['not_found'] as const;
-const MOVE = ['not_found', 'invalid_transition'] as const;
-const LEASE = ['lease_lost', 'invalid_transition'] as const;
-const ENQUEUE = [
-  'invalid_category',
-  'unknown_category',
-  'invalid_payload',
-  'payload_too_large',
-  'unknown_client',
-  'client_suspended',
-  'idempotency_conflict',
-  'too_many_lanes',
-  'quota_exceeded',
-] as const;
-
-const row = <R extends OperationRow>(operation: R): R => operation;
-const get = <const P extends `/${string}`, const A extends OperationRow['access']>(
-  path: P,
-  access: A,
-  answer: string,
-  rest: Partial<OperationRow> & Pick<OperationRow, 'summary'>,
-) => row({ method: 'GET', path, access, answer, status: [200], errors: [], ...rest });
-const post = <const P extends `/${string}`, const A extends OperationRow['access']>(
-  path: P,
-  access: A,
-  answer: string | null,
-  rest: Partial<OperationRow> & Pick<OperationRow, 'summary'>,
-) => row({ method: 'POST', path, access, answer, status: [answer === null ? 204 : 200], errors: [], ...rest });
-const remove = <const P extends `/${string}`, const A extends OperationRow['access']>(path: P, access: A, summary: string, rest: Partial<OperationRow> = {}) =>
-  row({ method: 'DELETE', path, access, answer: null, status: [204], errors: TASK, ...rest, summary });
+export type { Method, OperationRow } from './row.ts';
 
 export const OPERATIONS = {
   // tasks of a client
@@ -134,7 +78,7 @@ export const OPERATIONS = {
     errors: ['not_found', 'unknown_strategy'],
     summary: 'Registers the worker whose key this is, with what it declares.',
   }),
-  beat: post('/queue/workers/{id}/heartbeat', 'worker.heartbeat', 'Beat', {
+  beat: post('/queue/workers/{id}/heartbeat', ['worker.heartbeat', 'lease.heartbeat'], 'Beat', {
     body: 'Heartbeat',
     errors: ['not_found', 'worker_outdated'],
     summary: 'A sign of life; extends the named leases.',
@@ -177,6 +121,9 @@ export const OPERATIONS = {
     hot: true,
     summary: 'Ends up to 1,000 attempts, each answered by itself.',
   }),
+
+  // any key
+  whoami: get('/queue/whoami', [], 'Identity', { summary: 'Whose key this is.' }),
 
   // the book
   createClient: post('/queue/admin/clients', 'client.create', 'Client', {
@@ -252,7 +199,35 @@ export const OPERATIONS = {
     summary: 'Logins, refusals, changes of keys, grants and clients; newest first.',
   }),
 
+  auditTrail: get('/queue/admin/audit', 'audit.trail', 'TrailPage', {
+    query: 'TrailQuery',
+    summary: 'What happened to tasks and what concerned security, by client, time, actor, object and action; newest first.',
+  }),
+  auditHeads: get('/queue/admin/audit/heads', 'audit.verify', 'AuditHeads', {
+    query: 'OfClientQuery',
+    errors: TASK,
+    summary: 'The end of each chain of the audit, to be signed and kept elsewhere.',
+  }),
+  verifyAudit: post('/queue/admin/audit/verify', 'audit.verify', 'AuditVerdict', {
+    body: 'Verify',
+    errors: TASK,
+    summary: 'Reads every row of the audit and recomputes its chains.',
+  }),
+
+  // of the server
+  metrics: get('/metrics', 'metrics.read', 'Metrics', {
+    contentType: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
+    errors: TASK,
+    summary: 'Numbers of the queue and, for the platform, of this server. On its own machine no key is needed, unless the server is told otherwise.',
+  }),
+
   // without a key
+  bootstrap: post('/queue/admin/bootstrap', 'public', 'KeyMade', {
+    body: 'Bootstrap',
+    status: [201],
+    errors: ['unauthenticated', 'invalid_input', 'rate_limited'],
+    summary: 'Trades the one-time secret of a new server for the key of its first admin.',
+  }),
   livez: get('/livez', 'public', 'Alive', { summary: 'The process answers.' }),
   readyz: get('/readyz', 'public', 'Alive', { errors: ['store_unavailable'], summary: 'It can serve: the store answers and it is not draining.' }),
   openapi: get('/openapi.json', 'public', 'OpenApi', { summary: 'This interface as OpenAPI 3.1.' }),

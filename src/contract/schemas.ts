@@ -1,6 +1,7 @@
 // What a request may say, as zod schemas: strict, so that an unknown property is refused. `payload` and `result` are any JSON;
 // the server cuts their text out before this is asked.
 import { z } from 'zod';
+import { CHAINS } from '../domain/audit-chain.ts';
 import { CATEGORY_MODES } from '../domain/category.ts';
 import { LIMITS } from '../domain/limits.ts';
 import {
@@ -14,6 +15,7 @@ import {
   leaseId,
   metadata,
   pattern,
+  queryInstant,
   queryInt,
   role,
   scalar,
@@ -120,7 +122,7 @@ export const REQUESTS = {
     scopes: z.array(text(64)).max(100).optional(),
     expires_in_ms: z.int().min(1).optional(),
   }),
-  Rotate: z.strictObject({ overlap_ms: z.int().min(0).optional() }),
+  Rotate: z.strictObject({ overlap_ms: z.int().min(0).optional(), expires_in_ms: z.int().min(1).optional() }),
   CategoryChange: z.strictObject({
     priority: int('priority').nullable().optional(),
     max_attempts: int('maxAttempts').nullable().optional(),
@@ -128,7 +130,15 @@ export const REQUESTS = {
     backoff: backoff.nullable().optional(),
     schema: json.optional(),
   }),
+  Bootstrap: z.strictObject({ secret: text(128).min(1) }),
   CategoryMode: z.strictObject({ mode: z.enum(CATEGORY_MODES) }),
+  Verify: z.strictObject({
+    client_id: clientId.optional(),
+    anchors: z
+      .array(z.strictObject({ chain: z.enum(CHAINS), client_id: text(63), seq: z.int().min(1), hash: z.string().regex(/^[0-9a-f]{64}$/) }))
+      .max(20_000)
+      .optional(),
+  }),
 
   // query strings
   TaskQuery: z.strictObject({ status: state.optional(), type: pattern.optional(), limit: queryInt('listLimit').optional(), cursor: text(200).optional() }),
@@ -143,6 +153,18 @@ export const REQUESTS = {
       .pipe(waitMs)
       .meta({ override: 'integer' })
       .optional(),
+  }),
+  OfClientQuery: z.strictObject({ client_id: clientId.optional() }),
+  TrailQuery: z.strictObject({
+    client_id: clientId.optional(),
+    chain: z.enum(CHAINS).optional(),
+    actor: text(200).optional(),
+    action: text(64).optional(),
+    object: text(200).optional(),
+    since_utc: queryInstant.optional(),
+    until_utc: queryInstant.optional(),
+    limit: queryInt('listLimit').optional(),
+    cursor: text(200).optional(),
   }),
   EventQuery: z.strictObject({
     last_event_id: z

@@ -14,6 +14,8 @@ const OPAQUE: ReadonlySet<string> = new Set([
   'versions',
   'schema',
   'rule',
+  'byStatus',
+  'by_status',
 ]);
 
 const MOST_NAMES = 2000;

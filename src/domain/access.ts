@@ -78,6 +78,10 @@ export const ACCESS = {
   'category.list': row('category', ['any', 'any', 'any', 'any', 'any', 'no'], 'empty', 'none'),
   'category.delete': row('category', ['no', 'no', 'no', 'any', 'no', 'no'], 'not_found', 'always'),
   'audit.events': row('audit', ['no', 'no', 'own', 'any', 'any', 'no'], 'empty', 'none'),
+  'audit.trail': row('audit', ['no', 'no', 'own', 'any', 'any', 'no'], 'empty', 'none'),
+  'audit.verify': row('audit', ['no', 'no', 'own', 'any', 'any', 'any'], 'empty', 'none'),
+  'audit.export': row('audit', ['no', 'no', 'own', 'any', 'any', 'no'], 'empty', 'always'),
+  'audit.seal': row('audit', ['no', 'no', 'no', 'no', 'no', 'any'], 'n/a', 'none'),
   'metrics.read': row('queue', ['no', 'no', 'own', 'any', 'any', 'any'], 'empty', 'none'),
   'janitor.tick': row('queue', ['no', 'no', 'no', 'any', 'no', 'any'], 'n/a', 'none'),
 } as const satisfies Record<string, AccessRule>;

@@ -53,6 +53,14 @@ export const ERRORS = {
   store_newer: { status: 503, exit: 7, retryable: false, when: 'the schema is newer than this program' },
   store_refused: { status: 503, exit: 7, retryable: false, when: 'the place can not hold a queue: a network file system, or tables of somebody else' },
   store_unavailable: { status: 503, exit: 7, retryable: true, when: 'the database could not be opened or reached' },
+  config_refused: { status: 500, exit: 78, retryable: false, when: 'a server does not start: its settings are unknown, wrong, unsafe or do not fit together' },
+  address_unavailable: { status: 503, exit: 7, retryable: true, when: 'a server does not start: the address or port to listen on can not be had' },
+  body_consumed: {
+    status: 500,
+    exit: 1,
+    retryable: false,
+    when: 'the program that mounts the server read the body of the request first: mount it before body parsers',
+  },
   internal: { status: 500, exit: 1, retryable: false, when: 'anything else: a bug of ours' },
 } as const satisfies Record<string, ErrorRule>;
 

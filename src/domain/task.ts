@@ -146,6 +146,8 @@ export interface ClaimedTask extends LeaseRef {
   readonly createdBy: string | null;
   readonly metadata: string | null;
   readonly traceparent: string | null;
+  /** How long the claim had waited before it took this, ms: the lease is that much younger than the call. Absent: not at all. */
+  readonly waitedMs?: number;
 }
 
 /** How a worker ends an attempt. Durations are by the worker's monotonic clock, from the claim. */
@@ -161,15 +163,13 @@ export interface TaskFailure {
   readonly stack?: string;
 }
 
-/** The answer to one settlement: `lease_lost` in every case in which nothing was changed. */
+/** Why an end is not taken. `lease_lost`: the lease is gone; else it is kept, and another end may be tried. */
+export type RefusedEnd = 'lease_lost' | 'invalid_transition' | 'invalid_payload' | 'payload_too_large' | 'invalid_input';
+
+/** The answer to one settlement. A refused one changed nothing. */
 export type SettleResult =
   | { readonly taskId: string; readonly ok: true; readonly status: TaskState }
-  | {
-      readonly taskId: string;
-      readonly ok: false;
-      readonly code: 'lease_lost' | 'invalid_transition' | 'invalid_payload' | 'payload_too_large';
-      readonly message: string;
-    };
+  | { readonly taskId: string; readonly ok: false; readonly code: RefusedEnd; readonly message: string };
 
 /** Lists of task ids: the tasks of one claim may share its lease id, a worker holds a task at most once. */
 export interface HeartbeatResult {

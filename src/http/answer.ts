@@ -8,8 +8,10 @@ import type { Operation } from '../domain/access.ts';
 import { QueueError } from '../domain/errors.ts';
 import { textTrouble } from '../domain/fields.ts';
 import type { KeyPrincipal } from '../domain/principal.ts';
+import type { MadeKey } from '../service/handles.ts';
 import type { Bench, Performer } from './bench.ts';
 import type { Buckets } from './buckets.ts';
+import type { Meter } from './metrics.ts';
 import { PERFORM } from './perform.ts';
 import { asRefusal, problem } from './problem.ts';
 import { readInput } from './read-ask.ts';
@@ -17,7 +19,8 @@ import type { Answer, Ask, Call, Reply } from './reply.ts';
 
 /** One answered request, for logs and metrics. Never has a credential, a payload or a query. */
 export interface RequestEvent {
-  readonly operation: OperationName;
+  /** `none` where no operation has the path, or the head is refused. */
+  readonly operation: OperationName | 'none';
   readonly status: number;
   /** Of the error table; absent on success. */
   readonly code?: string;
@@ -37,6 +40,9 @@ export interface Desk {
   readonly buckets: { readonly key: Buckets; readonly client: Buckets; readonly address: Buckets };
   readonly now: () => number;
   readonly onRequest: (event: RequestEvent) => void;
+  readonly meter: Meter;
+  /** Who may read the metrics without a key; null where there are none. */
+  readonly metrics: 'loopback' | 'key' | null;
 }
 
 export async function answer(desk: Desk, ask: Ask): Promise<Reply> {
@@ -46,12 +52,19 @@ export async function answer(desk: Desk, ask: Ask): Promise<Reply> {
   try {
     const row = rowOf(ask.name);
     if (row.access === 'public') {
-      const reply = await answerPublic(desk, ask.name);
+      const reply = await answerPublic(desk, ask, row);
+      told(reply.status);
+      return reply;
+    }
+    if (ask.name === 'metrics' && desk.metrics === null) notThere();
+    if (isOpenHere(desk, ask)) {
+      const reply = replyOf(row, { text: await desk.bench.metrics(null) });
       told(reply.status);
       return reply;
     }
     principal = await whoIs(desk, ask);
     const done = await perform(desk, ask, row, principal);
+    desk.meter.count(ask.name, done);
     told(done.status ?? (row.status[0] as number));
     return replyOf(row, done);
   } catch (error) {
@@ -62,26 +75,43 @@ export async function answer(desk: Desk, ask: Ask): Promise<Reply> {
   }
 }
 
-async function answerPublic({ bench }: Desk, name: OperationName): Promise<Reply> {
-  if (name === 'openapi') return { status: 200, headers: JSON_TYPE, body: bench.openapi };
-  if (name === 'readyz') await bench.ready();
+async function answerPublic(desk: Desk, ask: Ask, row: OperationRow): Promise<Reply> {
+  const { bench } = desk;
+  if (ask.name === 'openapi') return { status: 200, headers: JSON_TYPE, body: bench.openapi };
+  if (ask.name === 'bootstrap') return replyOf(row, { value: await guessed(desk, ask, () => bootstrap(desk, ask, row)) });
+  if (ask.name === 'readyz') await bench.ready();
   return { status: 200, headers: JSON_TYPE, body: '{"status":"ok"}' };
 }
+
+async function bootstrap({ bench, maxBodyBytes }: Desk, ask: Ask, row: OperationRow): Promise<MadeKey> {
+  const { secret } = (await readInput(ask, row, maxBodyBytes)) as { readonly secret: string };
+  return bench.queue.bootstrap(secret, { address: ask.address, requestId: ask.requestId });
+}
+
+/** The numbers of the server are no secret from who is on its machine. */
+const isOpenHere = ({ metrics }: Desk, ask: Ask): boolean =>
+  ask.name === 'metrics' && metrics === 'loopback' && ask.isLocal === true && ask.header('authorization') === undefined;
 
 const JSON_TYPE = { 'content-type': 'application/json' } as const;
 /** Characters of a reason. */
 const MOST_REASON = 500;
 const BEARER = /^Bearer ([!-~]+)$/i;
 
-/** Failed tries cost their address a token. A key that opens is never kept out by the tries of others behind the same address. */
-async function whoIs({ bench, buckets }: Desk, ask: Ask): Promise<KeyPrincipal> {
+/** A key that opens is never kept out by the tries of others behind the same address. */
+async function whoIs(desk: Desk, ask: Ask): Promise<KeyPrincipal> {
+  const { key, client } = desk.buckets;
+  const principal = await guessed(desk, ask, () => authenticate(desk.bench, ask));
+  key.take(principal.keyId ?? actorKey(principal));
+  if ('clientId' in principal && principal.clientId !== undefined) client.take(principal.clientId);
+  return principal;
+}
+
+/** Failed tries cost their address a token, so that guessing is slow; what opens costs it nothing. */
+async function guessed<T>({ buckets: { address } }: Desk, ask: Ask, open: () => Promise<T>): Promise<T> {
   try {
-    const principal = await authenticate(bench, ask);
-    buckets.key.take(principal.keyId ?? actorKey(principal));
-    if ('clientId' in principal && principal.clientId !== undefined) buckets.client.take(principal.clientId);
-    return principal;
+    return await open();
   } catch (error) {
-    if (error instanceof QueueError && error.code === 'unauthenticated') buckets.address.take(ask.address);
+    if (error instanceof QueueError && error.code === 'unauthenticated') address.take(ask.address);
     throw error;
   }
 }
@@ -149,7 +179,7 @@ function checkProtocol(ask: Ask): void {
 /** Only an admin of the platform names a client; nobody else may even try. */
 function insideOf(ask: Ask, principal: KeyPrincipal): Call['inside'] {
   const clientId = ask.header('prismq-client');
-  const reason = ask.header('prismq-reason');
+  const reason = reasonOf(ask.header('prismq-reason'));
   if (clientId === undefined && reason === undefined) return null;
   if (principal.role !== 'admin' || principal.clientId !== undefined) throw new QueueError('forbidden', '`PrismQ-Client` is for admins of the platform');
   if (clientId === undefined || reason === undefined)
@@ -159,7 +189,17 @@ function insideOf(ask: Ask, principal: KeyPrincipal): Call['inside'] {
   return { clientId, reason };
 }
 
-function replyOf(row: OperationRow, { status = row.status[0] as number, value, stream }: Answer): Reply {
+/** A head carries no more than Latin-1, so the reason comes as UTF-8 in percent signs; one without any is as it is. */
+function reasonOf(header: string | undefined): string | undefined {
+  try {
+    return header === undefined ? undefined : decodeURIComponent(header);
+  } catch {
+    throw new QueueError('malformed_request', '`PrismQ-Reason` is UTF-8 in percent signs');
+  }
+}
+
+function replyOf(row: OperationRow, { status = row.status[0] as number, value, text, stream }: Answer): Reply {
+  if (text !== undefined) return { status, headers: { 'content-type': row.contentType ?? 'text/plain' }, body: text };
   if (stream !== undefined) return { status: 200, headers: { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' }, body: stream };
   return status === 204 ? { status, body: null } : { status, headers: JSON_TYPE, body: encode(value) };
 }

@@ -5,14 +5,18 @@ import type { Context } from 'hono';
 import { OPERATION_LIST, rowOf } from '../contract/operations.ts';
 import type { OperationName } from '../contract/operations.ts';
 import { QueueError } from '../domain/errors.ts';
-import type { Queue } from '../service/handles.ts';
+import type { AuditorHandle, Queue } from '../service/handles.ts';
 import { answer } from './answer.ts';
 import type { Desk, RequestEvent } from './answer.ts';
 import { createBuckets } from './buckets.ts';
 import type { Rate } from './buckets.ts';
 import { createStreams } from './events.ts';
 import { openapiText } from './openapi.ts';
-import { problem } from './problem.ts';
+import { createMeter, queueFamilies } from './metrics.ts';
+import { openMetrics } from './openmetrics.ts';
+import type { Family } from './openmetrics.ts';
+import type { Origin } from './origin.ts';
+import { bodyConsumed, problem } from './problem.ts';
 import { createReceipts } from './receipts.ts';
 import type { Ask, Reply } from './reply.ts';
 
@@ -22,6 +26,10 @@ export interface AppOptions {
   /** Default 4 MB: a bulk of payloads. */
   readonly maxBodyBytes?: number;
   /** Requests a second of one key, one client, and failed tries of one address; null is without bound. */
+  /** `/metrics`: without a key for who is on this machine, with a key only (default), or not at all. */
+  readonly metrics?: 'loopback' | 'key' | 'off';
+  /** What the process adds to them. */
+  readonly families?: () => readonly Family[] | Promise<readonly Family[]>;
   readonly rates?: { readonly key?: Rate | null; readonly client?: Rate | null; readonly address?: Rate | null };
   readonly onRequest?: (event: RequestEvent) => void;
   /** Streams of events that one key may hold open; default 100. */
@@ -34,9 +42,11 @@ export interface AppOptions {
 
 export interface HttpApp {
   /** Answers a request. `address` is whom the limits count; without it all callers are one. */
-  fetch(request: Request, from?: { readonly address?: string }): Promise<Response>;
+  fetch(request: Request, from?: Origin): Promise<Response>;
   /** The same, below any server. */
   answer(ask: Ask): Promise<Reply>;
+  /** What a request gets that never became an operation. */
+  refuse(error: QueueError, requestId: string, from?: Origin): Reply;
   readonly maxBodyBytes: number;
   readonly requestId: () => string;
   /** Ends every wait and stream, and tells load balancers to go elsewhere. */
@@ -65,10 +75,16 @@ export async function createApp(options: AppOptions): Promise<HttpApp> {
   const drained = new AbortController();
   const desk = await createDesk(options, drained.signal);
   const requestId = options.requestId ?? (() => crypto.randomUUID());
-  const router = route(desk, requestId, drained.signal);
+  const refuse: HttpApp['refuse'] = (error, id, { address = 'unknown' } = {}) => {
+    const reply = problem(error, id);
+    desk.onRequest({ operation: 'none', status: reply.status, code: error.code, ms: 0, requestId: id, address, cause: error.cause });
+    return reply;
+  };
+  const router = route(desk, { requestId, refuse, draining: drained.signal });
   return {
-    fetch: (request, from = {}) => Promise.resolve(router.fetch(request, { address: from.address ?? 'unknown' })),
+    fetch: (request, from = {}) => Promise.resolve(router.fetch(request, { address: 'unknown', ...from })),
     answer: (ask) => answer(desk, ask),
+    refuse,
     maxBodyBytes: desk.maxBodyBytes,
     requestId,
     drain: () => drained.abort(),
@@ -80,7 +96,9 @@ async function createDesk(
   { queue, version = '0.0.0', maxBodyBytes = HTTP_DEFAULTS.maxBodyBytes, rates = {}, maxStreams = HTTP_DEFAULTS.maxStreams, ...rest }: AppOptions,
   draining: AbortSignal,
 ): Promise<Desk> {
-  const { now = () => performance.now(), onRequest = () => undefined } = rest;
+  const { now = () => performance.now(), onRequest = () => undefined, metrics = 'key', families = () => [] } = rest;
+  const meter = createMeter();
+  const tell = guarded(onRequest);
   const { key, client, address } = { ...HTTP_DEFAULTS.rates, ...rates };
   return {
     bench: {
@@ -92,11 +110,23 @@ async function createDesk(
         if (draining.aborted) throw new QueueError('store_unavailable', 'the server is draining');
         await queue.ping();
       },
+      async metrics(principal) {
+        const handle = principal === null ? queue.system() : (queue.as(principal) as AuditorHandle);
+        const stats = queueFamilies(await handle.metrics());
+        // What one client's admin sees says nothing of what others do.
+        const isOfOne = principal !== null && 'clientId' in principal && principal.clientId !== undefined;
+        return openMetrics(isOfOne ? stats : [...stats, ...meter.families(), ...(await families())]);
+      },
     },
     maxBodyBytes,
     buckets: { key: createBuckets(key, now), client: createBuckets(client, now), address: createBuckets(address, now) },
     now,
-    onRequest: guarded(onRequest),
+    meter,
+    metrics: metrics === 'off' ? null : metrics,
+    onRequest(event) {
+      meter.observe(event);
+      tell(event);
+    },
   };
 }
 
@@ -112,16 +142,15 @@ const guarded =
   };
 
 interface Env {
-  Bindings: { readonly address: string };
+  Bindings: Origin & { readonly address: string };
 }
 
-function route(desk: Desk, requestId: () => string, draining: AbortSignal): Hono<Env> {
+function route(desk: Desk, { requestId, refuse: refusal, draining }: Pick<HttpApp, 'requestId' | 'refuse' | 'draining'>): Hono<Env> {
   const router = new Hono<Env>();
-  const refuse = (error: QueueError): Response => {
+  const refuse = ({ env }: Context<Env>, error: QueueError): Response => {
     const id = requestId();
-    return responseOf(problem(error, id), id);
+    return responseOf(refusal(error, id, env), id);
   };
-  const patterns = new Set<string>();
   for (const name of OPERATION_LIST) {
     const { method, path } = rowOf(name);
     const pattern = path.replace(/\{(\w+)\}/g, ':$1');
@@ -129,23 +158,29 @@ function route(desk: Desk, requestId: () => string, draining: AbortSignal): Hono
       const id = requestId();
       return responseOf(await answer(desk, askOf(context, name, desk.maxBodyBytes, id, draining)), id);
     });
-    patterns.add(pattern);
   }
-  for (const pattern of patterns)
-    router.all(pattern, ({ req }) => {
-      const allow = methodsOf(req.path);
-      return refuse(new QueueError('method_not_allowed', `this path has ${allow}`, { allow }));
-    });
-  router.notFound(() => refuse(new QueueError('not_found', 'there is no such path')));
-  router.onError((error) => refuse(new QueueError('internal', 'something went wrong here', {}, error)));
+  router.notFound((context) => {
+    const allow = methodsAt(context.req.path).join(', ');
+    return refuse(
+      context,
+      allow === '' ? new QueueError('not_found', 'there is no such path') : new QueueError('method_not_allowed', `this path has ${allow}`, { allow }),
+    );
+  });
+  router.onError((error, context) => refuse(context, new QueueError('internal', 'something went wrong here', {}, error)));
   return router;
 }
 
-/** By every row that the path is of: a name may be a word of the table as well. */
-function methodsOf(path: string): string {
-  const rows = OPERATION_LIST.map(rowOf).filter((row) => new RegExp(`^${row.path.replaceAll('.', '\\.').replace(/\{\w+\}/g, '[^/]+')}$`).test(path));
-  return [...new Set(rows.map(({ method }) => method))].join(', ');
-}
+const SHAPES = OPERATION_LIST.map((name) => ({
+  method: rowOf(name).method,
+  shape: new RegExp(
+    `^${rowOf(name)
+      .path.replace(/[.]/g, '\\.')
+      .replace(/\{\w+\}/g, '[^/]+')}$`,
+  ),
+}));
+
+/** Those that a path has, for who came with another. */
+const methodsAt = (path: string): readonly string[] => [...new Set(SHAPES.filter(({ shape }) => shape.test(path)).map(({ method }) => method))];
 
 function askOf(context: Context<Env>, name: OperationName, maxBytes: number, requestId: string, draining: AbortSignal): Ask {
   const { req } = context;
@@ -156,6 +191,7 @@ function askOf(context: Context<Env>, name: OperationName, maxBytes: number, req
     header: (header) => req.header(header),
     body: () => readText(req.raw, maxBytes),
     address: context.env.address,
+    isLocal: context.env.isLocal === true,
     requestId,
     signal: AbortSignal.any([req.raw.signal, draining]),
   };
@@ -163,8 +199,9 @@ function askOf(context: Context<Env>, name: OperationName, maxBytes: number, req
 
 /** Stops at the limit, whatever the head said of the length. */
 async function readText(request: Request, maxBytes: number): Promise<string> {
+  if (request.bodyUsed) throw bodyConsumed();
   if (request.body === null) return '';
-  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   let text = '';
   let bytes = 0;
   try {

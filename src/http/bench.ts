@@ -15,6 +15,8 @@ export interface Bench {
   readonly events: EventStream;
   readonly openapi: string;
   readonly ready: () => Promise<void>;
+  /** The text of the metrics: of one client for its admins, else of the platform and this server. Null: who is on this machine. */
+  readonly metrics: (principal: KeyPrincipal | null) => Promise<string>;
 }
 
 export type Performer = (call: Call, bench: Bench) => Promise<Answer>;

@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { QueueError } from '../domain/errors.ts';
 import { headersOf } from './app.ts';
-import { problem } from './problem.ts';
+import { bodyConsumed, problem } from './problem.ts';
 
 /** Heads that must not come twice: two readers may take different ones. */
 const ONCE: ReadonlySet<string> = new Set([
@@ -26,6 +26,7 @@ const ONCE: ReadonlySet<string> = new Set([
 const HOST = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i;
 
 export function headTrouble(request: IncomingMessage): QueueError | null {
+  if (request.readableDidRead || request.readableEnded) return bodyConsumed();
   const wrong = versionTrouble(request) ?? targetTrouble(request.url ?? '') ?? hostTrouble(request) ?? twice(request.rawHeaders);
   return wrong === null ? null : new QueueError('malformed_request', wrong);
 }

@@ -1,15 +1,18 @@
 // The server on node:http: checks the head that the router never sees in full, bounds connections and time, and takes the hot
 // path (enqueue, claim, settle) past the router; everything else goes through it.
 import { createServer } from 'node:http';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { Server as TlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { promisify } from 'node:util';
 import { getRequestListener } from '@hono/node-server';
 import { hotPaths } from './answer.ts';
 import { headersOf } from './app.ts';
 import type { HttpApp } from './app.ts';
 import { QueueError } from '../domain/errors.ts';
 import { answerBroken, headTrouble } from './head.ts';
-import { problem } from './problem.ts';
+import { addressOf, originOf } from './origin.ts';
 import type { Ask, Reply } from './reply.ts';
 
 export interface ListenOptions {
@@ -23,11 +26,24 @@ export interface ListenOptions {
   /** How long the head may take to come, and the whole request; ms. Default 15,000 and 60,000. */
   readonly headersMs?: number;
   readonly requestMs?: number;
+  /** Speaks TLS with these; absent: plain HTTP. */
+  readonly tls?: Certificate;
+}
+
+/** In PEM. */
+export interface Certificate {
+  readonly cert: string | Buffer;
+  readonly key: string | Buffer;
+  readonly passphrase?: string;
 }
 
 export interface Listening {
   readonly url: string;
   readonly port: number;
+  /** Open now. */
+  connections(): Promise<number>;
+  /** For connections from now on. */
+  renew(tls: Certificate): void;
   /** Takes no more, ends waits and streams, and closes what is left after the grace. */
   close(graceMs?: number): Promise<void>;
 }
@@ -37,8 +53,29 @@ const LIMITS = { maxHeaderSize: 16_384, requestTimeout: 60_000, headersTimeout: 
 const LOOK_MS = 5000;
 
 export async function listen(app: HttpApp, options: ListenOptions): Promise<Listening> {
-  const { headersMs = LIMITS.headersTimeout, requestMs = LIMITS.requestTimeout } = options;
-  const server = createServer({
+  const server = serverOf(options);
+  server.maxHeadersCount = LIMITS.maxHeaders;
+  server.maxConnections = options.maxConnections ?? 10_000;
+  serve(server, app, options);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port, options.host, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  const host = options.host.includes(':') ? `[${options.host}]` : options.host;
+  return {
+    url: `${options.tls === undefined ? 'http' : 'https'}://${host}:${port}`,
+    port,
+    connections: promisify(server.getConnections.bind(server)),
+    renew(tls) {
+      if ('setSecureContext' in server) server.setSecureContext(tls);
+    },
+    close: (graceMs = 10_000) => close(server, app, graceMs),
+  };
+}
+
+function serverOf({ tls, headersMs = LIMITS.headersTimeout, requestMs = LIMITS.requestTimeout }: ListenOptions): Server | TlsServer {
+  const options: ServerOptions = {
     maxHeaderSize: LIMITS.maxHeaderSize,
     requestTimeout: requestMs,
     headersTimeout: Math.min(headersMs, requestMs),
@@ -46,88 +83,81 @@ export async function listen(app: HttpApp, options: ListenOptions): Promise<List
     connectionsCheckingInterval: Math.min(LOOK_MS, headersMs),
     // Looked at with the rest of the head, and answered in our form.
     requireHostHeader: false,
-  });
-  server.maxHeadersCount = LIMITS.maxHeaders;
-  server.maxConnections = options.maxConnections ?? 10_000;
-  serve(server, app, options.proxies ?? 0);
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options.port, options.host, resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  const host = options.host.includes(':') ? `[${options.host}]` : options.host;
-  return { url: `http://${host}:${port}`, port, close: (graceMs = 10_000) => close(server, app, graceMs) };
+  };
+  return tls === undefined ? createServer(options) : createTlsServer({ ...options, ...tls, minVersion: 'TLSv1.2' });
 }
 
-async function close(server: Server, app: HttpApp, graceMs: number): Promise<void> {
+const SWEEP_MS = 50;
+
+async function close(server: Server | TlsServer, app: HttpApp, graceMs: number): Promise<void> {
   app.drain();
   const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
+  // A connection whose last answer has gone out is idle a little later than its answer.
+  const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
   server.closeIdleConnections();
   const hard = setTimeout(() => server.closeAllConnections(), graceMs);
   await closed;
+  clearInterval(sweep);
   clearTimeout(hard);
 }
 
-function serve(server: Server, app: HttpApp, proxies: number): void {
+type Listener = (request: IncomingMessage, response: ServerResponse) => void;
+
+function serve(server: Server | TlsServer, app: HttpApp, options: ListenOptions): void {
   /** The newest answer that is under way on a connection. */
   const answering = new WeakMap<Socket, ServerResponse>();
-  const handle = listener(app, proxies);
+  const handle = nodeHandler(app, options);
   const take = (request: IncomingMessage, response: ServerResponse): void => {
     const { socket } = request;
     answering.set(socket, response);
     response.once('close', () => {
       if (answering.get(socket) === response) answering.delete(socket);
     });
+    if (options.tls !== undefined) response.setHeader('strict-transport-security', 'max-age=31536000');
     handle(request, response);
   };
   const broken = (error: Error, socket: Socket): void => answerBroken(error, socket, answering.get(socket), app.requestId());
   server.on('request', take);
   // A body is asked for only when the head is in order.
-  server.on('checkContinue', (request, response) => {
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     if (headTrouble(request) === null) response.writeContinue();
     take(request, response);
   });
-  server.on('checkExpectation', (_: IncomingMessage, response: ServerResponse) =>
-    refuse(response, app, new QueueError('malformed_request', 'nothing but 100-continue can be expected here')),
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
+    refuse(request, response, app, options.proxies ?? 0, new QueueError('malformed_request', 'nothing but 100-continue can be expected here')),
   );
   server.on('clientError', broken);
   // Protocols that nobody here speaks.
-  server.on('upgrade', (_, socket: Socket) => broken(new Error('upgrade'), socket));
-  server.on('connect', (_, socket: Socket) => broken(new Error('connect'), socket));
+  server.on('upgrade', (_: IncomingMessage, socket: Socket) => broken(new Error('upgrade'), socket));
+  server.on('connect', (_: IncomingMessage, socket: Socket) => broken(new Error('connect'), socket));
 }
 
-function refuse(response: ServerResponse, app: HttpApp, error: QueueError): void {
+function refuse(request: IncomingMessage, response: ServerResponse, app: HttpApp, proxies: number, error: QueueError): void {
   const id = app.requestId();
   response.shouldKeepAlive = false;
-  write(response, problem(error, id), id);
+  write(response, app.refuse(error, id, originOf(request, proxies)), id);
 }
 
-function listener(app: HttpApp, proxies: number): (request: IncomingMessage, response: ServerResponse) => void {
+/** What `node:http`, and what is built on it, calls with each request. Wants the body unread. */
+export function nodeHandler(app: HttpApp, { proxies = 0 }: Pick<ListenOptions, 'proxies'> = {}): Listener {
   const hot = hotPaths();
-  const router = getRequestListener((request, env) => app.fetch(request, { address: addressOf((env as { incoming: IncomingMessage }).incoming, proxies) }), {
+  const router = getRequestListener((request, env) => app.fetch(request, originOf((env as { incoming: IncomingMessage }).incoming, proxies)), {
     overrideGlobalObjects: false,
   });
   return (request, response) => {
+    if (app.draining.aborted) response.shouldKeepAlive = false;
     const trouble = headTrouble(request);
-    if (trouble !== null) return refuse(response, app, trouble);
+    if (trouble !== null) return refuse(request, response, app, proxies, trouble);
     const name = hot.get(`${request.method} ${request.url}`);
     if (name === undefined) return void router(request, response);
     const requestId = app.requestId();
     void app
       .answer(askOf(request, response, name, { requestId, address: addressOf(request, proxies), maxBytes: app.maxBodyBytes, draining: app.draining }))
-      .then((reply) => write(response, reply, requestId));
+      .then((reply) => {
+        if (app.draining.aborted) response.shouldKeepAlive = false;
+        write(response, reply, requestId);
+      });
   };
-}
-
-/** The address that the outermost trusted proxy saw. */
-function addressOf(request: IncomingMessage, proxies: number): string {
-  const direct = request.socket.remoteAddress ?? 'unknown';
-  if (proxies === 0) return direct;
-  const forwarded = String(request.headers['x-forwarded-for'] ?? '')
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '');
-  return forwarded.at(-proxies) ?? direct;
 }
 
 const NO_QUERY = new URLSearchParams();
@@ -198,11 +228,16 @@ const isUtf8 = (bytes: Buffer): boolean => {
   }
 };
 
+/** Of a body that was not read so much is waited for, and let go; more ends the connection. */
+const MOST_UNREAD = 65_536;
+
+const isLongWait = ({ complete, headers }: IncomingMessage): boolean =>
+  !complete && (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > MOST_UNREAD);
+
 function write(response: ServerResponse, reply: Reply, requestId: string): void {
   if (response.headersSent || response.destroyed) return;
   const body = typeof reply.body === 'string' ? reply.body : '';
-  // A body that was not read to its end: nobody waits for the rest of it.
-  if (!response.req.complete) response.shouldKeepAlive = false;
+  if (isLongWait(response.req)) response.shouldKeepAlive = false;
   response.writeHead(reply.status, { ...headersOf(reply, requestId), 'content-length': Buffer.byteLength(body) });
   response.end(body);
 }

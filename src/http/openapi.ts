@@ -95,7 +95,7 @@ function headerParameters(name: OperationName, row: OperationRow): Node[] {
 }
 
 function successes(row: OperationRow): Node {
-  const type = row.stream === true ? 'text/event-stream' : 'application/json';
+  const type = row.stream === true ? 'text/event-stream' : (row.contentType?.split(';')[0] ?? 'application/json');
   const content =
     row.answer === null ? {} : { content: { [type]: { schema: row.stream === true ? { type: 'string' } : reference(row.answer as AnswerName) } } };
   return Object.fromEntries(row.status.map((status) => [String(status), { description: TITLES[status] ?? 'done', ...content }]));
@@ -103,8 +103,8 @@ function successes(row: OperationRow): Node {
 
 /** One response a status, with the codes that have it. */
 function refusals(row: OperationRow): Node {
-  const body: readonly ErrorCode[] = row.body === undefined ? [] : ['unsupported_media_type', 'request_too_large', 'invalid_payload'];
-  const codes: readonly ErrorCode[] = row.access === 'public' ? [...PUBLIC_ERRORS, ...row.errors] : [...COMMON_ERRORS, ...body, ...row.errors];
+  const body: readonly ErrorCode[] = row.body === undefined ? [] : ['unsupported_media_type', 'request_too_large', 'invalid_payload', 'body_consumed'];
+  const codes: readonly ErrorCode[] = row.access === 'public' ? [...PUBLIC_ERRORS, ...body, ...row.errors] : [...COMMON_ERRORS, ...body, ...row.errors];
   const byStatus = new Map<number, Set<ErrorCode>>();
   for (const code of codes) byStatus.set(ERRORS[code].status, (byStatus.get(ERRORS[code].status) ?? new Set()).add(code));
   return Object.fromEntries(

@@ -1,5 +1,6 @@
 // What workers ask. Who it is comes from the key; which client a lease is of, from its receipt.
 import type { OperationName } from '../contract/operations.ts';
+import type { Operation } from '../domain/access.ts';
 import { QueueError } from '../domain/errors.ts';
 import { JsonText, scanJson } from '../domain/json-text.ts';
 import { LIMITS } from '../domain/limits.ts';
@@ -20,6 +21,11 @@ function self(call: Call, bench: Bench): WorkerHandle {
   return handle;
 }
 
+/** Before anything is done: what the body asks for is more than one operation, and scopes may give one and not another. */
+async function authorizeAll({ principal }: Call, { queue }: Bench, operations: readonly Operation[]): Promise<void> {
+  for (const operation of new Set(operations)) await queue.authorize(principal, operation);
+}
+
 function leaseOf(call: Call, bench: Bench): LeaseRef {
   const taskId = call.params['id'] as string;
   const lease = bench.receipts.open(workerOf(call, bench).workerId, taskId, given<{ leaseId: string }>(call).leaseId);
@@ -36,7 +42,7 @@ const done: Answer = { status: 204 };
 const failureOf = (error: string | TaskFailure): TaskFailure => (typeof error === 'string' ? { message: error } : error);
 
 function claimed(bench: Bench, workerId: string, task: ClaimedTask): unknown {
-  const { clientId, taskId, leaseId, payload, compatibility, metadata, ...rest } = task;
+  const { clientId, taskId, leaseId, payload, compatibility, metadata, waitedMs: _, ...rest } = task;
   return {
     taskId,
     clientId,
@@ -49,15 +55,33 @@ function claimed(bench: Bench, workerId: string, task: ClaimedTask): unknown {
 }
 
 /** Waits in slices, so that a key that was revoked meanwhile ends it. */
-async function claim(call: Call, handle: WorkerHandle): Promise<readonly ClaimedTask[]> {
+async function claim(call: Call, handle: WorkerHandle): Promise<{ readonly tasks: readonly ClaimedTask[]; readonly waitedMs: number }> {
   const { waitMs = 0, ...options } = given<ClaimOptions>(call);
-  const until = performance.now() + waitMs;
+  const from = performance.now();
   for (;;) {
-    const left = until - performance.now();
-    const tasks = await handle.claim({ ...options, waitMs: Math.max(0, Math.min(left, LOOK_MS)), signal: call.signal });
-    if (tasks.length > 0 || left <= LOOK_MS || call.signal.aborted) return tasks;
+    const askedAt = performance.now();
+    const left = from + waitMs - askedAt;
+    const tasks = await claimOnce(call, handle, { ...options, waitMs: Math.max(0, Math.min(left, LOOK_MS)) });
+    if (call.signal.aborted) return { tasks: await handBack(handle, tasks), waitedMs: 0 };
+    if (tasks.length > 0 || left <= LOOK_MS) return { tasks, waitedMs: Math.floor(askedAt - from + (tasks[0]?.waitedMs ?? 0)) };
     await call.stillOpen();
   }
+}
+
+/** Nothing, when the caller went away or the server drains. */
+async function claimOnce({ signal }: Call, handle: WorkerHandle, options: ClaimOptions): Promise<readonly ClaimedTask[]> {
+  try {
+    return await handle.claim({ ...options, signal });
+  } catch (error) {
+    if (signal.aborted) return [];
+    throw error;
+  }
+}
+
+/** Nobody will hear of these: without this they would stay leased to nobody. */
+async function handBack(handle: WorkerHandle, tasks: readonly ClaimedTask[]): Promise<readonly ClaimedTask[]> {
+  if (tasks.length > 0) await handle.settle(tasks.map(({ clientId, taskId, leaseId }) => ({ op: 'release', clientId, taskId, leaseId })));
+  return [];
 }
 
 type WireSettlement = Settlement & { readonly result?: unknown; readonly error?: string | TaskFailure };
@@ -76,9 +100,9 @@ function settlementOf(bench: Bench, workerId: string, item: WireSettlement): Set
 }
 
 async function settle(call: Call, bench: Bench): Promise<Answer> {
-  const handle = workerOf(call, bench);
   const asked = given<{ items: readonly WireSettlement[] }>(call).items;
-  for (const op of new Set(asked.map((item) => item.op))) await bench.queue.authorize(call.principal, `lease.${op}`);
+  await authorizeAll(call, bench, asked.length === 0 ? ['lease.complete'] : asked.map(({ op }) => `lease.${op}` as const));
+  const handle = workerOf(call, bench);
   const items = asked.map((item) => settlementOf(bench, handle.workerId, item));
   const answers = await handle.settle(items.filter((item) => 'op' in item));
   let next = 0;
@@ -86,8 +110,10 @@ async function settle(call: Call, bench: Bench): Promise<Answer> {
 }
 
 async function beat(call: Call, bench: Bench): Promise<Answer> {
-  const handle = self(call, bench);
   const { status, leases = [], leaseMs } = given<{ status?: 'ready'; leases?: readonly { taskId: string; leaseId: string }[]; leaseMs?: number }>(call);
+  const lives = status !== undefined || leases.length === 0;
+  await authorizeAll(call, bench, [...(lives ? (['worker.heartbeat'] as const) : []), ...(leases.length > 0 ? (['lease.heartbeat'] as const) : [])]);
+  const handle = self(call, bench);
   if (status !== undefined) await handle.beat(status);
   const refs: LeaseRef[] = [];
   const forged: string[] = [];
@@ -114,8 +140,8 @@ export const workerPerformers = {
   },
   async claim(call, bench) {
     const handle = workerOf(call, bench);
-    const tasks = await claim(call, handle);
-    return { value: { tasks: tasks.map((task) => claimed(bench, handle.workerId, task)) } };
+    const { tasks, waitedMs } = await claim(call, handle);
+    return { value: { tasks: tasks.map((task) => claimed(bench, handle.workerId, task)), waitedMs } };
   },
   async completeTask(call, bench) {
     const lease = leaseOf(call, bench);

@@ -4,7 +4,20 @@ import type { OperationName } from '../contract/operations.ts';
 import { QueueError } from '../domain/errors.ts';
 import { JsonText } from '../domain/json-text.ts';
 import type { KeyPrincipal } from '../domain/principal.ts';
-import type { AdminHandle, AuditorHandle, BookReads, ClientHandle, EnqueueItem, GrantInfo, NewKey, TaskReads } from '../service/handles.ts';
+import type {
+  AdminHandle,
+  AuditReads,
+  AuditorHandle,
+  BookReads,
+  ClientHandle,
+  EnqueueItem,
+  GrantInfo,
+  NewKey,
+  RotateOptions,
+  TaskReads,
+  TrailFilter,
+  VerifyOptions,
+} from '../service/handles.ts';
 import { LOOK_MS, given, handleOf, itemOf } from './bench.ts';
 import type { Bench, Performer } from './bench.ts';
 import type { Answer, Call } from './reply.ts';
@@ -100,6 +113,18 @@ const taskPerformers = {
   },
 } satisfies Partial<Record<OperationName, Performer>>;
 
+const keyPerformers = {
+  async whoami({ principal }) {
+    const { role, keyId = null, scopes = null } = principal;
+    const clientId = 'clientId' in principal ? (principal.clientId ?? null) : null;
+    return value({ role, clientId, workerId: role === 'worker' ? principal.workerId : null, keyId, scopes });
+  },
+} satisfies Partial<Record<OperationName, Performer>>;
+
+const serverPerformers = {
+  metrics: async ({ principal }, bench) => ({ text: await bench.metrics(principal) }),
+} satisfies Partial<Record<OperationName, Performer>>;
+
 const NULL = new JsonText('null');
 
 const bookPerformers = {
@@ -137,7 +162,7 @@ const bookPerformers = {
   },
   createKey: async (call, bench) => ({ status: 201, value: await adminOf(call, bench).keys.create(given<NewKey>(call)) }),
   listKeys: async (call, bench) => value({ keys: await bookOf(call, bench).keys() }),
-  rotateKey: async (call, bench) => ({ status: 201, value: await adminOf(call, bench).keys.rotate(idOf(call), given<{ overlapMs?: number }>(call)) }),
+  rotateKey: async (call, bench) => ({ status: 201, value: await adminOf(call, bench).keys.rotate(idOf(call), given<RotateOptions>(call)) }),
   async revokeKey(call, bench) {
     await adminOf(call, bench).keys.revoke(idOf(call));
     return done;
@@ -150,6 +175,13 @@ const bookPerformers = {
   },
   setCategoryMode: async (call, bench) => value({ mode: await adminOf(call, bench).categories.mode(given<{ mode: 'open' }>(call).mode) }),
   securityEvents: async (call, bench) => page('events', await (bench.queue.as(narrowed(call)) as AuditorHandle).securityEvents(call.input)),
+  auditTrail: async (call, bench) => page('entries', await auditOf(call, bench).trail(given<TrailFilter>(call))),
+  auditHeads: async (call, bench) => value({ heads: await auditOf(call, bench).heads(call.input) }),
+  verifyAudit: async (call, bench) => value(await auditOf(call, bench).verify(given<VerifyOptions>(call))),
 } satisfies Partial<Record<OperationName, Performer>>;
 
-export const PERFORM = { ...taskPerformers, ...workerPerformers, ...bookPerformers } satisfies Partial<Record<OperationName, Performer>>;
+const auditOf = (call: Call, bench: Bench): AuditReads => (handleOf(call, bench) as AuditorHandle).audit;
+
+export const PERFORM = { ...taskPerformers, ...workerPerformers, ...keyPerformers, ...serverPerformers, ...bookPerformers } satisfies Partial<
+  Record<OperationName, Performer>
+>;

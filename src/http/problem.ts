@@ -11,6 +11,13 @@ export const asRefusal = (error: unknown): QueueError =>
     ? error
     : new QueueError('internal', 'something went wrong here: it is in the log under the request id', {}, error);
 
+/** Whoever serves the program has to change it; a body that is gone can not be had again. */
+export const bodyConsumed = (): QueueError =>
+  new QueueError(
+    'body_consumed',
+    'the body of the request was read before PrismQ got it: mount PrismQ before what parses bodies (express.json(), the parsers of fastify, …)',
+  );
+
 export function problem(error: QueueError, requestId: string): Reply {
   const { status, retryable } = ERRORS[error.code];
   const fields = Array.isArray(error.details['fields']) ? { fields: error.details['fields'] as unknown } : {};

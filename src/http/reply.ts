@@ -12,6 +12,8 @@ export interface Ask {
   body(): Promise<string>;
   readonly address: string;
   readonly requestId: string;
+  /** From this machine, by no proxy. */
+  readonly isLocal?: boolean;
   /** Fires when the caller goes away or the server drains. */
   readonly signal: AbortSignal;
 }
@@ -41,5 +43,7 @@ export interface Reply {
 export interface Answer {
   readonly status?: number;
   readonly value?: unknown;
+  /** Instead of a value: sent as it is, under the content type of the row. */
+  readonly text?: string;
   readonly stream?: AsyncIterable<string>;
 }

@@ -1,25 +1,58 @@
 // Every setting as one table, and the only reader of the environment. A flag wins over the environment, the environment over
 // a configuration file, and that over the default.
 import { existsSync } from 'node:fs';
-import { QueueError } from '../domain/errors.ts';
+import { LIMITS } from '../domain/limits.ts';
+import type { LimitName } from '../domain/limits.ts';
+import { parseSetting } from './setting.ts';
+import type { Setting, SettingType, SettingValue } from './setting.ts';
 
-export type SettingType = 'path' | 'text' | 'integer' | 'list' | 'json';
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+const rangeOf = (name: LimitName): readonly [number, number] => [LIMITS[name].min, LIMITS[name].max];
 
-export interface Setting {
-  readonly env: string;
-  /** Of the command line; '' where there is none. */
-  readonly flag: string;
-  /** Key in the configuration file of a worker; '' where there is none. */
-  readonly file: string;
-  readonly type: SettingType;
-  /** '' where nothing is assumed. */
-  readonly default: string | number;
-  readonly meaning: string;
+/** A row of a server: `PRISMQ_MAX_BODY_BYTES` is `maxBodyBytes` in a file. */
+function serve(env: string, type: SettingType, standard: string | number, meaning: string, more: Partial<Setting> = {}): Setting {
+  const file = env
+    .slice('PRISMQ_'.length)
+    .toLowerCase()
+    .replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  return { of: 'serve', env, flag: '', file, type, default: standard, meaning, ...more };
 }
 
 export const CONFIG = {
-  db: { env: 'PRISMQ_DB', flag: '--db', file: 'db', type: 'path', default: './prismq.db', meaning: 'the file of the queue' },
+  db: { of: 'all', env: 'PRISMQ_DB', flag: '--db', file: 'db', type: 'path', default: './prismq.db', meaning: 'the file of the queue' },
+  url: { of: 'caller', env: 'PRISMQ_URL', flag: '--url', file: 'url', type: 'text', default: '', meaning: 'the server to work at, instead of a file' },
+  key: { of: 'caller', env: 'PRISMQ_KEY', flag: '', file: '', type: 'text', default: '', meaning: 'the API key for that server; never on the command line' },
+  keyFile: { of: 'caller', env: 'PRISMQ_KEY_FILE', flag: '--key-file', file: 'keyFile', type: 'path', default: '', meaning: 'the file that holds it' },
+
+  // a server
+  host: serve('PRISMQ_HOST', 'text', '127.0.0.1', 'the address to listen on', { flag: '--host' }),
+  port: serve('PRISMQ_PORT', 'integer', 7800, 'the port to listen on; 0 is any that is free', { flag: '--port', range: [0, 65_535] }),
+  tlsCert: serve('PRISMQ_TLS_CERT', 'path', '', 'the certificate, with its chain, in PEM', { flag: '--tls-cert' }),
+  tlsKey: serve('PRISMQ_TLS_KEY', 'path', '', 'the private key of the certificate, in PEM', { flag: '--tls-key' }),
+  tlsPassphrase: serve('PRISMQ_TLS_PASSPHRASE', 'text', '', 'opens the private key; never on the command line', { file: '', secret: true }),
+  proxies: serve('PRISMQ_PROXIES', 'integer', 0, 'proxies in front that speak TLS and write `X-Forwarded-For`', { flag: '--proxies', range: [0, 10] }),
+  issuers: serve('PRISMQ_ISSUERS', 'objects', '', 'whose tokens (JWT) are taken, as docs/server.md says'),
+  metrics: serve('PRISMQ_METRICS', 'text', 'loopback', '`/metrics`: no key on this machine, a key everywhere, or not there', {
+    choices: ['loopback', 'key', 'off'],
+  }),
+  rateKey: serve('PRISMQ_RATE_KEY', 'rate', 'none', 'requests of one key: a second, or a second/at once'),
+  rateClient: serve('PRISMQ_RATE_CLIENT', 'rate', 'none', 'requests of all keys of one client'),
+  rateAddress: serve('PRISMQ_RATE_ADDRESS', 'rate', '5/50', 'failed logins of one address'),
+  maxBodyBytes: serve('PRISMQ_MAX_BODY_BYTES', 'integer', 4_000_000, 'the body of a request', { range: [1000, 64_000_000] }),
+  maxConnections: serve('PRISMQ_MAX_CONNECTIONS', 'integer', 10_000, 'connections at once', { range: [1, 1_000_000] }),
+  graceMs: serve('PRISMQ_GRACE_MS', 'integer', 10_000, 'how long requests may go on after SIGTERM, ms', { range: [0, 600_000] }),
+  synchronous: serve('PRISMQ_SYNCHRONOUS', 'text', 'FULL', '`NORMAL` may lose the last commits at a power cut', { choices: ['FULL', 'NORMAL'] }),
+  retentionMs: serve('PRISMQ_RETENTION_MS', 'integer', LIMITS.retentionMs.default, LIMITS.retentionMs.meaning, { range: rangeOf('retentionMs') }),
+  payloadBytes: serve('PRISMQ_PAYLOAD_BYTES', 'integer', LIMITS.payloadBytes.default, LIMITS.payloadBytes.meaning, { range: rangeOf('payloadBytes') }),
+  logLevel: serve('PRISMQ_LOG_LEVEL', 'text', 'info', 'the least that is logged; `debug` has every request', { flag: '--log-level', choices: LOG_LEVELS }),
+  logFormat: serve('PRISMQ_LOG_FORMAT', 'text', 'auto', '`auto` is pretty on a terminal and JSON elsewhere', {
+    flag: '--log-format',
+    choices: ['auto', 'json', 'pretty'],
+  }),
+
+  // a worker
   workerId: {
+    of: 'worker',
     env: 'PRISMQ_WORKER_ID',
     flag: '--id',
     file: 'id',
@@ -28,6 +61,7 @@ export const CONFIG = {
     meaning: 'name of the worker; by default a fresh one at every start',
   },
   workerHandlers: {
+    of: 'worker',
     env: 'PRISMQ_WORKER_HANDLERS',
     flag: '--handlers',
     file: 'handlers',
@@ -36,6 +70,7 @@ export const CONFIG = {
     meaning: 'module with the handlers: a record from pattern to function',
   },
   workerConcurrency: {
+    of: 'worker',
     env: 'PRISMQ_WORKER_CONCURRENCY',
     flag: '--concurrency',
     file: 'concurrency',
@@ -44,6 +79,7 @@ export const CONFIG = {
     meaning: 'handlers at work at once, 1–10,000',
   },
   workerPrefetch: {
+    of: 'worker',
     env: 'PRISMQ_WORKER_PREFETCH',
     flag: '',
     file: 'prefetch',
@@ -52,6 +88,7 @@ export const CONFIG = {
     meaning: 'tasks claimed beyond that and kept ready, 0–500; by default found by the worker',
   },
   workerStrategy: {
+    of: 'worker',
     env: 'PRISMQ_WORKER_STRATEGY',
     flag: '--strategy',
     file: 'strategy',
@@ -60,6 +97,7 @@ export const CONFIG = {
     meaning: 'how the next task is chosen',
   },
   workerLeaseMs: {
+    of: 'worker',
     env: 'PRISMQ_WORKER_LEASE_MS',
     flag: '',
     file: 'leaseMs',
@@ -68,6 +106,7 @@ export const CONFIG = {
     meaning: 'how long a claim holds without renewal, 1,000–3,600,000 ms',
   },
   workerPollMs: {
+    of: 'worker',
     env: 'PRISMQ_WORKER_POLL_MS',
     flag: '',
     file: 'pollMs',
@@ -76,6 +115,7 @@ export const CONFIG = {
     meaning: 'an idle worker looks this often, 1–60,000 ms',
   },
   workerMaxTasks: {
+    of: 'worker',
     env: 'PRISMQ_WORKER_MAX_TASKS',
     flag: '--max-tasks',
     file: 'maxTasks',
@@ -84,6 +124,7 @@ export const CONFIG = {
     meaning: 'the worker stops after so many tasks',
   },
   workerCapabilities: {
+    of: 'worker',
     env: 'PRISMQ_WORKER_CAPABILITIES',
     flag: '',
     file: 'capabilities',
@@ -92,6 +133,7 @@ export const CONFIG = {
     meaning: 'what the worker declares: { "categories": […], "clients": […], "attributes": { … } }',
   },
   workerClients: {
+    of: 'worker',
     env: 'PRISMQ_WORKER_CLIENTS',
     flag: '--clients',
     file: 'clients',
@@ -99,11 +141,18 @@ export const CONFIG = {
     default: '',
     meaning: 'clients whose tasks are taken, separated by commas; by default all',
   },
-  swf: { env: 'PRISMQ_SWF', flag: '', file: '', type: 'path', default: '../shared/data/LCG.swf.gz', meaning: 'the workload that the tests replay a slice of' },
+  swf: {
+    of: 'tests',
+    env: 'PRISMQ_SWF',
+    flag: '',
+    file: '',
+    type: 'path',
+    default: '../shared/data/LCG.swf.gz',
+    meaning: 'the workload that the tests replay a slice of',
+  },
 } as const satisfies Record<string, Setting>;
 
 export type SettingName = keyof typeof CONFIG;
-export type SettingValue = string | number | readonly string[] | object;
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 export const environment = (): Environment => process.env;
@@ -114,38 +163,6 @@ export function settingFrom(env: Environment, name: SettingName): SettingValue |
   const text = env[variable];
   return text === undefined || text.trim() === '' ? undefined : parseSetting(variable, type, text);
 }
-
-/** The text of a flag or a variable as the value that its type says. */
-export function parseSetting(where: string, type: SettingType, text: string): SettingValue {
-  switch (type) {
-    case 'integer':
-      if (/^-?\d{1,15}$/.test(text.trim())) return Number(text);
-      throw wrongSetting(where, `${JSON.stringify(text)} is no whole number`);
-    case 'list':
-      return text
-        .split(',')
-        .map((part) => part.trim())
-        .filter((part) => part !== '');
-    case 'json':
-      return parseObject(where, text);
-    default:
-      return text;
-  }
-}
-
-function parseObject(where: string, text: string): object {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw wrongSetting(where, `is not JSON: ${(error as Error).message}`);
-  }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
-  throw wrongSetting(where, 'give a JSON object');
-}
-
-export const wrongSetting = (field: string, message: string): QueueError =>
-  new QueueError('invalid_input', `${field}: ${message}`, { fields: [{ field, message }] });
 
 /** Where relative paths start: the folder in which npm was called, since npm runs scripts in that of the package. */
 export function baseFolder(env: Environment, cwd: string): string {

@@ -1,5 +1,6 @@
 // What an admin holds, and what it is answered. Types only; `handles.ts` has the other roles.
 import type { GrantSpec, Json, TickReport, WorkerInfo } from '../domain/task.ts';
+import type { AuditReads } from './audit-handle.ts';
 import type { ClientHandle, Page, QueueStats, TaskMoves, TaskReads } from './handles.ts';
 
 export interface ClientInfo {
@@ -79,6 +80,7 @@ export interface SecurityEvent {
 export interface AdminHandle extends TaskReads, TaskMoves {
   /** What a client can do, in its name, audited as this admin. */
   inside(clientId: string, reason: string): ClientHandle;
+  readonly audit: AuditReads;
   /** `enqueue` and `reprioritise` need `inside`. */
   purge(taskId: string): Promise<void>;
   readonly clients: {

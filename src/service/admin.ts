@@ -7,6 +7,7 @@ import { LIMITS, checkInt } from '../domain/limits.ts';
 import { checkClientId, checkWorkerId } from '../domain/names.ts';
 import type { AdminPrincipal, Principal } from '../domain/principal.ts';
 import type { StoreScope } from '../store/store.ts';
+import { auditReads } from './audit.ts';
 import { categoryAdmin } from './category-admin.ts';
 import { clientHandle } from './client.ts';
 import { authorize, ownClient, recordRefusal } from './deps.ts';
@@ -19,6 +20,7 @@ export function adminHandle(deps: Deps, principal: AdminPrincipal, scope: StoreS
   return {
     ...taskReads(deps, principal, scope),
     ...taskMoves(deps, principal, scope),
+    audit: auditReads(deps, principal, scope),
     inside: (clientId, reason) => inside(deps, principal, clientId, reason, scope.raw === true),
     async purge(taskId) {
       await authorize(deps, principal, 'task.purge');

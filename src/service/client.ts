@@ -3,6 +3,7 @@ import { QueueError, unwrap } from '../domain/errors.ts';
 import type { Result } from '../domain/errors.ts';
 import { checkCategory, checkMode } from '../domain/category.ts';
 import { toJsonText } from '../domain/json-text.ts';
+import { fromDefinition, resultOf } from '../domain/definition.ts';
 import { ENDED } from '../domain/lifecycle.ts';
 import { checkInt, checkMetadata, newTask } from '../domain/limits.ts';
 import type { Principal } from '../domain/principal.ts';
@@ -10,17 +11,7 @@ import type { EnqueueOptions, Json, NewTask, Task } from '../domain/task.ts';
 import type { CategoryRow, StoreScope } from '../store/store.ts';
 import { authorize } from './deps.ts';
 import type { Deps } from './deps.ts';
-import type {
-  AmendInput,
-  ClientHandle,
-  EnqueueItem,
-  EnqueueItemResult,
-  EnqueueResult,
-  StandardResult,
-  TaskDefinition,
-  TaskHandle,
-  WaitOptions,
-} from './handles.ts';
+import type { AmendInput, ClientHandle, EnqueueItem, EnqueueItemResult, EnqueueResult, TaskDefinition, TaskHandle, WaitOptions } from './handles.ts';
 import { moved, notFound, raise, taskMoves, taskReads } from './tasks.ts';
 import { mostSpecific } from './categories.ts';
 
@@ -72,33 +63,8 @@ export function clientHandle(deps: Deps, principal: Principal, clientId: string,
 function taskHandle<Output>(result: EnqueueResult, wait: (taskId: string, options?: WaitOptions) => Promise<Task>): TaskHandle<Output> {
   return {
     ...result,
-    async result(options) {
-      const task = await wait(result.taskId, options);
-      if (task.status === 'completed') return task.result as Output;
-      throw new QueueError('invalid_transition', `the task ended as ${task.status}${task.errorMessage === null ? '' : `: ${task.errorMessage}`}`, {
-        status: task.status,
-        error: task.errorMessage,
-      });
-    },
+    result: async (options) => resultOf(await wait(result.taskId, options)) as Output,
   };
-}
-
-/** A typed task checks its payload by its own schema first. */
-async function fromDefinition<Output>(type: string | TaskDefinition<never, Output>, payload: unknown, options: EnqueueOptions): Promise<EnqueueItem> {
-  if (typeof type === 'string') return { ...options, type, payload };
-  const checked: StandardResult<unknown> = type.input === undefined ? { value: payload } : await type.input['~standard'].validate(payload);
-  if (checked.issues !== undefined) {
-    const fields = checked.issues.map((issue) => ({
-      field: ['payload', ...(issue.path ?? []).map((part) => String(typeof part === 'object' && part !== null && 'key' in part ? part.key : part))].join('.'),
-      message: issue.message,
-    }));
-    throw new QueueError(
-      'invalid_payload',
-      `the payload is not what ${type.type} takes: ${fields.map(({ field, message }) => `${field}: ${message}`).join('; ')}`,
-      { fields },
-    );
-  }
-  return { ...type.defaults, ...options, type: type.type, payload: checked.value };
 }
 
 async function prepare(deps: Deps, clientId: string, item: EnqueueItem): Promise<Result<NewTask>> {

@@ -4,7 +4,8 @@ import type { ErrorCode } from '../domain/errors.ts';
 import type { Operation } from '../domain/access.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { KeyPrincipal, Principal } from '../domain/principal.ts';
-import type { TaskDefinition } from './definition.ts';
+import type { TaskDefinition } from '../domain/definition.ts';
+import type { AuditReads } from './audit-handle.ts';
 import type { AdminHandle, BootstrapSecret, MadeKey, SecurityEvent } from './admin-handle.ts';
 import type { BookReads } from './book.ts';
 import type { CallerOrigin } from './credential.ts';
@@ -22,7 +23,9 @@ export type {
   SecurityEvent,
   AdminHandle,
 } from './admin-handle.ts';
-export type { StandardResult, StandardSchema, TaskDefinition } from './definition.ts';
+export type { AuditReads, ExportHeader, OfClient, TrailEntry, TrailFilter, VerifyOptions } from './audit-handle.ts';
+export type { AnchoredHead, AuditRecord, AuditVerdict } from '../domain/audit-check.ts';
+export type { StandardResult, StandardSchema, TaskDefinition } from '../domain/definition.ts';
 import type { StrategyName } from '../domain/strategy.ts';
 import type {
   ClaimedTask,
@@ -180,6 +183,8 @@ export interface InboxItem {
 
 export interface WorkerHandle {
   readonly workerId: string;
+  /** True where a claim that waits is the hint, and `wake` but waits. */
+  readonly waitsInClaim?: true;
   register(input?: RegisterInput): Promise<WorkerInfo>;
   /** A sign of life; changes the worker's status. */
   beat(status: WorkerStatus): Promise<void>;
@@ -205,6 +210,8 @@ export interface SystemHandle {
   /** One bounded step of everything that is due. Any process may run it; none is needed for safety. */
   tick(): Promise<TickReport>;
   stats(): Promise<QueueStats>;
+  /** Chains what the audit got since the last time, in bounded steps; how many rows. */
+  seal(): Promise<number>;
   /** The numbers of `stats`, for what collects them. */
   metrics(): Promise<QueueStats>;
   /** A one-time secret that makes the first admin's key, for 15 minutes; null when an admin of the platform has a key. */
@@ -213,6 +220,7 @@ export interface SystemHandle {
 
 /** Reads and verifies what happened; sees no payload and changes nothing. */
 export interface AuditorHandle extends Pick<TaskReads, 'events'> {
+  readonly audit: AuditReads;
   stats(): Promise<QueueStats>;
   metrics(): Promise<QueueStats>;
   logs(taskId: string, page?: { readonly limit?: number; readonly cursor?: string }): Promise<Page<LogEntry>>;

@@ -5,6 +5,7 @@ import { checkClientId, checkWorkerId } from '../domain/names.ts';
 import type { Principal } from '../domain/principal.ts';
 import type { GrantSpec } from '../domain/task.ts';
 import { adminHandle, metrics, securityEvents } from './admin.ts';
+import { auditReads } from './audit.ts';
 import { clientHandle } from './client.ts';
 import { bookReads } from './book.ts';
 import { authorize, recordRefusal, scopeOf } from './deps.ts';
@@ -16,10 +17,14 @@ import { Refusals } from './refusals.ts';
 import { statsOf, taskReads } from './tasks.ts';
 import { workerHandle } from './worker.ts';
 
+/** Rows that one transaction seals. */
+const SEAL_STEP = 1000;
+
 export interface QueueParts {
   readonly url: string;
   readonly renewal: Queue['renewal'];
-  readonly onClose: () => void;
+  /** Ends what runs in the background; the store is closed after it. */
+  readonly onClose: () => Promise<void> | undefined;
 }
 
 /** What a program without grants of its own gives its workers. */
@@ -33,10 +38,12 @@ export function createQueue(given: Given, parts: QueueParts): Queue {
     const frozen: Principal = Object.freeze(Object.assign({}, principal as Principal));
     return handleOf(deps, frozen, raw) as HandleOf<P>;
   };
-  const close = (): Promise<void> => {
-    parts.onClose();
-    return (closing ??= refusals.isIdle ? deps.store.close() : refusals.close().then(() => deps.store.close()));
+  const end = async (): Promise<void> => {
+    await parts.onClose();
+    if (!refusals.isIdle) await refusals.close();
+    await deps.store.close();
   };
+  const close = (): Promise<void> => (closing ??= end());
   return {
     url: parts.url,
     capabilities: deps.store.capabilities,
@@ -98,7 +105,14 @@ function handleOf(deps: Deps, principal: Principal, raw: boolean): HandleOf<Prin
 function auditorHandle(deps: Deps, principal: Principal): AuditorHandle {
   const scope = scopeOf(principal);
   const { stats, logs, events } = taskReads(deps, principal, scope);
-  return { stats, logs, events, metrics: () => metrics(deps, principal, scope), securityEvents: (page) => securityEvents(deps, principal, scope, page) };
+  return {
+    stats,
+    logs,
+    events,
+    audit: auditReads(deps, principal, scope),
+    metrics: () => metrics(deps, principal, scope),
+    securityEvents: (page) => securityEvents(deps, principal, scope, page),
+  };
 }
 
 function systemHandle(deps: Deps, principal: Principal): SystemHandle {
@@ -106,6 +120,12 @@ function systemHandle(deps: Deps, principal: Principal): SystemHandle {
     async tick() {
       await authorize(deps, principal, 'janitor.tick');
       return deps.store.tick({ retentionMs: deps.retentionMs });
+    },
+    async seal() {
+      await authorize(deps, principal, 'audit.seal');
+      let sealed = 0;
+      for (let step = SEAL_STEP; step === SEAL_STEP; sealed += step) step = await deps.store.seal(SEAL_STEP);
+      return sealed;
     },
     stats: async () => statsOf(await deps.store.counts(scopeOf(principal))),
     metrics: () => metrics(deps, principal, scopeOf(principal)),

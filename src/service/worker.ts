@@ -3,11 +3,12 @@ import { QueueError, unwrap } from '../domain/errors.ts';
 import type { Refusal } from '../domain/errors.ts';
 import { checkCapabilities } from '../domain/capability.ts';
 import { checkPattern } from '../domain/category.ts';
-import { scanJson, toJsonText } from '../domain/json-text.ts';
+import { LEASE_LOST, endingTrouble } from '../domain/ending.ts';
+import { toJsonText } from '../domain/json-text.ts';
 import { LIMITS, checkInt, cleanErrorText } from '../domain/limits.ts';
 import type { Principal, WorkerPrincipal } from '../domain/principal.ts';
 import { DEFAULT_STRATEGY, findStrategy } from '../domain/strategy.ts';
-import type { GrantSpec, LeaseRef, SettleResult, TaskFailure, WorkerInfo } from '../domain/task.ts';
+import type { GrantSpec, LeaseRef, RefusedEnd, SettleResult, Settlement, TaskFailure, WorkerInfo } from '../domain/task.ts';
 import type { ClaimRequest, StoreScope } from '../store/store.ts';
 import { prepareWith } from './client.ts';
 import { authorize } from './deps.ts';
@@ -15,7 +16,6 @@ import type { Deps } from './deps.ts';
 import type { ClaimOptions, RegisterInput, WorkerHandle } from './handles.ts';
 
 const LOOK_MS = 1000;
-const LEASE_LOST: Refusal = { code: 'lease_lost', message: 'the lease is not the current one: absent, lapsed, ended, or of another worker' };
 
 /** `grants` are given by the embedding program; a worker that came with a key has those that an admin stored. */
 export function workerHandle(deps: Deps, principal: WorkerPrincipal, scope: StoreScope, grants: readonly GrantSpec[] | null): WorkerHandle {
@@ -56,11 +56,14 @@ export function workerHandle(deps: Deps, principal: WorkerPrincipal, scope: Stor
   };
 }
 
-/** How an attempt ends: in batches, or one by one with `lease_lost` thrown. */
+/** How an attempt ends: in batches, or one by one with the refusal thrown. */
 function endings(deps: Deps, principal: Principal, scope: StoreScope): Pick<WorkerHandle, 'settle' | 'complete' | 'fail' | 'release'> {
   const { store } = deps;
-  const results = { maxBytes: LIMITS.resultBytes.max, maxDepth: deps.limits.payloadDepth, name: 'result' };
-  const settleOne = async (item: Parameters<WorkerHandle['settle']>[0][number]): Promise<SettleResult & { ok: true }> => {
+  const depth = deps.limits.payloadDepth;
+  /** `unchecked`: what of it was not looked at yet. */
+  const settleOne = async (item: Settlement, unchecked = item): Promise<SettleResult & { ok: true }> => {
+    const trouble = endingTrouble(unchecked, depth);
+    if (trouble !== null) throw QueueError.from(trouble);
     const [answer] = await store.settle(scope, [item]);
     if (answer?.ok !== true) throw new QueueError(answer?.code ?? 'lease_lost', answer?.message ?? LEASE_LOST.message);
     return answer;
@@ -70,13 +73,19 @@ function endings(deps: Deps, principal: Principal, scope: StoreScope): Pick<Work
       // A batch is what its items are: scopes may give one end and not another.
       if (principal.scopes === undefined || items.length === 0) await authorize(deps, principal, 'lease.complete');
       else for (const { op } of items) await authorize(deps, principal, `lease.${op}`);
-      for (const item of items) if (item.op === 'complete' && item.result !== undefined) unwrap(scanJson(item.result, results));
-      return items.length === 0 ? [] : store.settle(scope, items);
+      const troubles = items.map((item) => endingTrouble(item, depth));
+      const good = items.filter((_, i) => troubles[i] === null);
+      const answers = good.length === 0 ? [] : await store.settle(scope, good);
+      if (good.length === items.length) return answers;
+      let next = 0;
+      return troubles.map((trouble, i) => (trouble === null ? (answers[next++] as SettleResult) : refusedEnd(items[i] as Settlement, trouble)));
     },
     async complete(lease, result, timing = {}) {
       await authorize(deps, principal, 'lease.complete');
-      const text = result === undefined ? {} : { result: unwrap(toJsonText(result, results)).text };
-      await settleOne({ ...refOf(lease), op: 'complete', ...text, ...timing });
+      const limits = { maxBytes: LIMITS.resultBytes.max, maxDepth: depth, name: 'result' };
+      const text = result === undefined ? {} : { result: unwrap(toJsonText(result, limits)).text };
+      const end = { ...refOf(lease), op: 'complete', ...timing } as const;
+      await settleOne({ ...end, ...text }, end);
     },
     async fail(lease, error, options = {}) {
       await authorize(deps, principal, 'lease.fail');
@@ -88,6 +97,8 @@ function endings(deps: Deps, principal: Principal, scope: StoreScope): Pick<Work
     },
   };
 }
+
+const refusedEnd = ({ taskId }: Settlement, { code, message }: Refusal): SettleResult => ({ taskId, ok: false, code: code as RefusedEnd, message });
 
 /** What a handler does while it holds its lease. */
 function insideLease(deps: Deps, principal: Principal, scope: StoreScope): Pick<WorkerHandle, 'progress' | 'log' | 'enqueueChild'> {
@@ -143,12 +154,15 @@ function failureOf(error: unknown): TaskFailure {
 
 async function claim(deps: Deps, scope: StoreScope, options: ClaimOptions, register: () => Promise<WorkerInfo>): ReturnType<WorkerHandle['claim']> {
   const request = claimRequest(options);
-  const until = performance.now() + (options.waitMs ?? 0);
+  const from = performance.now();
   for (;;) {
     options.signal?.throwIfAborted();
+    const waitedMs = performance.now() - from;
     const tasks = await claimOrRegister(deps, scope, request, register);
-    const left = until - performance.now();
-    if (tasks.length > 0 || left <= 0) return tasks;
+    const left = from + (options.waitMs ?? 0) - performance.now();
+    // The first look did not wait, and is the one that most claims stop at.
+    if (tasks.length > 0) return waitedMs < 1 ? tasks : tasks.map((task) => ({ ...task, waitedMs: Math.floor(waitedMs) }));
+    if (left <= 0) return tasks;
     await deps.store.changed(Math.min(left, LOOK_MS), options.signal);
   }
 }

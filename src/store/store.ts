@@ -1,5 +1,8 @@
 // The persistence port: what an engine must do, as named operations. Every call carries a scope (who acts, for which clients);
 // there is no unscoped call. An engine answers with data; typed refusals are values for items of a batch and errors otherwise.
+import type { ChainName } from '../domain/audit-chain.ts';
+import type { AnchoredHead } from '../domain/audit-check.ts';
+import type { AuditPage, AuditSummary, TrailFilter, TrailRow } from './audit.ts';
 import type { BackoffPolicy } from '../domain/retry.ts';
 import type { Refusal, Result } from '../domain/errors.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
@@ -176,24 +179,6 @@ export interface NewSecurityEvent {
 }
 export type CategoryMode = 'open' | 'hierarchical' | 'registered';
 
-/** What the audit says of everything that was ever enqueued: computed from its rows, never from counters. */
-export interface AuditSummary {
-  readonly enqueued: number;
-  readonly completed: number;
-  readonly deadLetter: number;
-  readonly cancelled: number;
-  /** Enqueued and in no final state. */
-  readonly lost: number;
-  /** Claims beyond the first of each task. */
-  readonly duplicateStarts: number;
-  /** Of those, the ones not preceded by fail, expire, release or requeue. */
-  readonly unexplainedDuplicates: number;
-  /** Tasks whose rows do not join up: an event that does not start where the one before it ended. */
-  readonly incompleteLogs: number;
-  readonly clients: number;
-  readonly categories: number;
-}
-
 export interface Store {
   readonly capabilities: { readonly renewal: 'thread' | 'loop'; readonly file: string | null; readonly engine: 'sqlite' | 'postgres' };
   now(): number;
@@ -265,6 +250,11 @@ export interface Store {
   recordSecurity(event: NewSecurityEvent): Promise<void>;
 
   // the system
+  /** Chains up to `most` rows of the audit that have no seal yet; how many. */
+  seal(most: number): Promise<number>;
+  audit(scope: StoreScope, chain: ChainName, after: number, most: number): Promise<AuditPage>;
+  auditHeads(scope: StoreScope): Promise<readonly AnchoredHead[]>;
+  trail(scope: StoreScope, filter: TrailFilter): Promise<StorePage<TrailRow>>;
   /** 64 hex digits that are made at first use and stay. */
   secret(name: string): Promise<string>;
   tick(options: { readonly retentionMs: number }): Promise<TickReport>;
@@ -297,4 +287,5 @@ export interface StoreOptions {
   readonly busyTimeoutMs: number;
   readonly lanesPerClient: number;
 }
+export type { AuditPage, AuditSummary, TrailFilter, TrailRow } from './audit.ts';
 export type { TaskFailure };

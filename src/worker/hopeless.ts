@@ -8,6 +8,7 @@ const HOPELESS: readonly ErrorCode[] = [
   'store_refused',
   'unauthenticated',
   'forbidden',
+  'not_found',
   'unknown_strategy',
   'invalid_input',
   'invalid_category',

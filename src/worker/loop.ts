@@ -41,6 +41,8 @@ export interface LoopHost {
 const SLICE_MS = 5;
 /** What a prefetch found by itself covers: more than is started in this time would only be kept from other workers. */
 const HORIZON_MS = 1_000;
+/** With `drain`, a claim waits no longer than this. */
+const DRAIN_WAIT_MS = 1_000;
 
 export class Loop {
   readonly #host: LoopHost;
@@ -53,6 +55,8 @@ export class Loop {
   #turnAt = 0;
   #pumping = false;
   #claiming = false;
+  /** Of a claim that waits at the server. */
+  #waiting: AbortController | undefined;
   /** Claims in a row that were sent and answered, with nothing, while nothing ran. */
   #still = 0;
 
@@ -60,7 +64,7 @@ export class Loop {
     const { handle, settings, clock, random, report } = host;
     this.#host = host;
     this.#strategy = settings.strategy;
-    this.#pace = new Pace({ handle, pollMs: settings.pollMs, clock, random, report, look: () => this.openTurn() });
+    this.#pace = new Pace({ handle, pollMs: settings.pollMs, waits: handle.waitsInClaim === true, clock, random, report, look: () => this.openTurn() });
   }
 
   start(): void {
@@ -70,11 +74,13 @@ export class Loop {
 
   strategy(name: StrategyName): void {
     this.#strategy = name;
+    this.#waiting?.abort();
     this.#pace.hint();
   }
 
   pause(): void {
     this.#paused = true;
+    this.#waiting?.abort();
   }
 
   resume(): void {
@@ -86,6 +92,7 @@ export class Loop {
   close(): void {
     this.#open = false;
     this.#pace.stop();
+    this.#waiting?.abort();
     this.#handBack();
   }
 
@@ -197,28 +204,40 @@ export class Loop {
     this.#claiming = true;
     this.#pace.asking();
     const wasStill = this.#isStill();
+    const waitMs = this.#waitMs(wasStill);
+    const waiting = waitMs > 0 ? new AbortController() : undefined;
+    this.#waiting = waiting;
     const options: ClaimOptions = {
       max,
       leaseMs: settings.leaseMs,
       ...(this.#strategy === undefined ? {} : { strategy: this.#strategy }),
       ...(settings.fairness === undefined ? {} : { fairness: settings.fairness }),
       ...(settings.types === undefined ? {} : { types: settings.types }),
+      ...(waiting === undefined ? {} : { waitMs, signal: waiting.signal }),
     };
     promised(() => handle.claim(options)).then(
-      (tasks) => this.#answered(() => this.#claimed(tasks, max, now, wasStill)),
-      (error: unknown) => this.#answered(() => this.#claimFailed(error)),
+      (tasks) => this.#answered(() => this.#claimed(tasks, max, now, wasStill, now + waitMs)),
+      (error: unknown) => this.#answered(() => this.#claimFailed(error, waiting?.signal.aborted === true)),
     );
+  }
+
+  /** How long the claim waits at the server for a task; with `drain`, what is left is to be known soon. */
+  #waitMs(isStill: boolean): number {
+    const { settings, handle } = this.#host;
+    if (handle.waitsInClaim !== true || (settings.drain && isStill)) return 0;
+    return settings.drain ? Math.min(settings.waitMs, DRAIN_WAIT_MS) : settings.waitMs;
   }
 
   #answered(step: () => void): void {
     this.#claiming = false;
+    this.#waiting = undefined;
     this.#guarded(step);
     this.#host.answered();
   }
 
-  #claimed(tasks: readonly ClaimedTask[], asked: number, sentAt: number, wasStill: boolean): void {
+  #claimed(tasks: readonly ClaimedTask[], asked: number, sentAt: number, wasStill: boolean, until: number): void {
     const { attempts, claimed, settings, finished } = this.#host;
-    this.#pace.found(tasks.length, asked);
+    this.#pace.found(tasks.length, asked, until);
     if (tasks.length === 0) {
       this.#still = wasStill && this.#isStill() ? this.#still + 1 : 0;
       if (this.#open && settings.drain && this.#still >= 2) finished();
@@ -238,7 +257,7 @@ export class Loop {
     const { leases, buffer, clock, attempts } = this.#host;
     const now = clock.now();
     for (const task of tasks) {
-      const held = new Held(task, sentAt, now);
+      const held = new Held(task, sentAt + (task.waitedMs ?? 0), now);
       const before = leases.add(held);
       if (before !== undefined) attempts.drop(before, 'lease_lost', 'its lease ran out, and it was claimed here again');
       buffer.push(held);
@@ -251,9 +270,11 @@ export class Loop {
     settler.flush();
   }
 
-  #claimFailed(error: unknown): void {
+  #claimFailed(error: unknown, wasStopped: boolean): void {
     const { report, broken, outdated } = this.#host;
     if (!this.#open) return;
+    // By us: paused, or another strategy.
+    if (wasStopped) return this.openTurn();
     if (isHopeless(error)) return broken(error);
     report({ type: 'trouble', where: 'claim', error, failures: this.#pace.failed(), fatal: false });
     if (isCode(error, 'worker_outdated')) outdated();

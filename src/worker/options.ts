@@ -25,6 +25,8 @@ export interface Settings extends Readonly<Record<Exclude<Bounded, 'prefetch'>, 
   readonly prefetch: number | undefined;
   readonly mostPrefetch: number;
   readonly drain: boolean;
+  /** Of a claim, where those wait at the server. */
+  readonly waitMs: number;
   readonly strategy: StrategyName | undefined;
   readonly fairness: 'weighted' | 'none' | undefined;
   readonly types: readonly string[] | undefined;
@@ -33,17 +35,19 @@ export interface Settings extends Readonly<Record<Exclude<Bounded, 'prefetch'>, 
 export function settingsOf(options: WorkerOptions): Settings {
   const concurrency = numberOf(options, 'concurrency') as number;
   const prefetch = numberOf(options, 'prefetch');
+  const leaseMs = numberOf(options, 'leaseMs') as number;
   return {
     concurrency,
     prefetch,
     mostPrefetch: prefetch ?? Math.min(BATCH, Math.max(concurrency * 4, 16)),
-    leaseMs: numberOf(options, 'leaseMs') as number,
+    leaseMs,
     pollMs: numberOf(options, 'pollMs') as number,
     graceMs: numberOf(options, 'graceMs') as number,
     maxTasks: numberOf(options, 'maxTasks') as number,
     maxBlockMs: numberOf(options, 'maxBlockMs') as number,
     maxResultBytes: numberOf(options, 'maxResultBytes') as number,
     drain: options.drain === true,
+    waitMs: Math.min(options.pollMs ?? 20_000, 30_000, Math.floor(leaseMs / 3)),
     strategy: options.strategy,
     fairness: options.fairness,
     types: options.types,

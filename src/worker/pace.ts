@@ -8,6 +8,8 @@ import type { Report } from './report.ts';
 export interface PaceHost {
   readonly handle: WorkerHandle;
   readonly pollMs: number;
+  /** A claim waits at the server: it needs no hint, and is sent again as soon as it has waited. */
+  readonly waits: boolean;
   readonly clock: Clock;
   readonly random: () => number;
   readonly report: Report;
@@ -20,6 +22,8 @@ const FRESH_MS = 20;
 /** From the fourth empty claim in a row on, hints are heeded at most this often. */
 const HINT_GAP_MS = 5;
 const STORM = 3;
+/** A claim that was to wait and came back empty at once is sent again after this. */
+const EARLY_MS = 1_000;
 
 export class Pace {
   readonly #host: PaceHost;
@@ -50,10 +54,11 @@ export class Pace {
 
   /** A claim is about to be sent. A task that came between an empty answer and the wish for a hint would wait for the poll. */
   asking(): void {
-    if (this.#empties > 0 || this.#wasShort) this.#armWake();
+    if (!this.#host.waits && (this.#empties > 0 || this.#wasShort)) this.#armWake();
   }
 
-  found(count: number, asked: number): void {
+  /** `until`: when the claim had waited long enough; before that, its empty answer is believed for a while. */
+  found(count: number, asked: number, until: number): void {
     this.#failures = 0;
     this.#wasShort = count < asked;
     if (count > 0) {
@@ -64,8 +69,9 @@ export class Pace {
     const now = this.#host.clock.now();
     this.#empties += 1;
     this.#emptyAt = now;
+    if (this.#host.waits) this.#dryUntil = Math.min(until, now + EARLY_MS);
     // A fifth more than the poll: the hint's own time-out comes first, unless it never comes.
-    if (this.#wakeArmed) this.#dryUntil = now + this.#host.pollMs * 1.2;
+    else if (this.#wakeArmed) this.#dryUntil = now + this.#host.pollMs * 1.2;
     if (this.#empties > STORM) this.#notBefore = now + HINT_GAP_MS;
     this.#host.look();
   }

@@ -134,7 +134,7 @@ export class Settler {
       if (answer.ok) accepted(held, item, answer);
       else if (answer.code === 'invalid_transition' && item.op === 'release')
         this.#failInstead(held, item, { message: answer.message, kind: 'released_too_often' }, true);
-      else if (ITEM_REFUSALS.includes(answer.code)) this.#refuseItem([batch[i] as End], new QueueError(answer.code, answer.message));
+      else if (ITEM_REFUSALS.includes(answer.code)) this.#refuseItem([{ held, item }], new QueueError(answer.code, answer.message));
       else lost(held, answer.message);
     }
   }

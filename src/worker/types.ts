@@ -57,7 +57,7 @@ export interface WorkerLogger {
 }
 
 export interface WorkerOptions {
-  /** Default `<name>-<8 random hex>`: an identity per start, so that a restart is never taken for the one before. Ignored when a handle is given. */
+  /** Default `<name>-<8 random hex>`: an identity per start, so that a restart is never taken for the one before. Ignored when a handle is given; with a server it is that of the key, and need not be given. */
   readonly workerId?: string;
   /** Default `worker`. */
   readonly name?: string;
@@ -71,7 +71,10 @@ export interface WorkerOptions {
   readonly fairness?: 'weighted' | 'none';
   /** 1,000–3,600,000 ms, default 30,000; renewed at a third. */
   readonly leaseMs?: number;
-  /** An idle worker looks this often even when nothing woke it; 1–60,000 ms, default 1,000. */
+  /**
+   * An idle worker looks this often even when nothing woke it; 1–60,000 ms, default 1,000. With a server: how long one claim
+   * waits there, at most 30,000 ms and a third of the lease; default 20,000.
+   */
   readonly pollMs?: number;
   /** Stops after so many claimed tasks. */
   readonly maxTasks?: number;
@@ -142,6 +145,7 @@ export type WorkerEvent =
   | { readonly type: 'stopped'; readonly workerId: string; readonly summary: WorkerSummary };
 
 export interface Worker extends AsyncDisposable {
+  /** With a server and without the option: '' until it is registered. */
   readonly workerId: string;
   readonly status: Exclude<WorkerStatus, 'stale'>;
   /** Counts so far. */

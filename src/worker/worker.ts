@@ -1,10 +1,9 @@
 // `startWorker`: wires the parts of one worker and walks it through its life: register, run, stop in two phases, leave.
 import type { StrategyName } from '../domain/strategy.ts';
 import type { SettleResult, Settlement } from '../domain/task.ts';
-import type { Queue, WorkerHandle } from '../service/handles.ts';
 import { Attempts } from './attempts.ts';
 import { type Clock, systemClock } from './clock.ts';
-import { type Enlisted, enlist } from './enlist.ts';
+import { type Enlisted, type WorkerTarget, enlist } from './enlist.ts';
 import { Grace } from './grace.ts';
 import { type Held, HeldBuffer, Leases } from './held.ts';
 import { isCode } from './hopeless.ts';
@@ -20,20 +19,22 @@ import type { Handlers, Worker, WorkerOptions, WorkerSummary } from './types.ts'
 
 /** Beyond the grace: for handing back what is left, and for the farewell. */
 const FAREWELL_MS = 5_000;
+/** For the farewell when what was handed back did not get through either. */
+const SHORT_FAREWELL_MS = 1_000;
 
 /**
- * Starts to take tasks and run them. With a queue, the worker is granted the patterns of its handlers; with a handle, it takes
- * what that was granted. It works until `stop`, or until nothing is left with `drain`; `done` tells how it ended.
+ * Starts to take tasks and run them. With a queue, the worker is granted the patterns of its handlers; with `{ url, key }` of a
+ * server, or a handle, it takes what that was granted. It works until `stop`, or until nothing is left with `drain`; `done` tells
+ * how it ended.
  * @throws QueueError `invalid_input`, `invalid_category`, `already_exists` (two handlers of one pattern)
  */
-export function startWorker(target: Queue | WorkerHandle, handlers: Handlers, options: WorkerOptions = {}): Worker {
+export function startWorker(target: WorkerTarget, handlers: Handlers, options: WorkerOptions = {}): Worker {
   const settings = settingsOf(options);
   const registry = registryOf(handlers);
   return new RunningWorker(enlist(target, registry, options), registry, settings, options);
 }
 
 class RunningWorker implements Worker {
-  readonly workerId: string;
   readonly done: Promise<WorkerSummary>;
   readonly #enlisted: Enlisted;
   readonly #settings: Settings;
@@ -50,6 +51,8 @@ class RunningWorker implements Worker {
   #renewal: RunningRenewal | undefined;
   #phase: 'starting' | 'running' | 'stopping' | 'stopped' = 'starting';
   #grace: Grace | undefined;
+  /** The store took nothing any more when the worker stopped. */
+  #isAway = false;
   #failure: { readonly error: unknown } | undefined;
   readonly #end = Promise.withResolvers<WorkerSummary>();
 
@@ -61,7 +64,6 @@ class RunningWorker implements Worker {
     this.#report = createReport(options.logger, options.onEvent);
     this.#tally = new Tally(this.#report, options.onEvent !== undefined);
     this.#leases = new Leases(() => this.#renewal?.renewedAt() ?? Number.NEGATIVE_INFINITY);
-    this.workerId = enlisted.handle.workerId;
     this.done = this.#end.promise;
     // Who does not look at `done` is told by the log, not by the end of the process.
     this.done.catch(() => undefined);
@@ -70,6 +72,10 @@ class RunningWorker implements Worker {
     this.#loop = this.#makeLoop();
     this.#presence = new Presence({ ...this.#shared(), registration: enlisted.registration, status: () => this.status });
     void this.#start();
+  }
+
+  get workerId(): string {
+    return this.#enlisted.handle.workerId;
   }
 
   get status(): Worker['status'] {
@@ -132,6 +138,7 @@ class RunningWorker implements Worker {
       await this.#grace.until('aborted');
       this.#attempts.releaseAll();
       await this.#atMost(FAREWELL_MS, this.#settler.settled());
+      this.#isAway = !this.#settler.idle;
       this.#settler.abandon();
     } catch (error) {
       this.#failure ??= { error };
@@ -141,7 +148,8 @@ class RunningWorker implements Worker {
 
   async #leave(): Promise<void> {
     this.#attempts.stopWatching();
-    await this.#atMost(FAREWELL_MS, Promise.allSettled([this.#renewal?.stop(), this.#presence.leave()]));
+    await this.#atMost(this.#isAway ? SHORT_FAREWELL_MS : FAREWELL_MS, Promise.allSettled([this.#renewal?.stop(), this.#presence.leave()]));
+    this.#enlisted.close();
     this.#phase = 'stopped';
     this.#report({ type: 'stopped', workerId: this.workerId, summary: this.summary });
     if (this.#failure === undefined) this.#end.resolve(this.summary);

@@ -45,7 +45,7 @@ export const LAYERS = [
   {
     name: 'http',
     at: ['src/http/'],
-    may: [...INWARD, 'src/http/', 'src/service/', 'hono', '@hono/node-server', 'zod', 'node:crypto', 'node:http', 'node:net'],
+    may: [...INWARD, 'src/http/', 'src/service/', 'hono', '@hono/node-server', 'zod', 'node:crypto', 'node:http', 'node:https', 'node:net', 'node:util'],
     never: [],
     because: 'it puts the service on the wire and knows no store',
   },
@@ -60,8 +60,8 @@ export const LAYERS = [
   {
     name: 'worker',
     at: ['src/worker/'],
-    may: [...INWARD, 'src/worker/', 'node:worker_threads', 'node:crypto', 'node:perf_hooks'],
-    types: ['src/service/handles.ts', 'src/client/'],
+    may: [...INWARD, 'src/client/', 'src/worker/', 'node:worker_threads', 'node:crypto', 'node:perf_hooks'],
+    types: ['src/service/handles.ts'],
     never: [],
     because: 'it talks to a handle, in process or over the wire, and knows no store',
   },
@@ -76,7 +76,7 @@ export const LAYERS = [
   { name: 'server', at: ['src/server/'], may: ['src/', 'node:*', '*'], never: ['src/cli/'], because: 'it wires everything' },
   {
     name: 'entries',
-    at: ['src/index.ts', 'src/sqlite.ts', 'src/renewal.ts'],
+    at: ['src/index.ts', 'src/sqlite.ts', 'src/renewal.ts', 'src/sealer.ts', 'src/sealing.ts', 'src/sealing-thread.ts'],
     may: ['src/', 'node:*'],
     never: ['src/cli/', 'src/server/', 'node:process'],
     because: 'what is published wires what is inside, and nothing else',
@@ -84,7 +84,15 @@ export const LAYERS = [
 ] as const satisfies readonly Layer[];
 
 /** What is published as a library: nothing that these reach, over any number of files, is a package. */
-export const DEPENDENCY_FREE = ['src/index.ts', 'src/worker/entry.ts', 'src/sqlite.ts', 'src/renewal.ts', 'src/worker/renewal-thread.ts'] as const;
+export const DEPENDENCY_FREE = [
+  'src/index.ts',
+  'src/client/entry.ts',
+  'src/worker/entry.ts',
+  'src/sqlite.ts',
+  'src/renewal.ts',
+  'src/sealing-thread.ts',
+  'src/worker/renewal-thread.ts',
+] as const;
 
 /** A thing that may not be written in these folders. */
 export interface Forbidden {
@@ -115,6 +123,13 @@ export const FORBIDDEN = [
   },
   { name: 'Math.random', pattern: /\bMath\s*(?:\?\.|\.)\s*random\b|\bMath\s*\[/g, at: TIMELESS, except: [], instead: 'take random numbers as an argument' },
   { name: 'randomUUID', pattern: /\brandomUUID(?:v7)?\b/g, at: TIMELESS, except: [], instead: 'take ids as an argument' },
+  {
+    name: 'what only Node has',
+    pattern: /(?<![.\w])(?:Buffer|process|setImmediate|clearImmediate|__dirname|__filename|require|NodeJS)\b|\.\s*unref\b/g,
+    at: ['src/client/'],
+    except: [],
+    instead: 'use what browsers have too: Uint8Array, setTimeout, fetch, crypto',
+  },
   { name: 'export default', pattern: /\bexport\s+default\b|\bas\s+default\b/g, at: ['src/'], except: [], instead: 'export by name' },
 ] as const satisfies readonly Forbidden[];
 

@@ -126,6 +126,10 @@ const WRITTEN: Readonly<Record<(typeof FORBIDDEN)[number]['name'], { readonly ba
   },
   'Math.random': { bad: ['Math.random()', 'random = Math.random', "Math['random']()"], good: ['Math.max(1, 2)', '/Math.random/'] },
   randomUUID: { bad: ['crypto.randomUUID()', 'randomUUIDv7()', "import { randomUUID } from 'node:crypto';"], good: ['random()', '"randomUUID"'] },
+  'what only Node has': {
+    bad: ['Buffer.from(text)', 'process.pid', 'setImmediate(next)', "require('fs')", 'timer.unref()', 'let timer: NodeJS.Timeout;'],
+    good: ['this.process', 'new Uint8Array(1)', 'setTimeout(next, 0)', "'process'", 'processed()'],
+  },
   'export default': { bad: ['export default 1;', 'const a = 1; export { a as default };'], good: ['export const a = 1;', 'switch (a) { default: b(); }'] },
 };
 

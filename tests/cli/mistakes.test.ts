@@ -1,6 +1,6 @@
 // What strangers get wrong: each mistake is told as a code and a sentence, exits by the table, and writes nothing.
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { reportFailure } from '../../src/cli/failure.ts';
@@ -114,6 +114,36 @@ describe('a mistake', () => {
     const { code, out } = await inside(['requeue', id, '--json'], { base });
     const { error } = JSON.parse(out) as { readonly error: { readonly code: string; readonly message: string } };
     assert.deepEqual([code, error.code], [5, 'invalid_transition']);
+  });
+});
+
+describe('what would make a queue, and is refused', () => {
+  const empty = join(base, 'empty');
+  before(() => mkdirSync(empty));
+  for (const [argv, code] of [
+    [['enqueue', 'no good'], 'invalid_category'],
+    [['enqueue', 'Mail.Send', '1', '--priority', '1001'], 'invalid_input'],
+    [['enqueue', 'Mail.Send', '1', '--client', 'no/client'], 'invalid_input'],
+    [['clients', 'create', '-x-'], 'invalid_input'],
+    [['keys', 'create', '--role', 'worker'], 'invalid_input'],
+    [['grants', 'add', 'no worker', 'acme:Mail.*'], 'invalid_input'],
+    [['categories', 'set', 'a..b'], 'invalid_category'],
+    [['tasks'], 'store_unavailable'],
+  ] as const satisfies readonly (readonly [readonly string[], ErrorCode])[])
+    it(`${argv.join(' ')} leaves no file`, async () => {
+      const { code: exit, out } = await inside([...argv, '--json'], { base: empty });
+      assert.deepEqual([(JSON.parse(out) as { error: { code: string } }).error.code, exit], [code, ERRORS[code].exit]);
+      assert.deepEqual(readdirSync(empty), []);
+    });
+  it('and what is not refused is done once, and said once', async () => {
+    const { code, out } = await inside(['enqueue', 'Mail.Send', '1', '--json'], { base: empty });
+    assert.equal(code, 0);
+    assert.equal(out.trim().split('\n').length, 1);
+    const { items } = await json<{ items: readonly { id: string }[] }>(['tasks'], { base: empty });
+    assert.deepEqual(
+      items.map((task) => task.id),
+      [(JSON.parse(out) as { id: string }).id],
+    );
   });
 });
 

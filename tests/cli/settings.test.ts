@@ -92,8 +92,10 @@ describe('a configuration file', () => {
   });
 
   it('finds its handlers and its queue beside itself', async () => {
-    const { db } = await plan({ config: put('db.json', JSON.stringify({ db: 'q.db', handlers: 'handlers.mjs' })) });
-    assert.equal(db, join(base, 'q.db'));
+    const { place } = await plan({ config: put('db.json', JSON.stringify({ db: 'q.db', handlers: 'handlers.mjs' })) });
+    assert.deepEqual(place, { db: join(base, 'q.db'), url: undefined, keyFile: undefined });
+    const server = await plan({ config: put('url.yaml', 'url: https://queue.example.org\nkey_file: worker.key\nhandlers: handlers.mjs\n') });
+    assert.deepEqual(server.place, { db: undefined, url: 'https://queue.example.org', keyFile: join(base, 'worker.key') });
   });
 
   it('may list modules and functions', async () => {

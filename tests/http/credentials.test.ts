@@ -16,7 +16,7 @@ import { createTokenVerifier } from '../../src/server/jwt.ts';
 import { address, CLAIMS, NAME, signer, token } from '../keys/issuer.ts';
 import { START } from '../keys/rig.ts';
 import { assertProblem } from './conforms.ts';
-import { CALLS } from './cube/calls.ts';
+import { callOf } from './cube/calls.ts';
 import { makeWorld, NOW, open } from './cube/world.ts';
 import type { World } from './cube/world.ts';
 import { request, send } from './bytes.ts';
@@ -316,8 +316,8 @@ describe('scopes', () => {
           const mine = accessOf(name);
           const given = (Object.keys(ACCESS) as Operation[]).filter((one) => !mine.includes(one) && ACCESS[one].reach[COLUMNS[role]] !== 'no');
           const narrow = await here.key(keyOf(role, given));
-          const call = Object.values(CALLS[name] ?? {})[0]?.(world.subjects.acme);
-          const answer = await here.call(rowOf(name).method, call?.path ?? '', { key: narrow, ...(call?.body === undefined ? {} : { body: call.body }) });
+          const { path, body } = callOf(name, world.subjects.acme);
+          const answer = await here.call(rowOf(name).method, path, { key: narrow, ...(body === undefined ? {} : { body }) });
           assertProblem(answer, 'forbidden');
         });
 

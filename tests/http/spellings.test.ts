@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test';
 import { OPERATION_LIST, rowOf } from '../../src/contract/operations.ts';
 import type { OperationName } from '../../src/contract/operations.ts';
 import { assertProblem } from './conforms.ts';
-import { CALLS } from './cube/calls.ts';
+import { callOf } from './cube/calls.ts';
 import { changed, makeWorld, open, rowsOf } from './cube/world.ts';
 import type { Rows, World } from './cube/world.ts';
 import { request, send } from './bytes.ts';
@@ -28,7 +28,7 @@ after(async () => {
 
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 /** Of the subject's own, so that it would do something if it were taken. */
-const pathOf = (name: OperationName): string => Object.values(CALLS[name] ?? {})[0]?.(world.subjects.acme).path ?? '';
+const pathOf = (name: OperationName): string => callOf(name, world.subjects.acme).path;
 /** Every row that this path is of: a name may be a word of the table as well. */
 const rowsAt = (path: string): readonly OperationName[] =>
   OPERATION_LIST.filter((name) => new RegExp(`^${rowOf(name).path.replace(/\{\w+\}/g, '[^/]+')}$`).test(path));

@@ -7,7 +7,7 @@ import type { TaskEvent } from '../../src/domain/lifecycle.ts';
 import { openQueue } from '../../src/index.ts';
 import type { LeaseRef, Queue, WorkerHandle } from '../../src/index.ts';
 import { Reference } from './reference.ts';
-import type { EndOptions, Ending, Grant, Lease, Outcome, Wanted } from './reference.ts';
+import type { Beat, EndOptions, Ending, Grant, Lease, Order, Outcome, Wanted } from './reference.ts';
 
 const CLIENTS = ['acme', 'globex'] as const;
 const TYPES = ['Mail.Send', 'Mail.Digest', 'Video.Cut'] as const;
@@ -17,12 +17,14 @@ const COMMANDS = 100;
 const START = 1_800_000_000_000;
 /** So many lanes of a third client put the wide worker on the path that scans instead of probing. */
 const BALLAST = 260;
-const YEAR_MS = 365 * 86_400_000;
+const DAY_MS = 86_400_000;
+const YEAR_MS = 365 * DAY_MS;
 
 const client = fc.constantFrom(...CLIENTS);
 const pick = fc.nat(1000);
 const worker = fc.constantFrom('wide', 'narrow');
 const leaseMs = fc.constantFrom(1000, 30_000);
+const order = fc.constantFrom<Order>('PRIORITY', 'PRIORITY', 'FIFO', 'LIFO', 'DEADLINE');
 const priority = fc.constantFrom(1, 50, 100, 1000);
 const wanted: fc.Arbitrary<Wanted> = fc.record({
   type: fc.constantFrom(...TYPES),
@@ -30,6 +32,9 @@ const wanted: fc.Arbitrary<Wanted> = fc.record({
   delayMs: fc.constantFrom(0, 0, 40, 2000),
   // Nine leaves room for a task to lose three leases before its attempts are used up.
   maxAttempts: fc.constantFrom(1, 2, 3, 9),
+  maxRunMs: fc.constantFrom(2000, 3_600_000, 3_600_000),
+  ttlMs: fc.constantFrom(null, null, null, 1000, 5000),
+  dueAtUtc: fc.constantFrom(null, START + 1000, START + 2000),
   key: fc.option(fc.constantFrom('k1', 'k2', 'k3'), { freq: 4 }),
 });
 const ending = fc.record({
@@ -40,14 +45,25 @@ const ending = fc.record({
   options: fc.constantFrom<EndOptions>({}, {}, { retry: false }, { retryInMs: 0 }, { retryInMs: 500, delayMs: 500 }),
   pick,
 });
+const change = fc.constantFrom({ payload: 2 }, { payload: 3, maxAttempts: 1 }, { maxAttempts: 4 }, { maxRunMs: 1000 });
+const heartbeat = fc.record({
+  op: fc.constant('heartbeat' as const),
+  lease: fc.constantFrom('current', 'current', 'any'),
+  by: fc.constantFrom('holder', 'holder', 'other'),
+  leaseMs: fc.constantFrom(1000, 5000),
+  pick,
+});
 const command = fc.oneof(
   { weight: 5, arbitrary: fc.record({ op: fc.constant('enqueue' as const), client, wanted }) },
-  { weight: 5, arbitrary: fc.record({ op: fc.constant('claim' as const), worker, max: fc.integer({ min: 1, max: 3 }), leaseMs }) },
+  { weight: 5, arbitrary: fc.record({ op: fc.constant('claim' as const), worker, max: fc.integer({ min: 1, max: 3 }), leaseMs, order }) },
   { weight: 6, arbitrary: ending },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('cancel' as const), client, pick }) },
   { weight: 2, arbitrary: fc.record({ op: fc.constant('requeue' as const), client, pick }) },
   { weight: 2, arbitrary: fc.record({ op: fc.constant('reprioritise' as const), client, pick, priority }) },
-  { weight: 3, arbitrary: fc.record({ op: fc.constant('advance' as const), ms: fc.constantFrom(1, 40, 999, 1000, 4000, 30_000) }) },
+  { weight: 2, arbitrary: fc.record({ op: fc.constant('amend' as const), client, pick, change }) },
+  { weight: 1, arbitrary: fc.record({ op: fc.constant('purge' as const), client, pick }) },
+  { weight: 2, arbitrary: heartbeat },
+  { weight: 3, arbitrary: fc.record({ op: fc.constant('advance' as const), ms: fc.constantFrom(1, 40, 999, 1000, 1000, 4000, 4000, 30_000, 8 * DAY_MS) }) },
   { weight: 2, arbitrary: fc.record({ op: fc.constant('tick' as const) }) },
 );
 type CommandOf<A> = A extends fc.Arbitrary<infer T> ? T : never;
@@ -64,11 +80,13 @@ interface World {
   readonly reference: Reference;
   readonly workers: Readonly<Record<string, WorkerHandle>>;
   readonly claims: Held[];
+  /** What heartbeats came to. */
+  readonly beats: Set<Beat>;
 }
 
 const ABSENT: Held = {
   ref: { clientId: 'acme', taskId: 'absent', leaseId: '0'.repeat(32) },
-  lease: { key: 'absent', client: 'acme', taskId: 'absent', worker: 'wide', until: 0 },
+  lease: { key: 'absent', client: 'acme', taskId: 'absent', worker: 'wide', reservedAt: 0, until: 0 },
 };
 
 async function outcomeOf(doing: Promise<unknown>): Promise<Outcome> {
@@ -84,10 +102,11 @@ async function outcomeOf(doing: Promise<unknown>): Promise<Outcome> {
 const at = <T>(items: readonly T[], index: number): T | undefined => items[index % Math.max(1, items.length)];
 const taskAt = (world: World, index: number): string => at([...world.reference.tasks.keys()], index) ?? 'absent';
 
-async function enqueue({ queue, reference }: World, { client: owner, wanted: { type, key, ...options } }: Of<'enqueue'>): Promise<void> {
-  const asked: Wanted = { type, key, ...options };
+async function enqueue({ queue, reference }: World, { client: owner, wanted: asked }: Of<'enqueue'>): Promise<void> {
+  const { type, key, ttlMs, dueAtUtc, ...options } = asked;
   const expected = reference.expectEnqueue(owner, asked);
-  const doing = queue.client(owner).enqueue(type, { n: 1 }, { ...options, ...(key === null ? {} : { idempotencyKey: key }) });
+  const given = { ...(key === null ? {} : { idempotencyKey: key }), ...(ttlMs === null ? {} : { ttlMs }), ...(dueAtUtc === null ? {} : { dueAtUtc }) };
+  const doing = queue.client(owner).enqueue(type, 1, { ...options, ...given });
   if (expected === 'idempotency_conflict') return assert.equal(await outcomeOf(doing), expected);
   const answer = await doing;
   assert.equal(answer.deduplicated, expected === 'again');
@@ -96,12 +115,12 @@ async function enqueue({ queue, reference }: World, { client: owner, wanted: { t
   assert.deepEqual([answer.taskId, answer.status], [earlier?.taskId, earlier?.status]);
 }
 
-async function claim(world: World, { worker: name, max, leaseMs: length }: Of<'claim'>): Promise<void> {
-  const got = await (world.workers[name] as WorkerHandle).claim({ max, leaseMs: length, strategy: 'PRIORITY', fairness: 'none' });
-  const expected = world.reference.claim(name, GRANTS[name] ?? [], max, length);
+async function claim(world: World, { worker: name, max, leaseMs: length, order: strategy }: Of<'claim'>): Promise<void> {
+  const got = await (world.workers[name] as WorkerHandle).claim({ max, leaseMs: length, strategy, fairness: 'none' });
+  const expected = world.reference.claim(name, GRANTS[name] ?? [], max, length, strategy);
   assert.deepEqual(
-    got.map((task) => [task.taskId, task.priority, task.attempt, task.leaseUntilUtc]),
-    expected.map((task) => [task.taskId, task.priority, task.attempts, task.lease?.until]),
+    got.map((task) => [task.taskId, task.priority, task.attempt, task.leaseUntilUtc, task.payload]),
+    expected.map((task) => [task.taskId, task.priority, task.attempts, task.lease?.until, String(task.payload)]),
   );
   for (const [i, task] of expected.entries()) {
     const { clientId, taskId, leaseId } = got[i] as LeaseRef;
@@ -109,15 +128,34 @@ async function claim(world: World, { worker: name, max, leaseMs: length }: Of<'c
   }
 }
 
-async function end(world: World, { how, lease: which, by, options, pick: index }: Of<'end'>): Promise<void> {
+/** A lease that was given once, the handle that asks for it and the worker's name. */
+function leaseAt(
+  world: World,
+  { lease: which, by, pick: index }: Of<'end'> | Of<'heartbeat'>,
+): Held & { readonly name: string; readonly handle: WorkerHandle } {
   const current = world.claims.filter(({ lease }) => world.reference.tasks.get(lease.taskId)?.lease?.key === lease.key);
-  const { ref, lease } = at(which === 'current' && current.length > 0 ? current : world.claims, index) ?? ABSENT;
-  const name = (lease.worker === 'wide') === (by === 'holder') ? 'wide' : 'narrow';
+  const held = at(which === 'current' && current.length > 0 ? current : world.claims, index) ?? ABSENT;
+  const name = (held.lease.worker === 'wide') === (by === 'holder') ? 'wide' : 'narrow';
+  return { ...held, name, handle: world.workers[name] as WorkerHandle };
+}
+
+async function end(world: World, asked: Of<'end'>): Promise<void> {
+  const { ref, lease, name, handle } = leaseAt(world, asked);
+  const { how, options } = asked;
   const { delayMs = 0, ...failing } = options;
-  const handle = world.workers[name] as WorkerHandle;
   const doing =
     how === 'complete' ? handle.complete(ref, { n: 1 }) : how === 'fail' ? handle.fail(ref, new Error('broken'), failing) : handle.release(ref, { delayMs });
   assert.equal(await outcomeOf(doing), world.reference.end(name, lease, how, options));
+}
+
+async function beat(world: World, asked: Of<'heartbeat'>): Promise<void> {
+  const { ref, lease, name, handle } = leaseAt(world, asked);
+  const answer: Readonly<Record<Beat, readonly string[]>> = await handle.heartbeat([ref], asked.leaseMs);
+  const expected: Record<Beat, string[]> = { extended: [], lost: [], cancelled: [], timedOut: [] };
+  const came = world.reference.heartbeat(name, lease, asked.leaseMs);
+  expected[came].push(ref.taskId);
+  world.beats.add(came);
+  assert.deepEqual(answer, expected);
 }
 
 async function step(world: World, asked: Command): Promise<void> {
@@ -139,30 +177,56 @@ async function step(world: World, asked: Command): Promise<void> {
       const doing = queue.client(asked.client).reprioritise(taskId, asked.priority);
       return assert.equal(await outcomeOf(doing), reference.reprioritise(asked.client, taskId, asked.priority));
     }
+    case 'amend': {
+      const taskId = taskAt(world, asked.pick);
+      return assert.equal(await outcomeOf(queue.client(asked.client).amend(taskId, asked.change)), reference.amend(asked.client, taskId, asked.change));
+    }
+    case 'purge': {
+      const taskId = taskAt(world, asked.pick);
+      const admin = queue.as({ role: 'admin', clientId: asked.client });
+      return assert.equal(await outcomeOf(admin.purge(taskId)), reference.purge(asked.client, taskId));
+    }
+    case 'heartbeat':
+      return beat(world, asked);
     case 'advance':
       clock.now = reference.now += asked.ms;
       return;
     case 'tick': {
-      const { expired, buried } = await queue.system().tick();
-      return assert.deepEqual({ expired, buried }, reference.tick());
+      const { expired, buried, lapsed, purged } = await queue.system().tick();
+      return assert.deepEqual({ expired, buried, lapsed, purged }, reference.tick());
     }
   }
 }
 
 /** Every task stands where the reference says; its log is the reference's, row for row, each from where the last one led. */
 async function compare({ queue, reference }: World): Promise<void> {
+  const auditor = queue.as({ role: 'auditor' });
   for (const task of reference.tasks.values()) {
-    const { status, attempts, priority: has, releases } = await queue.client(task.client).get(task.taskId);
-    assert.deepEqual(
-      { status, attempts, priority: has, releases },
-      { status: task.status, attempts: task.attempts, priority: task.priority, releases: task.releases },
-    );
-    const { items } = await queue.client(task.client).logs(task.taskId, { limit: 1000 });
+    const { items } = await auditor.logs(task.taskId, { limit: 1000 });
     assert.deepEqual(
       items.map(({ event, fromStatus, toStatus }) => [event, fromStatus, toStatus]),
       task.log,
     );
     for (const [k, { fromStatus }] of items.entries()) assert.equal(fromStatus, k === 0 ? null : items[k - 1]?.toStatus);
+    const doing = queue.client(task.client).get(task.taskId);
+    if (task.status === 'purged') {
+      assert.equal(await outcomeOf(doing), 'not_found');
+      continue;
+    }
+    const { status, attempts, priority: has, releases, payload, maxAttempts, leaseUntilUtc, expiresAtUtc } = await doing;
+    assert.deepEqual(
+      { status, attempts, priority: has, releases, payload, maxAttempts, leaseUntilUtc, expiresAtUtc },
+      {
+        status: task.status,
+        attempts: task.attempts,
+        priority: task.priority,
+        releases: task.releases,
+        payload: task.payload,
+        maxAttempts: task.maxAttempts,
+        leaseUntilUtc: task.lease?.until ?? null,
+        expiresAtUtc: task.expiresAt,
+      },
+    );
   }
   const { unexplainedDuplicates, incompleteLogs } = await queue.auditSummary();
   assert.deepEqual({ unexplainedDuplicates, incompleteLogs }, { unexplainedDuplicates: 0, incompleteLogs: 0 });
@@ -173,17 +237,21 @@ async function withWorld(ballast: boolean, act: (world: World) => Promise<void>)
   await using queue = await openQueue(':memory:', { now: () => clock.now, random: () => 0.5, janitorMs: 0 });
   if (ballast) await queue.client('ballast').enqueueMany(Array.from({ length: BALLAST }, (_, i) => ({ type: `Ballast.B${i}`, delayMs: YEAR_MS })));
   const workers = Object.fromEntries(Object.entries(GRANTS).map(([name, grants]) => [name, queue.worker(name, grants)]));
-  const world: World = { queue, clock, reference: new Reference(START), workers, claims: [] };
+  const world: World = { queue, clock, reference: new Reference(START), workers, claims: [], beats: new Set() };
   await act(world);
   await compare(world);
 }
 
 /** What the commands brought about, so that a generator that stops reaching a move fails too. */
-const MOVES: readonly TaskEvent[] = ['enqueue', 'claim', 'complete', 'fail', 'expire', 'release', 'retry', 'bury', 'cancel', 'requeue', 'reprioritise'];
+const MOVES: readonly TaskEvent[] = [
+  ...(['enqueue', 'claim', 'complete', 'fail', 'expire', 'release', 'retry', 'bury'] as const),
+  ...(['cancel', 'lapse', 'requeue', 'reprioritise', 'amend', 'purge'] as const),
+];
 
 test('ten thousand commands end as the reference says, and every log joins up', async () => {
   let done = 0;
   const seen = new Set<TaskEvent>();
+  const beats = new Set<Beat>();
   const commands = fc.array(command, { minLength: COMMANDS, maxLength: COMMANDS });
   const property = fc.asyncProperty(fc.boolean(), commands, (ballast, asked) =>
     withWorld(ballast, async (world) => {
@@ -194,6 +262,7 @@ test('ten thousand commands end as the reference says, and every log joins up', 
         done += 1;
       }
       for (const task of world.reference.tasks.values()) for (const [event] of task.log) seen.add(event);
+      for (const one of world.beats) beats.add(one);
     }),
   );
   await fc.assert(property, { numRuns: RUNS });
@@ -202,21 +271,24 @@ test('ten thousand commands end as the reference says, and every log joins up', 
     MOVES.filter((event) => !seen.has(event)),
     [],
   );
+  assert.deepEqual([...beats].toSorted(), ['cancelled', 'extended', 'lost', 'timedOut']);
 });
+
+const WANTED: Wanted = { type: 'Mail.Send', priority: 50, delayMs: 0, maxAttempts: 9, maxRunMs: 3_600_000, ttlMs: null, dueAtUtc: null, key: null };
 
 for (const ballast of [false, true])
   test(`a task is handed back twenty times and no more, ${ballast ? 'among many lanes' : 'alone'}`, () =>
     withWorld(ballast, async (world) => {
-      await step(world, { op: 'enqueue', client: 'acme', wanted: { type: 'Mail.Send', priority: 50, delayMs: 0, maxAttempts: 1, key: null } });
+      await step(world, { op: 'enqueue', client: 'acme', wanted: { ...WANTED, maxAttempts: 1 } });
       for (let k = 0; k < 21; k++) {
-        await step(world, { op: 'claim', worker: k % 2 === 0 ? 'wide' : 'narrow', max: 1, leaseMs: 30_000 });
+        await step(world, { op: 'claim', worker: k % 2 === 0 ? 'wide' : 'narrow', max: 1, leaseMs: 30_000, order: 'PRIORITY' });
         await step(world, { op: 'end', how: 'release', lease: 'current', by: 'holder', options: {}, pick: 0 });
       }
       const [task] = world.reference.tasks.values();
       assert.deepEqual([task?.status, task?.releases], ['leased', 20]);
     }));
 
-const CLAIM: Command = { op: 'claim', worker: 'wide', max: 1, leaseMs: 1000 };
+const CLAIM: Command = { op: 'claim', worker: 'wide', max: 1, leaseMs: 1000, order: 'PRIORITY' };
 const LOSE: readonly Command[] = [CLAIM, { op: 'advance', ms: 1000 }, { op: 'tick' }];
 const FAIL: readonly Command[] = [CLAIM, { op: 'end', how: 'fail', lease: 'current', by: 'holder', options: { retryInMs: 0 }, pick: 0 }];
 
@@ -226,7 +298,7 @@ for (const [name, commands, status, attempts] of [
 ] as const)
   test(name, () =>
     withWorld(false, async (world) => {
-      await step(world, { op: 'enqueue', client: 'acme', wanted: { type: 'Mail.Send', priority: 50, delayMs: 0, maxAttempts: 9, key: null } });
+      await step(world, { op: 'enqueue', client: 'acme', wanted: WANTED });
       for (const one of commands) await step(world, one);
       const [task] = world.reference.tasks.values();
       assert.deepEqual([task?.status, task?.attempts], [status, attempts]);

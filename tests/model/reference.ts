@@ -1,7 +1,7 @@
 // The queue as a plain Map: what every command must answer and where every task must end, by the lifecycle table and a few
 // rules, with nothing of the store in it.
 import assert from 'node:assert/strict';
-import { EVENTS, mayMove } from '../../src/domain/lifecycle.ts';
+import { ENDED, EVENTS, mayMove } from '../../src/domain/lifecycle.ts';
 import type { TaskEvent, TaskState } from '../../src/domain/lifecycle.ts';
 import { DEFAULT_BACKOFF, backoffMs } from '../../src/domain/retry.ts';
 
@@ -18,20 +18,31 @@ export interface Lease {
   readonly client: string;
   readonly taskId: string;
   readonly worker: string;
-  readonly until: number;
+  readonly reservedAt: number;
+  until: number;
 }
 export interface Wanted {
   readonly type: string;
   readonly priority: number;
   readonly delayMs: number;
   readonly maxAttempts: number;
+  readonly maxRunMs: number;
+  readonly ttlMs: number | null;
+  readonly dueAtUtc: number | null;
   readonly key: string | null;
+}
+export type Order = 'FIFO' | 'LIFO' | 'PRIORITY' | 'DEADLINE';
+export type Beat = 'extended' | 'lost' | 'cancelled' | 'timedOut';
+export interface Change {
+  readonly payload?: number;
+  readonly maxAttempts?: number;
+  readonly maxRunMs?: number;
 }
 export interface Grant {
   readonly clientId: string;
   readonly pattern: string;
 }
-export type Move = readonly [event: TaskEvent, from: TaskState | null, to: TaskState];
+export type Move = readonly [event: TaskEvent, from: TaskState | null, to: TaskState | null];
 
 export interface ModelTask {
   readonly taskId: string;
@@ -39,14 +50,22 @@ export interface ModelTask {
   readonly wanted: Wanted;
   /** The order of enqueue. */
   readonly place: number;
-  status: TaskState;
+  status: TaskState | 'purged';
   priority: number;
+  payload: number;
+  maxAttempts: number;
+  maxRunMs: number;
   attempts: number;
   releases: number;
   losses: number;
   /** Not claimed before this instant. */
   notBefore: number;
+  /** Cancelled when it is not claimed before this instant. */
+  expiresAt: number | null;
+  endedAt: number;
   lease: Lease | null;
+  /** The lease that it ended under: its holder is told of a cancellation. */
+  lastLease: Lease | null;
   /** How each lease ended, for the answer to the same end given again. */
   readonly ended: Map<string, Ending>;
   readonly log: Move[];
@@ -54,6 +73,17 @@ export interface ModelTask {
 
 const MOST_RELEASES = 20;
 const MOST_LOSSES = 3;
+const KEPT_MS = 7 * 86_400_000;
+const NEVER = Number.MAX_SAFE_INTEGER;
+const dueOf = (task: ModelTask): number => task.wanted.dueAtUtc ?? NEVER;
+
+/** Which of two is taken first. */
+const ORDERS: Readonly<Record<Order, (a: ModelTask, b: ModelTask) => number>> = {
+  FIFO: (a, b) => a.place - b.place,
+  LIFO: (a, b) => b.place - a.place,
+  PRIORITY: (a, b) => a.priority - b.priority || a.place - b.place,
+  DEADLINE: (a, b) => dueOf(a) - dueOf(b) || a.priority - b.priority || a.place - b.place,
+};
 
 export const covers = ({ clientId, pattern }: Grant, client: string, type: string): boolean =>
   (clientId === '*' || clientId === client) && (pattern === '*' || pattern === type || (pattern.endsWith('.*') && type.startsWith(pattern.slice(0, -1))));
@@ -68,14 +98,16 @@ export class Reference {
 
   /** The task that an idempotency key of this client named before. */
   earlier(client: string, key: string | null): ModelTask | undefined {
-    return key === null ? undefined : [...this.tasks.values()].find((task) => task.client === client && task.wanted.key === key);
+    if (key === null) return undefined;
+    return [...this.tasks.values()].find((task) => task.status !== 'purged' && task.client === client && task.wanted.key === key);
   }
 
   /** `ok` for a new task, `again` for one that the key named before. */
   expectEnqueue(client: string, wanted: Wanted): Outcome {
     const before = this.earlier(client, wanted.key)?.wanted;
     if (before === undefined) return 'ok';
-    return before.type === wanted.type && before.priority === wanted.priority && before.delayMs === wanted.delayMs ? 'again' : 'idempotency_conflict';
+    const same = (['type', 'priority', 'delayMs', 'ttlMs', 'dueAtUtc'] as const).every((part) => before[part] === wanted[part]);
+    return same ? 'again' : 'idempotency_conflict';
   }
 
   enqueue(client: string, wanted: Wanted, taskId: string): void {
@@ -86,36 +118,57 @@ export class Reference {
       place: this.tasks.size,
       status: 'queued',
       priority: wanted.priority,
+      payload: 1,
+      maxAttempts: wanted.maxAttempts,
+      maxRunMs: wanted.maxRunMs,
       attempts: 0,
       releases: 0,
       losses: 0,
       notBefore: this.now + wanted.delayMs,
+      expiresAt: wanted.ttlMs === null ? null : this.now + wanted.ttlMs,
+      endedAt: 0,
       lease: null,
+      lastLease: null,
       ended: new Map(),
       log: [['enqueue', null, 'queued']],
     });
   }
 
   /** Which tasks a claim takes, best first. */
-  claim(worker: string, grants: readonly Grant[], max: number, leaseMs: number): readonly ModelTask[] {
+  claim(worker: string, grants: readonly Grant[], max: number, leaseMs: number, order: Order): readonly ModelTask[] {
     this.promote();
     const open = [...this.tasks.values()].filter(
-      (task) => task.status === 'queued' && task.notBefore <= this.now && grants.some((grant) => covers(grant, task.client, task.wanted.type)),
+      (task) =>
+        task.status === 'queued' &&
+        task.notBefore <= this.now &&
+        (task.expiresAt ?? NEVER) > this.now &&
+        grants.some((grant) => covers(grant, task.client, task.wanted.type)),
     );
-    const taken = open.sort((a, b) => a.priority - b.priority || a.place - b.place).slice(0, max);
+    const taken = open.sort(ORDERS[order]).slice(0, max);
     for (const task of taken) {
       this.#move(task, 'claim', 'leased');
       task.attempts += 1;
       const key = `${task.taskId}#${task.log.length}`;
-      task.lease = { key, client: task.client, taskId: task.taskId, worker, until: this.now + leaseMs };
+      task.lease = { key, client: task.client, taskId: task.taskId, worker, reservedAt: this.now, until: this.now + leaseMs };
     }
     return taken;
   }
 
+  heartbeat(worker: string, lease: Lease, leaseMs: number): Beat {
+    const task = this.tasks.get(lease.taskId);
+    if (task === undefined || worker !== lease.worker) return 'lost';
+    const { lease: current } = task;
+    if (current?.key !== lease.key || current.until <= this.now) return task.status === 'cancelled' && task.lastLease?.key === lease.key ? 'cancelled' : 'lost';
+    const runUntil = current.reservedAt + task.maxRunMs;
+    if (runUntil <= this.now) return 'timedOut';
+    current.until = Math.max(current.until, Math.min(this.now + leaseMs, runUntil));
+    return 'extended';
+  }
+
   end(worker: string, lease: Lease, how: Ending, options: EndOptions): Outcome {
     const task = this.tasks.get(lease.taskId);
-    if (task === undefined || worker !== lease.worker) return 'lease_lost';
-    if (task.lease?.key !== lease.key || lease.until <= this.now) return task.ended.get(lease.key) === how ? 'ok' : 'lease_lost';
+    if (task === undefined || task.status === 'purged' || worker !== lease.worker) return 'lease_lost';
+    if (task.lease?.key !== lease.key || task.lease.until <= this.now) return task.ended.get(lease.key) === how ? 'ok' : 'lease_lost';
     if (how === 'release' && task.releases >= MOST_RELEASES) return 'invalid_transition';
     task.ended.set(lease.key, how);
     if (how === 'complete') this.#move(task, 'complete', 'completed');
@@ -129,25 +182,37 @@ export class Reference {
   requeue = (client: string, taskId: string): Outcome =>
     this.#asked(client, taskId, 'requeue', (task) => {
       this.#move(task, 'requeue', 'queued');
-      Object.assign(task, { attempts: 0, releases: 0, losses: 0, notBefore: this.now });
+      Object.assign(task, { attempts: 0, releases: 0, losses: 0, notBefore: this.now, expiresAt: null, lastLease: null });
     });
 
   reprioritise = (client: string, taskId: string, priority: number): Outcome =>
     this.#asked(client, taskId, 'reprioritise', (task) => {
-      this.#move(task, 'reprioritise', task.status);
+      this.#keep(task, 'reprioritise');
       task.priority = priority;
     });
 
-  /** Lapsed leases end first; then what is due, those among it, waits again. */
-  tick(): { readonly expired: number; readonly buried: number } {
+  amend = (client: string, taskId: string, change: Change): Outcome =>
+    this.#asked(client, taskId, 'amend', (task) => {
+      this.#keep(task, 'amend');
+      Object.assign(task, change);
+    });
+
+  purge = (client: string, taskId: string): Outcome => this.#asked(client, taskId, 'purge', (task) => this.#empty(task));
+
+  /** Lapsed leases end first, then what was not begun in time; then what is due waits again, and what ended long ago goes. */
+  tick(): { readonly expired: number; readonly buried: number; readonly lapsed: number; readonly purged: number } {
     const lapsed = [...this.tasks.values()].filter((task) => task.lease !== null && task.lease.until <= this.now);
     for (const task of lapsed) {
       task.losses += 1;
       this.#failed(task, 'expire', { retryInMs: 0 });
     }
     const buried = lapsed.filter((task) => task.status === 'dead_letter').length;
+    const late = [...this.tasks.values()].filter(({ status, expiresAt }) => (status === 'queued' || status === 'failed') && (expiresAt ?? NEVER) <= this.now);
+    for (const task of late) this.#move(task, 'lapse', 'cancelled');
     this.promote();
-    return { expired: lapsed.length, buried };
+    const old = [...this.tasks.values()].filter(({ status, endedAt }) => ENDED.includes(status as TaskState) && endedAt < this.now - KEPT_MS);
+    for (const task of old) this.#empty(task);
+    return { expired: lapsed.length, buried, lapsed: late.length, purged: old.length };
   }
 
   promote(): void {
@@ -157,7 +222,7 @@ export class Reference {
   #failed(task: ModelTask, event: 'fail' | 'expire', { retry = true, retryInMs }: EndOptions): void {
     this.#move(task, event, 'failed');
     if (event === 'fail') task.losses = 0;
-    if (!retry || task.attempts >= task.wanted.maxAttempts || task.losses >= MOST_LOSSES) this.#move(task, 'bury', 'dead_letter');
+    if (!retry || task.attempts >= task.maxAttempts || task.losses >= MOST_LOSSES) this.#move(task, 'bury', 'dead_letter');
     else task.notBefore = this.now + (retryInMs ?? backoffMs(DEFAULT_BACKOFF, task.attempts, 0.5));
   }
 
@@ -170,17 +235,35 @@ export class Reference {
 
   #asked(client: string, taskId: string, event: TaskEvent, action: (task: ModelTask) => void): Outcome {
     const task = this.tasks.get(taskId);
-    if (task === undefined || task.client !== client) return 'not_found';
+    if (task === undefined || task.client !== client || task.status === 'purged') return 'not_found';
     if (!(EVENTS[event].from as readonly TaskState[]).includes(task.status)) return 'invalid_transition';
     action(task);
     return 'ok';
   }
 
+  /** An event that leaves the state as it is. */
+  #keep(task: ModelTask, event: TaskEvent): void {
+    const state = task.status as TaskState;
+    assert.ok(mayMove(event, state, state));
+    task.log.push([event, state, state]);
+  }
+
+  #empty(task: ModelTask): void {
+    task.log.push(['purge', task.status as TaskState, null]);
+    Object.assign(task, { status: 'purged', lease: null, lastLease: null });
+  }
+
   /** No task holds a lease but a leased one; every move is one of the table. */
   #move(task: ModelTask, event: TaskEvent, to: TaskState): void {
-    assert.ok(mayMove(event, task.status, to), `the reference itself moves ${event} from ${task.status} to ${to}`);
-    task.log.push([event, task.status, to]);
+    const from = task.status as TaskState;
+    assert.ok(mayMove(event, from, to), `the reference itself moves ${event} from ${from} to ${to}`);
+    task.log.push([event, from, to]);
     task.status = to;
+    if (from === 'leased') task.lastLease = task.lease;
+    // What waits again is under no lease any more; a failure that is buried at once still is.
+    if (event === 'retry' || event === 'claim' || event === 'lapse' || (event === 'cancel' && from !== 'leased' && from !== 'dead_letter'))
+      task.lastLease = null;
     task.lease = null;
+    task.endedAt = this.now;
   }
 }

@@ -14,7 +14,7 @@ import { openQueue } from '../../src/index.ts';
 import type { ClaimedTask, ClientHandle, Queue } from '../../src/index.ts';
 import type { Orders, Told } from './member.ts';
 
-const LEASE_MS = 1500;
+const LEASE_MS = 4000;
 const PATIENCE_MS = 30_000;
 
 interface Place {

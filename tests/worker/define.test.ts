@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { StandardSchema } from '../../src/service/handles.ts';
-import { defineTask, on } from '../../src/worker/define.ts';
+import { defineTask } from '../../src/domain/definition.ts';
+import { on } from '../../src/worker/define.ts';
 import { deadLetter } from '../../src/worker/outcome.ts';
 import { createRegistry } from '../../src/worker/registry.ts';
 import type { HandlerContext } from '../../src/worker/types.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { QueueError } from '../../src/domain/errors.ts';
-import { defineTask } from '../../src/worker/define.ts';
+import { defineTask } from '../../src/domain/definition.ts';
 import { createRegistry, registryOf } from '../../src/worker/registry.ts';
 
 const nothing = (): undefined => undefined;

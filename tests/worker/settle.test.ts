@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { QueueError } from '../../src/domain/errors.ts';
-import type { Settlement } from '../../src/domain/task.ts';
+import type { SettleResult, Settlement } from '../../src/domain/task.ts';
+import { startWorker } from '../../src/worker/worker.ts';
 import { turns, until } from './fake-clock.ts';
 import { gate, makeRig } from './rig.ts';
 
@@ -89,13 +90,32 @@ test('one item that the store refuses does not hold up the batch around it, and 
   assert.deepEqual([bad.state, bad.error?.kind], ['dead_letter', 'invalid_payload']);
 });
 
+test('one item that the store answers with a refusal ends as a failure, the batch around it as it is', async (t) => {
+  const { store, clock } = makeRig(t);
+  const bad = store.add('A.Bad');
+  const good = store.addMany('A.Good', 5);
+  const handle = store.handle();
+  const settle: typeof handle.settle = async (items) => {
+    const isBad = (item: Settlement): boolean => item.op === 'complete' && item.result === '"bad"';
+    const answers = await handle.settle(items.filter((item) => !isBad(item)));
+    let next = 0;
+    return items.map((item) =>
+      isBad(item) ? { taskId: item.taskId, ok: false, code: 'invalid_payload', message: 'nests too deep' } : (answers[next++] as SettleResult),
+    );
+  };
+  const worker = startWorker({ ...handle, settle }, { 'A.Bad': () => 'bad', 'A.Good': () => 'good' }, { clock, drain: true, random: () => 0.5 });
+  const { completed, failed, lost } = await worker.done;
+  assert.deepEqual({ completed, failed, lost }, { completed: 5, failed: 1, lost: 0 });
+  assert.ok(good.every((row) => row.state === 'completed'));
+  assert.deepEqual([bad.state, bad.error?.kind, bad.error?.message], ['dead_letter', 'invalid_payload', 'The result was refused: nests too deep']);
+});
+
 test('a store that answers fewer items than it was given is asked again', async (t) => {
   const { store, start, clock } = makeRig(t);
   store.add('A.B');
   const handle = store.handle();
   const settle = handle.settle.bind(handle);
   let short = true;
-  const { startWorker } = await import('../../src/worker/worker.ts');
   const worker = startWorker(
     {
       ...handle,

@@ -190,6 +190,32 @@ CREATE TABLE security_events (
 ) STRICT;
 CREATE INDEX security_events_client ON security_events (client_id, event_id);
 
+-- The chain over both: a seal covers rows of one client that follow each other (docs/audit-format.md).
+CREATE TABLE audit_seals (
+  client_id TEXT NOT NULL,
+  chain TEXT NOT NULL CHECK (chain IN ('tasks', 'security')),
+  seq INTEGER NOT NULL,
+  rows INTEGER NOT NULL,
+  first_id INTEGER NOT NULL,
+  last_id INTEGER NOT NULL,
+  prev_hash TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  marks TEXT NOT NULL,
+  at_utc INTEGER NOT NULL,
+  PRIMARY KEY (client_id, chain, seq)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX audit_seals_last ON audit_seals (chain, last_id);
+
+-- How far the sealer has looked.
+CREATE TABLE audit_passed (
+  chain TEXT PRIMARY KEY,
+  sealed_id INTEGER NOT NULL
+) WITHOUT ROWID, STRICT;
+INSERT INTO audit_passed (chain, sealed_id) VALUES ('tasks', 0), ('security', 0);
+
+CREATE TRIGGER audit_seals_no_update BEFORE UPDATE ON audit_seals BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
+CREATE TRIGGER audit_seals_no_delete BEFORE DELETE ON audit_seals BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
+
 -- Append-only: REPLACE does not fire delete triggers unless recursive_triggers is on, so the insert is guarded as well
 -- (before an insert that leaves the id to SQLite, NEW has -1, and nothing is looked up).
 -- Rows below the recorded cut may go (retention writes meta.audit_cut first).
@@ -333,6 +359,14 @@ SELECT e.log_id, t.task_id, e.client_id, e.at_utc,
   e.event, e.from_status, e.to_status, e.actor, e.attempt, coalesce(e.details, '{}') AS details
 FROM task_events e
 JOIN tasks t ON t.task_no = e.task_no;
+
+-- Everything that was done and by whom, for an auditor.
+CREATE VIEW audit_trail AS
+SELECT 'tasks' AS chain, e.log_id AS id, e.at_utc, e.client_id, e.actor, e.event AS action, t.task_id AS object, 'done' AS outcome,
+  json_object('from', e.from_status, 'to', e.to_status, 'attempt', e.attempt, 'details', json(coalesce(e.details, '{}'))) AS details
+FROM task_events e JOIN tasks t ON t.task_no = e.task_no
+UNION ALL
+SELECT 'security', s.event_id, s.at_utc, s.client_id, s.actor, s.action, s.object, s.outcome, coalesce(s.details, '{}') FROM security_events s;
 
 -- What each registered worker may claim now. A worker's own connection sees its own rows only.
 CREATE VIEW worker_inbox AS

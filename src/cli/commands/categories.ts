@@ -4,8 +4,9 @@ import type { Json } from '../../domain/task.ts';
 import type { CategoryInfo } from '../../service/handles.ts';
 import { declare, declareList, perform } from '../command.ts';
 import type { Cli } from '../command.ts';
-import { answer, withQueue } from '../context.ts';
+import { answer } from '../context.ts';
 import type { Context } from '../context.ts';
+import { withDesk } from '../desk.ts';
 import { wrongInput } from '../failure.ts';
 import { duration, table } from '../format.ts';
 import { categoryRow } from '../rows.ts';
@@ -37,8 +38,8 @@ export function categoriesCommand(cli: Cli, program: Command): void {
     .option('--schema <json|@file>', 'a JSON Schema of the payload, kept for readers');
   perform<Flags>(cli, set, async (context, [pattern = ''], flags) => {
     const category = { pattern, ...(await defaultsOf(context, flags)) };
-    return withQueue(context, 'make', async (queue) => {
-      const stored = await queue.admin().categories.set(category);
+    return withDesk(context, 'make', async (desk, context) => {
+      const stored = await desk.admin().categories.set(category);
       answer(context, categoryRow(stored), () => `${stored.pattern} is registered.`);
     });
   });
@@ -48,8 +49,8 @@ export function categoriesCommand(cli: Cli, program: Command): void {
     exits: [3, 7],
   }).argument('<pattern>');
   perform(cli, remove, async (context, [pattern = '']) =>
-    withQueue(context, 'there', async (queue) => {
-      await queue.admin().categories.delete(pattern);
+    withDesk(context, 'there', async (desk) => {
+      await desk.admin().categories.delete(pattern);
       answer(context, { pattern, removed: true }, () => `${pattern} is no longer registered.`);
     }),
   );
@@ -62,8 +63,8 @@ function listAndMode(cli: Cli, group: Command): void {
     exits: [7],
   });
   perform(cli, list, async (context) =>
-    withQueue(context, 'there', async (queue) => {
-      const { categories } = queue.admin();
+    withDesk(context, 'there', async (desk) => {
+      const { categories } = desk.admin();
       const [items, mode] = [await categories.list(), await categories.mode()];
       answer(
         context,
@@ -80,8 +81,8 @@ function listAndMode(cli: Cli, group: Command): void {
   perform(cli, mode, async (context, [given]) => {
     const wanted = MODES.find((one) => one === given);
     if (given !== undefined && wanted === undefined) throw wrongInput('mode', `${JSON.stringify(given)} is no mode: there are ${MODES.join(', ')}`);
-    return withQueue(context, given === undefined ? 'there' : 'make', async (queue) => {
-      const now = await queue.admin().categories.mode(wanted);
+    return withDesk(context, given === undefined ? 'there' : 'make', async (desk, context) => {
+      const now = await desk.admin().categories.mode(wanted);
       answer(context, { mode: now }, () => now);
     });
   });

@@ -3,8 +3,9 @@ import type { Command } from 'commander';
 import type { AdminHandle, ClientInfo } from '../../service/handles.ts';
 import { declare, declareList, perform } from '../command.ts';
 import type { Cli } from '../command.ts';
-import { answer, withQueue } from '../context.ts';
+import { answer } from '../context.ts';
 import type { Context } from '../context.ts';
+import { withDesk } from '../desk.ts';
 import { relative, state, table } from '../format.ts';
 import { row } from '../rows.ts';
 import { parseInteger } from '../values.ts';
@@ -13,8 +14,8 @@ export function clientsCommand(cli: Cli, program: Command): void {
   const group = program.command('clients').description('Clients: create, list, suspend, resume, weight.');
   const list = declareList(cli, group, { summary: 'List the clients (what `clients` alone does).', examples: ['clients', 'clients list --json'], exits: [7] });
   perform(cli, list, async (context) =>
-    withQueue(context, 'there', async (queue) => {
-      const items = await queue.admin().clients.list();
+    withDesk(context, 'there', async (desk) => {
+      const items = await desk.admin().clients.list();
       answer(context, { items: items.map(row) }, () => (items.length === 0 ? 'No clients.' : tableOf(context, items)));
     }),
   );
@@ -43,8 +44,8 @@ export function clientsCommand(cli: Cli, program: Command): void {
 }
 
 async function change(context: Context, mode: 'make' | 'there', act: (clients: AdminHandle['clients']) => Promise<ClientInfo>, done: string): Promise<void> {
-  await withQueue(context, mode, async (queue) => {
-    const client = await act(queue.admin().clients);
+  await withDesk(context, mode, async (desk, context) => {
+    const client = await act(desk.admin().clients);
     answer(context, row(client), () => `The client ${client.clientId} ${done}.`);
   });
 }

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { openQueue } from '../../index.ts';
 import { declare, perform } from '../command.ts';
 import type { Cli } from '../command.ts';
-import { answer, dbHint, dbOf, note } from '../context.ts';
+import { answer, note } from '../context.ts';
 import type { Context } from '../context.ts';
 import { findFiles } from '../demo/files.ts';
 import { runDemo } from '../demo/run.ts';
@@ -16,6 +16,7 @@ import type { Column } from '../format.ts';
 import { createProgress } from '../progress.ts';
 import { auditRow } from '../rows.ts';
 import { untilSignal } from '../signals.ts';
+import { dbOf, hintOf } from '../where.ts';
 
 const COLUMNS: readonly Column[] = [
   { title: 'CLIENT' },
@@ -53,7 +54,7 @@ async function demo(context: Context, folder: string): Promise<number> {
   return await untilSignal(async (signal) => {
     const report = await runDemo(queue, folder, files, signal, (done, what) => progress.update(done, what));
     progress.end();
-    answer(context, jsonOf(report, db), () => textOf(context, report, dbHint(context, db)));
+    answer(context, jsonOf(report, db), () => textOf(context, report, hintOf(context.io, { kind: 'file', db })));
     if (signal.aborted) return 130;
     return report.left === 0 ? 0 : 1;
   });

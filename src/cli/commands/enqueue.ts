@@ -3,14 +3,15 @@ import type { Command } from 'commander';
 import type { Compatibility, EnqueueOptions } from '../../domain/task.ts';
 import { collect, declare, perform } from '../command.ts';
 import type { Cli } from '../command.ts';
-import { answer, dbHint, dbOf, note, withQueue } from '../context.ts';
+import { answer, note } from '../context.ts';
+import { withDesk } from '../desk.ts';
 import { wrongInput } from '../failure.ts';
 import type { Io } from '../io.ts';
 import { row } from '../rows.ts';
 import { parseDuration, parseInstant, parseInteger, parseJson, parseObject, parsePairs, readText } from '../values.ts';
 
 interface Flags {
-  readonly client: string;
+  readonly client?: string;
   readonly priority?: string;
   readonly delay?: string;
   readonly key?: string;
@@ -31,7 +32,7 @@ export function enqueueCommand(cli: Cli, program: Command): void {
   })
     .argument('<type>', 'category of the task, like Mail.Send')
     .argument('[payload]', 'JSON, @file or -')
-    .option('--client <id>', 'whose task it is', 'default')
+    .option('--client <id>', 'whose task it is (default `default`, or the client of the key)')
     .option('--priority <n>', '1–1000, lower first (default 100)')
     .option('--delay <duration>', 'start no sooner than this from now, like 10s')
     .option('--key <text>', 'idempotency key: a repeat answers the first task')
@@ -45,14 +46,15 @@ export function enqueueCommand(cli: Cli, program: Command): void {
   perform<Flags>(cli, command, async (context, [type = '', given], flags) => {
     const payload = given === undefined ? undefined : parseJson('payload', await readText(context.io, 'payload', given));
     const options = enqueueOptions(context.io, flags);
-    return withQueue(context, 'make', async (queue) => {
-      const { taskId, status, createdAtUtc, deduplicated } = await queue.client(flags.client).enqueue(type, payload, options);
-      answer(context, { id: taskId, client_id: flags.client, type, ...row({ status, createdAtUtc, deduplicated }) }, () => taskId);
+    return withDesk(context, 'make', async (desk, context) => {
+      const client = await desk.client(flags.client);
+      const { taskId, status, createdAtUtc, deduplicated } = await client.enqueue(type, payload, options);
+      answer(context, { id: taskId, client_id: client.clientId, type, ...row({ status, createdAtUtc, deduplicated }) }, () => taskId);
       note(
         context,
         deduplicated
           ? `This key was used before: the task is the earlier one (${status}).`
-          : `${type} is ${status} for ${flags.client}. See it with \`${context.io.program} task ${taskId}${dbHint(context, dbOf(context))}\`.`,
+          : `${type} is ${status} for ${client.clientId}. See it with \`${context.io.program} task ${taskId}${desk.hint}\`.`,
       );
     });
   });

@@ -5,8 +5,9 @@ import { unwrap } from '../../domain/errors.ts';
 import type { GrantInfo } from '../../service/handles.ts';
 import { declare, declareList, perform } from '../command.ts';
 import type { Cli } from '../command.ts';
-import { answer, withQueue } from '../context.ts';
+import { answer } from '../context.ts';
 import type { Context } from '../context.ts';
+import { withDesk } from '../desk.ts';
 import { relative, table } from '../format.ts';
 import { grantRow } from '../rows.ts';
 
@@ -18,8 +19,8 @@ export function grantsCommand(cli: Cli, program: Command): void {
     exits: [7],
   }).option('--worker <id>', 'of this worker only');
   perform<{ readonly worker?: string }>(cli, list, async (context, _, { worker }) =>
-    withQueue(context, 'there', async (queue) => {
-      const items = await queue.admin().grants.list(worker);
+    withDesk(context, 'there', async (desk) => {
+      const items = await desk.admin().grants.list(worker);
       answer(context, { items: items.map(grantRow) }, () => (items.length === 0 ? 'No grants.' : tableOf(context, items)));
     }),
   );
@@ -32,8 +33,8 @@ export function grantsCommand(cli: Cli, program: Command): void {
     .argument('<grant>', 'CLIENT:PATTERN, then attribute=value,value …');
   perform(cli, add, async (context, [worker = '', text = '']) => {
     const grant = unwrap(parseGrant(text));
-    return withQueue(context, 'make', async (queue) => {
-      const made = await queue.admin().grants.create(worker, grant);
+    return withDesk(context, 'make', async (desk, context) => {
+      const made = await desk.admin().grants.create(worker, grant);
       answer(context, grantRow(made), () => `${worker} may take ${formatGrant(made)} (grant ${made.grantId}).`);
     });
   });
@@ -43,8 +44,8 @@ export function grantsCommand(cli: Cli, program: Command): void {
     exits: [3, 7],
   }).argument('<id>');
   perform(cli, remove, async (context, [id = '']) =>
-    withQueue(context, 'there', async (queue) => {
-      await queue.admin().grants.delete(id);
+    withDesk(context, 'there', async (desk) => {
+      await desk.admin().grants.delete(id);
       answer(context, { grant_id: id, removed: true }, () => `The grant ${id} is taken back.`);
     }),
   );

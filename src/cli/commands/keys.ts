@@ -1,17 +1,21 @@
 // `prismq keys`: API keys. A key is shown once, when it is made.
 import type { Command } from 'commander';
+import { redeemBootstrap } from '../../client/connect.ts';
 import { parseGrant } from '../../domain/capability.ts';
 import { QueueError, unwrap } from '../../domain/errors.ts';
-import type { KeyInfo, MadeKey, NewKey, Queue } from '../../service/handles.ts';
+import type { KeyInfo, MadeKey, NewKey } from '../../service/handles.ts';
 import { collect, declare, declareList, perform } from '../command.ts';
 import type { Cli } from '../command.ts';
-import { answer, note, withQueue } from '../context.ts';
+import { answer, note } from '../context.ts';
 import type { Context } from '../context.ts';
+import { withDesk, withQueue } from '../desk.ts';
+import type { Desk } from '../desk.ts';
 import { wrongInput } from '../failure.ts';
 import { relative, state, table } from '../format.ts';
 import type { Cell } from '../format.ts';
 import { row } from '../rows.ts';
 import { parseDuration } from '../values.ts';
+import { dbOf, serverOf } from '../where.ts';
 
 const ROLES = ['client', 'worker', 'admin', 'auditor'] as const satisfies readonly NewKey['role'][];
 
@@ -28,8 +32,8 @@ export function keysCommand(cli: Cli, program: Command): void {
   const group = program.command('keys').description('API keys: create, list, rotate, revoke, and the secret of the first admin.');
   const list = declareList(cli, group, { summary: 'List the keys (what `keys` alone does).', examples: ['keys', 'keys list --json'], exits: [7] });
   perform(cli, list, async (context) =>
-    withQueue(context, 'there', async (queue) => {
-      const items = await queue.admin().keys.list();
+    withDesk(context, 'there', async (desk) => {
+      const items = await desk.admin().keys.list();
       answer(context, { items: items.map(row) }, () => (items.length === 0 ? 'No keys.' : tableOf(context, items)));
     }),
   );
@@ -41,8 +45,8 @@ export function keysCommand(cli: Cli, program: Command): void {
     'the id of the key, not the key',
   );
   perform(cli, revoke, async (context, [id = '']) =>
-    withQueue(context, 'there', async (queue) => {
-      await queue.admin().keys.revoke(id);
+    withDesk(context, 'there', async (desk) => {
+      await desk.admin().keys.revoke(id);
       answer(context, { key_id: id, revoked: true }, () => `The key ${id} is revoked.`);
     }),
   );
@@ -67,10 +71,7 @@ function createCommand(cli: Cli, group: Command): void {
     .option('--expires <duration>', 'when it ends by itself, like 30d; without it, when it is revoked');
   perform<Flags>(cli, create, async (context, _, flags) => {
     const asked = keyOf(flags);
-    return withQueue(context, 'make', async (queue) => {
-      if (asked.clientId !== undefined) await makeClient(queue, asked.clientId);
-      showKey(context, await queue.admin().keys.create(asked));
-    });
+    return withDesk(context, 'make', async (desk, context) => showKey(context, await createKey(desk, asked)));
   });
 }
 
@@ -86,26 +87,28 @@ function rotateCommand(cli: Cli, group: Command): void {
   perform<{ readonly overlap: string; readonly expires?: string }>(cli, rotate, async (context, [id = ''], { overlap, expires }) => {
     const overlapMs = parseDuration('--overlap', overlap);
     const life = expires === undefined ? {} : { expiresInMs: parseDuration('--expires', expires) };
-    return withQueue(context, 'there', async (queue) => showKey(context, await queue.admin().keys.rotate(id, { overlapMs, ...life })));
+    return withDesk(context, 'there', async (desk) => showKey(context, await desk.admin().keys.rotate(id, { overlapMs, ...life })));
   });
 }
 
 function bootstrapCommand(cli: Cli, group: Command): void {
   const bootstrap = declare(cli, group, 'bootstrap', {
     summary: 'Make the one-time secret of the first admin, good for 15 minutes and while the platform has no admin; with --use, trade it for the key.',
-    examples: ['keys bootstrap', 'keys bootstrap --use < secret.txt'],
+    examples: ['keys bootstrap', 'keys bootstrap --use < secret.txt', 'keys bootstrap --use --url http://127.0.0.1:7800 < secret.txt'],
     exits: [4, 5, 7],
   }).option('--use', 'read the secret from standard input and show the key of the first admin');
-  perform<{ readonly use?: true }>(cli, bootstrap, async (context, _, { use }) =>
-    withQueue(context, use === true ? 'there' : 'make', async (queue) => {
+  perform<{ readonly use?: true }>(cli, bootstrap, async (context, _, { use }) => {
+    const url = use === true ? serverOf(context) : null;
+    if (url !== null) return showKey(context, await redeemBootstrap({ url }, (await context.io.stdin()).trim()));
+    return withQueue(context, dbOf(context), use === true ? 'there' : 'make', async (queue, context) => {
       if (use === true) return showKey(context, await queue.bootstrap((await context.io.stdin()).trim()));
       const made = await queue.system().openBootstrap();
       if (made === null)
         throw new QueueError('already_exists', `the platform has an admin: \`${context.io.program} keys create --role admin\` makes another key`);
       answer(context, row(made), () => made.secret);
       note(context, `The secret is shown this once and good for 15 minutes: \`${context.io.program} keys bootstrap --use\` trades it for a key.`);
-    }),
-  );
+    });
+  });
 }
 
 function showKey(context: Context, { key, ...info }: MadeKey): void {
@@ -127,12 +130,14 @@ function keyOf({ role, client, name, grant = [], scope, expires }: Flags): NewKe
   };
 }
 
-/** The operator of the file may name a client that is not there yet. */
-async function makeClient(queue: Queue, clientId: string): Promise<void> {
+/** An operator of the platform may name a client that is not there yet. */
+async function createKey({ admin }: Desk, asked: NewKey): Promise<MadeKey> {
   try {
-    await queue.admin().clients.create(clientId);
+    return await admin().keys.create(asked);
   } catch (error) {
-    if (!(error instanceof QueueError) || error.code !== 'already_exists') throw error;
+    if (!(error instanceof QueueError) || error.code !== 'unknown_client' || asked.clientId === undefined) throw error;
+    await admin().clients.create(asked.clientId);
+    return admin().keys.create(asked);
   }
 }
 

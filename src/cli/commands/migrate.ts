@@ -3,7 +3,8 @@ import type { Command } from 'commander';
 import { migrateStore } from '../../index.ts';
 import { declare, perform } from '../command.ts';
 import type { Cli } from '../command.ts';
-import { answer, dbOf, requireFile } from '../context.ts';
+import { answer } from '../context.ts';
+import { dbOf, requireFile } from '../where.ts';
 
 export function migrateCommand(cli: Cli, program: Command): void {
   const command = declare(cli, program, 'migrate', {
@@ -13,7 +14,7 @@ export function migrateCommand(cli: Cli, program: Command): void {
   }).option('--dry-run', 'print the SQL and change nothing');
   perform<{ readonly dryRun?: true }>(cli, command, async (context, _, { dryRun = false }) => {
     const db = dbOf(context);
-    if (dryRun) requireFile(context, db);
+    if (dryRun) requireFile(context.io, db);
     const { from, to, sql } = await migrateStore(db, { dryRun });
     answer(context, { from, to, dry_run: dryRun, sql }, () => {
       if (sql.length === 0) return `The schema is up to date (${to}).`;

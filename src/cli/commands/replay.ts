@@ -9,7 +9,7 @@ import type { WorkerLogger } from '../../worker/types.ts';
 import { settingFrom } from '../../server/config.ts';
 import { declare, perform } from '../command.ts';
 import type { Cli } from '../command.ts';
-import { answer, dbHint, dbOf, note } from '../context.ts';
+import { answer, note } from '../context.ts';
 import type { Context } from '../context.ts';
 import { wrongInput } from '../failure.ts';
 import { count, duration, facts, plural } from '../format.ts';
@@ -26,6 +26,7 @@ import { auditRow } from '../rows.ts';
 import { untilSignal } from '../signals.ts';
 import { oneLine } from '../text.ts';
 import { parseInteger } from '../values.ts';
+import { dbOf, hintOf } from '../where.ts';
 
 const FRESH = './prismq-replay.db';
 const ACTIVE_MS = 60_000;
@@ -91,7 +92,7 @@ async function replay(context: Context, file: string, workload: Workload, settin
   const db = dbOf(context, FRESH);
   if (settings.workers > 1 && db.endsWith(':memory:'))
     throw wrongInput('--workers', 'a queue in memory is of one process: give --db a file, or leave --workers out');
-  if (!isAppend && context.dbFlag === undefined && settingFrom(io.env, 'db') === undefined) await makeRoom(db);
+  if (!isAppend && context.flags.db === undefined && context.flags.url === undefined && settingFrom(io.env, 'db') === undefined) await makeRoom(db);
   await using queue = await openQueue(db);
   if (!isAppend && (await hasUnfinished(queue)))
     throw new QueueError('invalid_transition', `${db} has unfinished tasks: name another file with --db, or add to it with --append`);
@@ -108,7 +109,7 @@ async function replay(context: Context, file: string, workload: Workload, settin
     tasks_per_second: Math.round(ended / seconds),
     peak_rss_mb: Math.max(peak, peakRssMb()),
   };
-  answer(context, row, () => textOf(context, audit, row, dbHint(context, db)));
+  answer(context, row, () => textOf(context, audit, row, hintOf(context.io, { kind: 'file', db })));
   if (signal.aborted) return 130;
   return audit.lost + audit.unexplainedDuplicates + audit.incompleteLogs === 0 ? 0 : 1;
 }

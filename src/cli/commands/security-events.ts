@@ -3,8 +3,9 @@ import type { Command } from 'commander';
 import type { SecurityEvent } from '../../service/handles.ts';
 import { declare, perform } from '../command.ts';
 import type { Cli } from '../command.ts';
-import { adminOf, answer, note, withQueue } from '../context.ts';
+import { answer, note } from '../context.ts';
 import type { Context } from '../context.ts';
+import { withDesk } from '../desk.ts';
 import { relative, state, table } from '../format.ts';
 import { page, row } from '../rows.ts';
 import { parseInteger } from '../values.ts';
@@ -26,8 +27,8 @@ export function securityEventsCommand(cli: Cli, program: Command): void {
     .option('--cursor <text>', 'the next page, as the one before told');
   perform<Flags>(cli, command, async (context, _, { client, limit, cursor }) => {
     const asked = { limit: parseInteger('--limit', limit), ...(cursor === undefined ? {} : { cursor }) };
-    return withQueue(context, 'there', async (queue) => {
-      const { items, nextCursor } = await (await adminOf(queue, client)).securityEvents(asked);
+    return withDesk(context, 'there', async (desk) => {
+      const { items, nextCursor } = await (await desk.of(client)).securityEvents(asked);
       answer(context, page(items.map(row), nextCursor), () => (items.length === 0 ? 'No security events.' : tableOf(context, items)));
       if (nextCursor !== null) note(context, `There are more: add --cursor ${nextCursor}`);
     });

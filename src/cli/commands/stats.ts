@@ -3,8 +3,9 @@ import type { Command } from 'commander';
 import type { QueueStats } from '../../service/handles.ts';
 import { declare, perform } from '../command.ts';
 import type { Cli } from '../command.ts';
-import { adminOf, answer, withQueue } from '../context.ts';
+import { answer } from '../context.ts';
 import type { Context } from '../context.ts';
+import { withDesk } from '../desk.ts';
 import { count, duration, facts, percent, state, table } from '../format.ts';
 import { statsRow } from '../rows.ts';
 
@@ -17,8 +18,8 @@ export function statsCommand(cli: Cli, program: Command): void {
     exits: [3, 7],
   }).option('--client <id>', 'of this client only');
   perform<{ readonly client?: string }>(cli, command, async (context, _, { client }) =>
-    withQueue(context, 'there', async (queue) => {
-      const stats = await (await adminOf(queue, client)).stats();
+    withDesk(context, 'there', async (desk) => {
+      const stats = await (await desk.of(client)).stats();
       answer(context, { client_id: client ?? null, ...statsRow(stats) }, () => textOf(context, stats));
     }),
   );

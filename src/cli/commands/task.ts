@@ -2,11 +2,13 @@
 import type { Command } from 'commander';
 import { allowedEvents } from '../../domain/lifecycle.ts';
 import type { LogEntry, Task } from '../../domain/task.ts';
-import type { Queue, TaskReads } from '../../service/handles.ts';
+import type { TaskReads } from '../../service/handles.ts';
 import { declare, perform } from '../command.ts';
 import type { Cli } from '../command.ts';
-import { answer, note, withQueue } from '../context.ts';
+import { answer, note } from '../context.ts';
 import type { Context } from '../context.ts';
+import { withDesk } from '../desk.ts';
+import type { Desk } from '../desk.ts';
 import { duration, facts, instant, state, table } from '../format.ts';
 import { logRow, taskRow } from '../rows.ts';
 import { parseInteger } from '../values.ts';
@@ -23,15 +25,20 @@ export function taskCommand(cli: Cli, program: Command): void {
     .argument('<id>')
     .option('--payload', 'with payload, result, progress and error');
   perform<{ readonly payload?: true }>(cli, command, async (context, [id = ''], flags) =>
-    withQueue(context, 'there', async (queue) => {
-      const meta = await queue.admin().get(id);
-      const reads: TaskReads = flags.payload === true ? queue.as({ role: 'admin', clientId: meta.clientId }) : queue.admin();
-      const task = flags.payload === true ? await reads.get(id) : meta;
+    withDesk(context, 'there', async (desk) => {
+      const meta = await desk.admin().get(id);
+      const reads = flags.payload === true ? desk.open(meta.clientId) : desk.admin();
+      const task = flags.payload === true ? await reads.get(id) : withoutContent(meta);
       const logs = await allLogs(reads, id);
       answer(context, { ...taskRow(task), logs: logs.map(logRow) }, () => `${factsOf(context, task)}\n\n${logOf(context, logs)}`);
       if (flags.payload !== true) note(context, `\nPayload, result and error belong to the client ${task.clientId}: --payload shows them.`);
     }),
   );
+}
+
+/** A key of the client is answered all of it; what was not asked for is not shown, wherever the queue is. */
+function withoutContent({ payload: _payload, result: _result, ...task }: Task): Task {
+  return { ...task, errorMessage: null, progress: null, idempotencyKey: null, metadata: {} };
 }
 
 async function allLogs(reads: TaskReads, id: string): Promise<readonly LogEntry[]> {
@@ -119,7 +126,7 @@ export function cancelCommand(cli: Cli, program: Command): void {
     .argument('<id>')
     .option('--reason <text>', 'goes into the log', 'cancelled');
   perform<{ readonly reason: string }>(cli, command, async (context, [id = ''], { reason }) =>
-    move(context, (queue) => queue.admin().cancel(id, reason), 'is cancelled'),
+    move(context, (desk) => desk.admin().cancel(id, reason), 'is cancelled'),
   );
 }
 
@@ -129,7 +136,7 @@ export function requeueCommand(cli: Cli, program: Command): void {
     examples: ['requeue 0190f5f0-0000-7000-8000-000000000000'],
     exits: [3, 5, 7],
   }).argument('<id>');
-  perform(cli, command, async (context, [id = '']) => move(context, (queue) => queue.admin().requeue(id), 'is queued again'));
+  perform(cli, command, async (context, [id = '']) => move(context, (desk) => desk.admin().requeue(id), 'is queued again'));
 }
 
 export function reprioritiseCommand(cli: Cli, program: Command): void {
@@ -145,18 +152,18 @@ export function reprioritiseCommand(cli: Cli, program: Command): void {
     const wanted = parseInteger('priority', priority);
     return move(
       context,
-      async (queue) => {
-        const { clientId } = await queue.admin().get(id);
-        return queue.admin().inside(clientId, reason).reprioritise(id, wanted);
+      async (desk) => {
+        const { clientId } = await desk.admin().get(id);
+        return (await desk.inside(clientId, reason)).reprioritise(id, wanted);
       },
       `has priority ${wanted}`,
     );
   });
 }
 
-async function move(context: Context, act: (queue: Queue) => Promise<Task>, done: string): Promise<void> {
-  await withQueue(context, 'there', async (queue) => {
-    const task = await act(queue);
+async function move(context: Context, act: (desk: Desk) => Promise<Task>, done: string): Promise<void> {
+  await withDesk(context, 'there', async (desk) => {
+    const task = await act(desk);
     answer(context, taskRow(task), () => `${task.taskId} (${task.type} of ${task.clientId}) ${done}.`);
   });
 }

@@ -3,11 +3,13 @@ import type { Command } from 'commander';
 import { STATES } from '../../domain/lifecycle.ts';
 import type { TaskState } from '../../domain/lifecycle.ts';
 import type { Task } from '../../domain/task.ts';
-import type { ListFilter, Page, Queue } from '../../service/handles.ts';
+import type { ListFilter, Page } from '../../service/handles.ts';
 import { declare, perform } from '../command.ts';
 import type { Cli } from '../command.ts';
-import { adminOf, answer, note, withQueue } from '../context.ts';
+import { answer, note } from '../context.ts';
 import type { Context } from '../context.ts';
+import { withDesk } from '../desk.ts';
+import type { Reads } from '../desk.ts';
 import { wrongInput } from '../failure.ts';
 import { relative, state, table } from '../format.ts';
 import type { Column } from '../format.ts';
@@ -50,9 +52,10 @@ export function tasksCommand(cli: Cli, program: Command): void {
     .option('--watch', 'show it again every second until Ctrl+C');
   perform<Flags>(cli, command, async (context, _, flags) => {
     const filter = filterOf(flags);
-    return withQueue(context, 'there', async (queue) => {
-      if (flags.watch === true) return watch(context, queue, flags.client, filter);
-      show(context, await (await adminOf(queue, flags.client)).list(filter));
+    return withDesk(context, 'there', async (desk) => {
+      const reads = await desk.of(flags.client);
+      if (flags.watch === true) return watch(context, reads, filter);
+      show(context, await reads.list(filter));
     });
   });
 }
@@ -88,12 +91,11 @@ function listOf({ io }: Context, items: readonly Task[]): string {
   return table(io, COLUMNS, rows);
 }
 
-async function watch(context: Context, queue: Queue, client: string | undefined, filter: ListFilter): Promise<void> {
+async function watch(context: Context, reads: Reads, filter: ListFilter): Promise<void> {
   const { io, isJson } = context;
-  const admin = await adminOf(queue, client);
   await untilSignal(async (signal) => {
     while (!signal.aborted) {
-      const found = await admin.list(filter);
+      const found = await reads.list(filter);
       if (!isJson) io.out.write(io.out.isTTY === true ? '\x1b[H\x1b[2J' : `\n${new Date(io.now()).toISOString()}\n`);
       show(context, found);
       await pause(WATCH_MS, signal);

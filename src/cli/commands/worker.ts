@@ -1,11 +1,12 @@
 // `prismq worker`: a process that runs the tasks of a queue with the handlers of a module.
 import type { Command } from 'commander';
 import { openQueue } from '../../index.ts';
+import type { WorkerTarget } from '../../worker/enlist.ts';
 import { startWorker } from '../../worker/worker.ts';
 import type { Worker, WorkerEvent, WorkerSummary } from '../../worker/types.ts';
 import { declare, perform } from '../command.ts';
 import type { Cli } from '../command.ts';
-import { answer, dbOf, note } from '../context.ts';
+import { answer, note } from '../context.ts';
 import type { Context } from '../context.ts';
 import { count, duration } from '../format.ts';
 import { row } from '../rows.ts';
@@ -13,6 +14,7 @@ import { untilSignal } from '../signals.ts';
 import { oneLine } from '../text.ts';
 import { planWorker } from '../working/settings.ts';
 import type { WorkerFlags, WorkerPlan } from '../working/settings.ts';
+import { whereOf } from '../where.ts';
 
 type Flags = WorkerFlags & { readonly verbose?: true };
 
@@ -38,15 +40,18 @@ export function workerCommand(cli: Cli, program: Command): void {
 }
 
 async function work(context: Context, plan: WorkerPlan, isVerbose: boolean): Promise<void> {
-  const { io } = context;
-  const say = (text: string): void => void io.err.write(`${oneLine(text)}\n`);
-  await using queue = await openQueue(dbOf(context, plan.db), {
-    onError: (error) => say(`janitor: ${error instanceof Error ? error.message : String(error)}`),
-  });
+  const say = (text: string): void => void context.io.err.write(`${oneLine(text)}\n`);
+  const where = whereOf(context, plan.place);
+  if (where.kind === 'server') return workAt(where, context, plan, isVerbose, say);
+  await using queue = await openQueue(where.db, { onError: (error) => say(`janitor: ${error instanceof Error ? error.message : String(error)}`) });
+  await workAt(queue, context, plan, isVerbose, say);
+}
+
+async function workAt(target: WorkerTarget, context: Context, plan: WorkerPlan, isVerbose: boolean, say: (text: string) => void): Promise<void> {
   const started = performance.now();
   const summary = await untilSignal(
     async (signal) => {
-      const worker: Worker = startWorker(queue, plan.handlers, {
+      const worker: Worker = startWorker(target, plan.handlers, {
         ...plan.options,
         logger: { info: (_, message) => say(message), warn: (_, message) => say(`warning: ${message}`), error: (_, message) => say(`error: ${message}`) },
         onEvent: (event) => tell(event, isVerbose, say),

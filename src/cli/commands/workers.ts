@@ -3,8 +3,9 @@ import type { Command } from 'commander';
 import type { WorkerInfo } from '../../domain/task.ts';
 import { declare, declareList, perform } from '../command.ts';
 import type { Cli } from '../command.ts';
-import { answer, withQueue } from '../context.ts';
+import { answer } from '../context.ts';
 import type { Context } from '../context.ts';
+import { withDesk } from '../desk.ts';
 import { plural, relative, state, table } from '../format.ts';
 import { workerRow } from '../rows.ts';
 import { parseDuration } from '../values.ts';
@@ -13,8 +14,8 @@ export function workersCommand(cli: Cli, program: Command): void {
   const group = program.command('workers').description('Workers: list, remove, prune.');
   const list = declareList(cli, group, { summary: 'List the workers (what `workers` alone does).', examples: ['workers', 'workers list --json'], exits: [7] });
   perform(cli, list, async (context) =>
-    withQueue(context, 'there', async (queue) => {
-      const items = await queue.admin().workers.list();
+    withDesk(context, 'there', async (desk) => {
+      const items = await desk.admin().workers.list();
       answer(context, { items: items.map(workerRow) }, () => (items.length === 0 ? 'No workers.' : tableOf(context, items)));
     }),
   );
@@ -24,8 +25,8 @@ export function workersCommand(cli: Cli, program: Command): void {
     exits: [3, 7],
   }).argument('<id>');
   perform(cli, remove, async (context, [id = '']) =>
-    withQueue(context, 'there', async (queue) => {
-      await queue.admin().workers.remove(id);
+    withDesk(context, 'there', async (desk) => {
+      await desk.admin().workers.remove(id);
       answer(context, { worker_id: id, removed: true }, () => `The worker ${id} is removed.`);
     }),
   );
@@ -36,8 +37,8 @@ export function workersCommand(cli: Cli, program: Command): void {
   }).option('--stale <duration>', 'without a sign for so long', '5m');
   perform<{ readonly stale: string }>(cli, prune, async (context, _, { stale }) => {
     const staleMs = parseDuration('--stale', stale);
-    return withQueue(context, 'there', async (queue) => {
-      const removed = await queue.admin().workers.prune(staleMs);
+    return withDesk(context, 'there', async (desk) => {
+      const removed = await desk.admin().workers.prune(staleMs);
       answer(context, { removed }, () => `${plural(removed, 'worker')} removed.`);
     });
   });

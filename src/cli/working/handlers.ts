@@ -1,20 +1,9 @@
 // Handlers of a worker from a module of the user's, or from a list of modules and functions.
-import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { QueueError } from '../../domain/errors.ts';
+import { loadModule } from '../../server/config-file.ts';
 import type { Handler, HandlerEntry, HandlerSpec, Handlers } from '../../worker/types.ts';
 import { wrongInput } from '../failure.ts';
-
-/** The exports of a module; what goes wrong in it is told as its own trouble. */
-export async function loadModule(field: string, file: string): Promise<Readonly<Record<string, unknown>>> {
-  if (!existsSync(file)) throw wrongInput(field, `there is no file ${file}`);
-  try {
-    return (await import(pathToFileURL(file).href)) as Readonly<Record<string, unknown>>;
-  } catch (error) {
-    throw wrongInput(field, `${file} can not be loaded: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`);
-  }
-}
 
 /** `export const handlers = { 'Mail.*': async (input, ctx) => … }`, or the same as the default export. */
 export async function handlersOfModule(field: string, file: string): Promise<Handlers> {

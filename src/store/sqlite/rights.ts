@@ -2,7 +2,7 @@
 // authorizer; the attack suite and the mutants run against it. A class that is not in here can do nothing.
 
 /** `owner` opens and migrates; `engine` moves tasks and `registry` keeps the book of workers, grants, clients and keys, both bound by rows; the others read. */
-export type StatementClass = 'none' | 'owner' | 'engine' | 'registry' | 'client' | 'worker' | 'admin' | 'platform' | 'auditor';
+export type StatementClass = 'none' | 'owner' | 'engine' | 'registry' | 'sealer' | 'client' | 'worker' | 'admin' | 'platform' | 'auditor';
 
 /** Tables whose rows belong to one client: each gets a walled view and row triggers. `lease` tables also belong to a worker. */
 export const CLIENT_TABLES = {
@@ -23,10 +23,11 @@ export const CLIENT_TABLES = {
   worker_grants: 'client',
   api_keys: 'client',
   security_events: 'client',
+  audit_seals: 'client',
 } as const;
 
 /** Tables without a client: the registry's own. */
-export const SHARED_TABLES = ['capability_sets', 'workers', 'categories', 'meta', 'secrets'] as const;
+export const SHARED_TABLES = ['capability_sets', 'workers', 'categories', 'meta', 'secrets', 'audit_passed'] as const;
 
 export interface WriteRight {
   readonly insert?: true;
@@ -50,6 +51,7 @@ const MOVES: Readonly<Record<string, WriteRight>> = {
       'payload',
       'format',
       'metadata',
+      'expires_at_utc',
       'amended_at_utc',
       'purged_at_utc',
       'idempotency_key',
@@ -92,7 +94,12 @@ const REGISTRY: Readonly<Record<string, WriteRight>> = {
   secrets: { insert: true },
 };
 
-export const WRITES: Readonly<Partial<Record<StatementClass, Readonly<Record<string, WriteRight>>>>> = { engine: MOVES, registry: REGISTRY };
+const SEALS: Readonly<Record<string, WriteRight>> = {
+  audit_seals: { insert: true },
+  audit_passed: { update: ['sealed_id'], keys: ['chain'] },
+};
+
+export const WRITES: Readonly<Partial<Record<StatementClass, Readonly<Record<string, WriteRight>>>>> = { engine: MOVES, registry: REGISTRY, sealer: SEALS };
 
 /** What a class reads: `except` are the columns it does not. Names are those of the walled tables and of the shown views. */
 export type ReadRight = true | { readonly except: readonly string[] } | { readonly only: readonly string[] };
@@ -135,6 +142,13 @@ export const READS: Readonly<Partial<Record<StatementClass, Readonly<Record<stri
     ready: { only: ['lane_id'] },
     delayed: { only: ['lane_id'] },
     tasks: { only: ['lane_id'] },
+  },
+  sealer: {
+    task_events: true,
+    tasks: { only: ['task_no', 'task_id', 'client_id'] },
+    security_events: true,
+    audit_seals: true,
+    audit_passed: true,
   },
   client: {
     task_queue: true,

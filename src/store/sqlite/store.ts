@@ -11,30 +11,29 @@ import { keyOperations } from './api-keys.ts';
 import { createSets } from './capability-sets.ts';
 import { createClaimer } from './claim.ts';
 import { openConnection } from './connection.ts';
-import { categoryValue, createCategories } from './engine.ts';
+import { createCategories } from './engine.ts';
 import type { Engine } from './engine.ts';
 import { enqueueBatch } from './enqueue.ts';
 import type { EnqueueItem } from './enqueue.ts';
 import { asQueueError } from './errors.ts';
 import { addMessage, holderOf, setProgress } from './held.ts';
-import { tick } from './janitor.ts';
 import { amend, cancel, purge, reprioritise, requeue } from './moves.ts';
 import { loadMigrations, migrate } from './migrate.ts';
 import type { MigrationReport } from './migrate.ts';
 import { ensureLanes, hasLanes } from './orders.ts';
 import { readEvents, readInbox, readLogs, readSecurity, readTask, readTasks } from './reads.ts';
 import type { Reader } from './reads.ts';
+import { backoffIn, read } from './parts.ts';
+import type { Parts } from './parts.ts';
+import { systemOperations } from './system.ts';
 import * as book from './registry.ts';
 import { heartbeatBatch, heartbeatHeld, settleBatch } from './settle.ts';
-import { readAuditSummary, readCounts } from './stats.ts';
-import { secretOf } from './secrets.ts';
+import { readCounts } from './stats.ts';
 import { Statements } from './statements.ts';
 import { perTurn } from './turn.ts';
 import { createEnqueueInside } from './transaction.ts';
-import type { EnqueueInside } from './transaction.ts';
 import { buildWall } from './wall.ts';
 import { createWatch } from './watch.ts';
-import type { Watch } from './watch.ts';
 import { Writer } from './writer.ts';
 
 const SQL = new URL('../../../sql/sqlite/', import.meta.url);
@@ -114,37 +113,11 @@ export function storeOn(db: DatabaseSync, options: SqliteOptions): Store {
   };
 }
 
-interface Parts {
-  readonly engine: Engine;
-  readonly sets: ReturnType<typeof createSets>;
-  readonly claimer: ReturnType<typeof createClaimer>;
-  readonly categories: ReturnType<typeof createCategories>;
-  /** Heavy reads: its own connection where there is a file. */
-  readonly reader: Reader;
-  /** The writer's connection, for reads that must see the write lock's own state. */
-  readonly own: Reader;
-  readonly watch: Watch;
-  readonly inside: EnqueueInside;
-}
-
 function openReader(options: SqliteOptions, named: ReadonlyMap<string, NamedStatement>): Reader & { close(): void } {
   const db = openConnection({ ...options, readOnly: true });
   const wall = buildWall(db, options.randomHex(8));
   return { st: new Statements(db, wall, named), wall, close: () => db.close() };
 }
-
-/** Reads are synchronous; what SQLite throws becomes a typed error. */
-function read<T>(action: () => T): Promise<T> {
-  try {
-    return Promise.resolve(action());
-  } catch (error) {
-    return Promise.reject(asQueueError(error));
-  }
-}
-
-const backoffIn = ({ engine, categories }: Parts): ((type: string) => StoreOptions['defaultBackoff']) => {
-  return (type) => categoryValue(categories().rows, type, 'backoff') ?? engine.options.defaultBackoff;
-};
 
 type TaskOperations = Pick<
   Store,
@@ -274,23 +247,4 @@ function bookOperations(parts: Parts): BookOperations {
         book.security(engine, event);
       }),
   };
-}
-
-type SystemOperations = Pick<Store, 'tick' | 'secret' | 'auditSummary' | 'changed'>;
-
-function systemOperations(parts: Parts): SystemOperations {
-  const backoffOf = backoffIn(parts);
-  return {
-    tick: ({ retentionMs }) => parts.engine.writer.one('system', () => tick(parts.engine, backoffOf, retentionMs)),
-    secret: (name) => parts.engine.writer.one('system', () => secretOf(parts.engine, name)),
-    auditSummary: () => read(() => readAuditSummary(parts.reader)),
-    changed: (timeoutMs, signal) => parts.watch.changed(timeoutMs, () => nextDueIn(parts), signal),
-  };
-}
-
-/** ms until something delayed is due, or null. */
-function nextDueIn({ engine }: Parts): number | null {
-  engine.wall.bind({ clients: '*' });
-  const due = engine.st.row('next_due')?.[0];
-  return due === null || due === undefined ? null : Math.max(0, (due as number) - engine.now());
 }

@@ -193,7 +193,7 @@ function mayRead(names: Names, cls: StatementClass, table: string, column: strin
   if (accessor !== null && names.policies.has(accessor)) return true;
   if (table === 'json_each') return true;
   if (schema === 'main' && accessor !== null)
-    return (cls === 'engine' || cls === 'registry') && (APPEND_ONLY[accessor]?.includes(`${table}.${column}`) ?? false);
+    return (cls === 'engine' || cls === 'registry' || cls === 'sealer') && (APPEND_ONLY[accessor]?.includes(`${table}.${column}`) ?? false);
   if (schema === 'temp') {
     const prefix = `_${names.suffix}_`;
     if (table.startsWith(`s${prefix}`)) return cls === 'engine' || (cls === 'worker' && table === `s${prefix}picked`);
@@ -212,6 +212,8 @@ const APPEND_ONLY: Readonly<Record<string, readonly string[]>> = {
   task_events_no_delete: ['task_events.log_id', 'meta.', 'meta.key', 'meta.value'],
   security_events_no_replace: ['security_events.', 'security_events.event_id'],
   security_events_no_update: [],
+  audit_seals_no_update: [],
+  audit_seals_no_delete: [],
   security_events_no_delete: ['security_events.event_id', 'meta.', 'meta.key', 'meta.value'],
 };
 

@@ -1,4 +1,5 @@
 // How each operation is asked about a subject: its path, its body, and who is named in it.
+import { rowOf } from '../../../src/contract/operations.ts';
 import type { OperationName } from '../../../src/contract/operations.ts';
 import type { Asked } from '../stand.ts';
 import type { Subject } from './world.ts';
@@ -20,8 +21,16 @@ const plain =
   () =>
     body === undefined ? { path } : { path, body };
 
+/** What the cube has no column for, with where it is tested. */
+export const APART = {
+  whoami: 'any key, about itself: tests/client',
+  metrics: 'no JSON, and no key on its own machine: tests/server',
+  bootstrap: 'no key yet: tests/server',
+} as const satisfies Partial<Record<OperationName, string>>;
+export type CubeName = Exclude<OperationName, keyof typeof APART>;
+
 /** An operation that does several things is asked for each of them. */
-export const CALLS: Readonly<Record<string, Readonly<Record<string, MakeCall>>>> = {
+export const CALLS: Readonly<Record<CubeName, Readonly<Record<string, MakeCall>>>> = {
   enqueue: { one: plain('/queue/enqueue', { type: 'T.New', payload: 'new' }) },
   enqueueMany: { two: plain('/queue/enqueue/bulk', { tasks: [{ type: 'T.New' }, { type: 'T.New', payload: 2 }] }) },
   listTasks: { all: plain('/queue/tasks'), queued: plain('/queue/tasks?status=queued'), typed: plain('/queue/tasks?type=T.*') },
@@ -55,7 +64,6 @@ export const CALLS: Readonly<Record<string, Readonly<Record<string, MakeCall>>>>
   logTask: { held: leased('logs', { message: 'hello' }) },
   enqueueChild: { held: leased('children', { type: 'T.Child', payload: 1 }) },
   settle: { complete: end('complete', { result: 1 }), fail: end('fail', { error: { message: 'no' } }), release: end('release') },
-  whoami: { one: plain('/queue/whoami') },
   createClient: { fresh: plain('/queue/admin/clients', { client_id: 'fresh' }) },
   listClients: { all: plain('/queue/admin/clients') },
   updateClient: {
@@ -77,6 +85,9 @@ export const CALLS: Readonly<Record<string, Readonly<Record<string, MakeCall>>>>
   deleteCategory: { one: plain('/queue/admin/categories/Known.*') },
   setCategoryMode: { one: plain('/queue/admin/category-mode', { mode: 'hierarchical' }) },
   securityEvents: { all: plain('/queue/admin/security-events') },
+  auditTrail: { all: plain('/queue/admin/audit') },
+  auditHeads: { all: plain('/queue/admin/audit/heads') },
+  verifyAudit: { all: plain('/queue/admin/audit/verify', {}) },
   livez: { one: plain('/livez') },
   readyz: { one: plain('/readyz') },
   openapi: { one: plain('/openapi.json') },
@@ -115,3 +126,9 @@ export const asked = ({ body }: CubeCall, key: string | undefined, headers?: Rec
   ...(body === undefined ? {} : { body }),
   ...(headers === undefined ? {} : { headers }),
 });
+
+/** One call of an operation, those without a column in the cube by their bare path. */
+export function callOf(name: OperationName, subject: Subject): CubeCall {
+  const calls = (CALLS as Readonly<Partial<Record<OperationName, Readonly<Record<string, MakeCall>>>>>)[name] ?? {};
+  return Object.values(calls)[0]?.(subject) ?? { path: rowOf(name).path };
+}

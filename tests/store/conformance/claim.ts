@@ -1,52 +1,15 @@
-// Conformance: which task a claim takes, and whose.
+// Conformance: which tasks a claim may take, and when.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { StrategyName } from '../../../src/domain/strategy.ts';
 import { only, settle } from './rig.ts';
 import type { Conformance } from './rig.ts';
 
-const ORDERS = [
-  ['PRIORITY', 'b,c,a,d'],
-  ['FIFO', 'a,b,c,d'],
-  ['LIFO', 'd,c,b,a'],
-  ['DEADLINE', 'd,a,b,c'],
-] as const satisfies readonly (readonly [StrategyName, string])[];
-
-const TASKS = [
-  { type: 'T.X', payload: 'a', priority: 50, dueAtUtc: 2_000_000_000_000 },
-  { type: 'T.X', payload: 'b', priority: 1 },
-  { type: 'T.X', payload: 'c', priority: 1 },
-  { type: 'T.X', payload: 'd', priority: 60, dueAtUtc: 1_900_000_000_000 },
-];
-
 export function claimSuite(suite: Conformance): void {
-  orderTests(suite);
+  dueTests(suite);
   grantTests(suite);
 }
 
-function orderTests(suite: Conformance): void {
-  for (const [strategy, expected] of ORDERS)
-    test(`${suite.name}: ${strategy} takes its order`, async (t) => {
-      const { client, other } = await settle(suite, t);
-      await client.enqueueMany(TASKS);
-      const worker = other.worker('w');
-      const seen: unknown[] = [];
-      for (let i = 0; i < TASKS.length; i++) seen.push(JSON.parse(only(await worker.claim({ strategy })).payload));
-      assert.equal(seen.join(), expected);
-      assert.deepEqual(await worker.claim({ strategy }), []);
-    });
-
-  test(`${suite.name}: a worker switches its strategy while it runs`, async (t) => {
-    const { client, other } = await settle(suite, t);
-    await client.enqueueMany(TASKS);
-    const worker = other.worker('w');
-    await worker.register({ strategy: 'LIFO' });
-    assert.equal(only(await worker.claim()).payload, '"d"');
-    await worker.register({ strategy: 'FIFO' });
-    assert.equal(only(await worker.claim()).payload, '"a"');
-    await assert.rejects(worker.claim({ strategy: 'NOSUCH' }), { code: 'unknown_strategy' });
-  });
-
+function dueTests(suite: Conformance): void {
   test(`${suite.name}: a delayed task is claimable at the millisecond it is due`, async (t) => {
     const { client, other, clock } = await settle(suite, t);
     await client.enqueue('T.X', 1, { delayMs: 1000 });

@@ -72,6 +72,22 @@ function retryTests(suite: Conformance): void {
 }
 
 function afterTests(suite: Conformance): void {
+  test(`${suite.name}: a requeued task does not expire, whatever is done to it: the instant was that of the generation before`, async (t) => {
+    const { client, other, clock } = await settle(suite, t);
+    const { taskId } = await client.enqueue('T.X', null, { ttlMs: 1000 });
+    clock.now += 1000;
+    assert.equal((await other.system().tick()).lapsed, 1);
+    assert.equal((await client.requeue(taskId)).expiresAtUtc, null);
+    await client.reprioritise(taskId, 5);
+    await client.amend(taskId, { payload: 'new' });
+    const worker = other.worker('w');
+    await worker.release(only(await worker.claim()));
+    await worker.fail(only(await worker.claim()), 'no', { retryInMs: 0 });
+    assert.equal((await other.system().tick()).lapsed, 0);
+    await worker.complete(only(await worker.claim()));
+    assert.equal((await client.get(taskId)).status, 'completed');
+  });
+
   test(`${suite.name}: a requeue starts a generation with new attempts, and the fence goes on`, async (t) => {
     const { client, other } = await settle(suite, t);
     const { taskId } = await client.enqueue('T.X');

@@ -61,7 +61,7 @@ export function isolationSuite(suite: Conformance): void {
     for (const auditor of [queue.as({ role: 'auditor' }), other.as({ role: 'auditor', clientId: id })]) {
       assert.deepEqual((await auditor.logs(taskId)).items, whole);
       await assert.rejects(auditor.logs(ABSENT), { code: 'not_found' });
-      assert.deepEqual(Object.keys(auditor).toSorted(), ['logs', 'securityEvents', 'stats']);
+      assert.deepEqual(Object.keys(auditor).toSorted(), ['audit', 'events', 'logs', 'metrics', 'securityEvents', 'stats']);
     }
     await assert.rejects(queue.as({ role: 'auditor', clientId: 'another' }).logs(taskId), { code: 'not_found' });
     await client.cancel(taskId);

@@ -80,11 +80,6 @@ export function leaseSuite(suite: Conformance): void {
     assert.equal((await client.get(taskId)).status, 'completed');
   });
 
-  test(`${suite.name}: a worker does not register with a strategy that is not there`, async (t) => {
-    const { other } = await settle(suite, t);
-    await assert.rejects(other.worker('w').register({ strategy: 'NONSENSE' }), { code: 'unknown_strategy', message: /PRIORITY/ });
-  });
-
   test(`${suite.name}: the same end again is ok, another one is lease_lost`, async (t) => {
     const { client, other } = await settle(suite, t);
     const { taskId } = await client.enqueue('T.X');

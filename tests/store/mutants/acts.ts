@@ -63,6 +63,21 @@ async function events({ store, me, see }: Scene): Promise<void> {
       await see(`${scope.role} after ${after}`, () => store.events(scope, after, most));
 }
 
+async function sealed({ queue, store, me, see }: Scene): Promise<void> {
+  for (const most of [7, 5, 1000]) await see(`seals ${most}`, () => store.seal(most));
+  await queue.client(me).enqueue('Mail.Send', 'sealed later');
+  await see('seals the rest', () => queue.system().seal());
+  const admins = { mine: queue.as({ role: 'admin', clientId: me }), all: queue.admin() };
+  for (const [whose, { audit }] of Object.entries(admins)) {
+    await see(`heads of ${whose}`, () => audit.heads());
+    await see(`chains of ${whose}`, () => audit.verify());
+    await see(`one client of ${whose}`, () => audit.heads({ clientId: me }));
+  }
+  const scope = { role: 'admin', actor: 'admin', clients: '*' } as const;
+  for (const chain of ['tasks', 'security'] as const)
+    for (const after of [0, 9]) await see(`${chain} after ${after}`, () => store.audit(scope, chain, after, 6));
+}
+
 async function overview({ queue, see }: Scene): Promise<void> {
   const admin = queue.admin();
   await see('stats', () => admin.stats());
@@ -448,6 +463,7 @@ export const ACTS: readonly Act[] = [
   { name: 'reads', play: reads },
   { name: 'overview', play: overview },
   { name: 'events', play: events },
+  { name: 'sealed', play: sealed },
   { name: 'inboxes', play: inboxes },
   { name: 'repeats', play: repeats },
   ...group('move', moves),

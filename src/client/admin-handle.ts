@@ -1,0 +1,87 @@
+// The handles of admins and auditors over HTTP: the same as `queue.admin()`. What the key may not do, the server refuses.
+import { QueueError } from '../domain/errors.ts';
+import type { AdminHandle, AuditReads, AuditorHandle, SecurityEvent, Page } from '../service/handles.ts';
+import { jsonOf } from './body.ts';
+import { clientHandle } from './client-handle.ts';
+import type { Line } from './line.ts';
+import { taskMoves, taskReads } from './reads.ts';
+
+export function adminHandle(line: Line): AdminHandle {
+  const { call } = line;
+  return {
+    ...taskReads(line),
+    ...taskMoves(line),
+    inside: (clientId, reason) => clientHandle({ ...line, headers: { ...line.headers, ...insideHeaders(clientId, reason) } }, clientId),
+    purge: (id) => call('purgeTask', { path: { id } }),
+    clients: clientAdmin(line),
+    workers: {
+      list: async () => (await call('listWorkers')).workers,
+      remove: (id) => call('removeWorker', { path: { id } }),
+      prune: async (staleMs) => (await call('pruneWorkers', { body: { staleMs } })).removed,
+    },
+    grants: {
+      create: (workerId, grant) => call('createGrant', { body: { workerId, ...grant } }),
+      list: async (workerId) => (await call('listGrants', { query: { workerId } })).grants,
+      delete: (id) => call('deleteGrant', { path: { id } }),
+    },
+    keys: {
+      create: (key) => call('createKey', { body: key }),
+      list: async () => (await call('listKeys')).keys,
+      rotate: (id, options = {}) => call('rotateKey', { path: { id }, body: options }),
+      revoke: (id) => call('revokeKey', { path: { id } }),
+    },
+    categories: categoryAdmin(line),
+    metrics: () => call('stats'),
+    /** The server does these steps by itself. */
+    tick: () => Promise.reject(new QueueError('forbidden', 'tick is not given over HTTP: the server does these steps by itself')),
+    securityEvents: (page) => securityEvents(line, page),
+    audit: auditReads(line),
+  };
+}
+
+export function auditorHandle(line: Line): AuditorHandle {
+  const { stats, logs, events } = taskReads(line);
+  return { stats, logs, events, metrics: stats, audit: auditReads(line), securityEvents: (page) => securityEvents(line, page) };
+}
+
+/** A head carries no more than Latin-1: the reason goes as UTF-8 in percent signs. */
+const insideHeaders = (clientId: string, reason: string): Readonly<Record<string, string>> => ({
+  'prismq-client': encodeURIComponent(clientId.toWellFormed()),
+  'prismq-reason': encodeURIComponent(reason.toWellFormed()),
+});
+
+async function securityEvents({ call }: Line, page: { readonly limit?: number; readonly cursor?: string } = {}): Promise<Page<SecurityEvent>> {
+  const { events, nextCursor } = await call('securityEvents', { query: { ...page } });
+  return { items: events, nextCursor };
+}
+
+const auditReads = ({ call }: Line): AuditReads => ({
+  async trail(filter = {}) {
+    const { entries, nextCursor } = await call('auditTrail', { query: { ...filter } });
+    return { items: entries, nextCursor };
+  },
+  verify: ({ anchors, clientId, signal } = {}) => call('verifyAudit', { body: { anchors, clientId }, signal, waitMs: VERIFY_MS }),
+  export: () => {
+    throw new QueueError('forbidden', 'export is not given over HTTP: make it where the database is');
+  },
+  heads: async (options = {}) => (await call('auditHeads', { query: { ...options } })).heads,
+});
+
+/** A million rows take seconds. */
+const VERIFY_MS = 600_000;
+
+const clientAdmin = ({ call }: Line): AdminHandle['clients'] => ({
+  create: (clientId, options = {}) => call('createClient', { body: { clientId, ...options } }),
+  list: async () => (await call('listClients')).clients,
+  suspend: (id) => call('updateClient', { path: { id }, body: { status: 'suspended' } }),
+  resume: (id) => call('updateClient', { path: { id }, body: { status: 'active' } }),
+  weight: (id, weight) => call('updateClient', { path: { id }, body: { weight } }),
+});
+
+const categoryAdmin = ({ call }: Line): AdminHandle['categories'] => ({
+  set: ({ pattern, schema, ...defaults }) =>
+    call('setCategory', { path: { pattern }, body: { ...defaults, ...(schema === undefined ? {} : { schema: jsonOf(schema, 'schema') }) } }),
+  list: async () => (await call('listCategories')).categories,
+  delete: (pattern) => call('deleteCategory', { path: { pattern } }),
+  mode: async (mode) => (mode === undefined ? (await call('listCategories')).mode : (await call('setCategoryMode', { body: { mode } })).mode),
+});

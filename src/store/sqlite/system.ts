@@ -1,0 +1,36 @@
+// What the system asks of the SQLite store: the janitor's step, the sealer's, what is read of the audit, and hints of change.
+import type { Store } from '../store.ts';
+import { tick } from './janitor.ts';
+import { backoffIn, read } from './parts.ts';
+import type { Parts } from './parts.ts';
+import { prepareSeals, readAudit, readHeads, writeSeals } from './seal.ts';
+import { secretOf } from './secrets.ts';
+import { readAuditSummary } from './stats.ts';
+import { readTrail } from './trail.ts';
+
+type SystemOperations = Pick<Store, 'tick' | 'seal' | 'audit' | 'auditHeads' | 'trail' | 'secret' | 'auditSummary' | 'changed'>;
+
+export function systemOperations(parts: Parts): SystemOperations {
+  const backoffOf = backoffIn(parts);
+  const { writer } = parts.engine;
+  return {
+    tick: ({ retentionMs }) => writer.one('system', () => tick(parts.engine, backoffOf, retentionMs)),
+    secret: (name) => writer.one('system', () => secretOf(parts.engine, name)),
+    async seal(most) {
+      const prepared = await read(() => prepareSeals(parts.reader, parts.engine.now(), most));
+      return prepared.rows === 0 ? 0 : writer.one('system', () => writeSeals(parts.engine, prepared));
+    },
+    audit: (scope, chain, after, most) => read(() => readAudit(parts.reader, scope, chain, after, most)),
+    auditHeads: (scope) => read(() => readHeads(parts.reader, scope)),
+    trail: (scope, filter) => read(() => readTrail(parts.reader, scope, filter)),
+    auditSummary: () => read(() => readAuditSummary(parts.reader)),
+    changed: (timeoutMs, signal) => parts.watch.changed(timeoutMs, () => nextDueIn(parts), signal),
+  };
+}
+
+/** ms until something delayed is due, or null. */
+function nextDueIn({ engine }: Parts): number | null {
+  engine.wall.bind({ clients: '*' });
+  const due = engine.st.row('next_due')?.[0];
+  return due === null || due === undefined ? null : Math.max(0, (due as number) - engine.now());
+}
