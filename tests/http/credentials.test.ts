@@ -65,7 +65,7 @@ const FORGED: Readonly<Record<string, (mine: string, theirs: string) => string>>
   'in brackets': (mine) => `<${mine}>`,
   'in base64': (mine) => Buffer.from(mine).toString('base64'),
   'in base64 with a user': (mine) => Buffer.from(`user:${mine}`).toString('base64'),
-  'in percent': (mine) => [...mine].map((c) => `%${c.charCodeAt(0).toString(16)}`).join(''),
+  'in percent': (mine) => mine.replace(/./g, (c) => `%${c.charCodeAt(0).toString(16)}`),
   'its digest, as it is stored': (mine) => createHash('sha256').update(mine).digest('hex'),
   'its id alone': (mine) => mine.split('_')[2] ?? '',
   'its secret alone': (mine) => mine.split('_')[3] ?? '',
