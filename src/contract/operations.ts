@@ -167,7 +167,7 @@ export const OPERATIONS = {
   rotateKey: post('/queue/admin/keys/{id}/rotate', 'key.rotate', 'KeyMade', {
     body: 'Rotate',
     status: [201],
-    errors: TASK,
+    errors: MOVE,
     summary: 'A new key like this one; this one ends after `overlap_ms`.',
   }),
   revokeKey: remove('/queue/admin/keys/{id}', 'key.revoke', 'The key opens nothing any more.'),
