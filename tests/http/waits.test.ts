@@ -217,7 +217,10 @@ test('a stream has nothing of another client, also when it begins at an event of
   assert.deepEqual([...new Set(mine.map(({ data }) => data['client_id']))], ['acme']);
   assert.ok(mine.every(({ id }) => Number(id) > Number(second?.id)));
   const all = await readFrames(rig.url, '/queue/events?last_event_id=0', { key: await rig.key({ role: 'admin' }) }, 10);
-  assert.deepEqual([...new Set(all.map(({ data }) => data['client_id']))].sort(), ['acme', 'globex']);
+  assert.deepEqual(
+    [...new Set(all.map(({ data }) => data['client_id'] as string))].toSorted((a, b) => a.localeCompare(b)),
+    ['acme', 'globex'],
+  );
 });
 
 for (const [what, busy] of [
