@@ -46,8 +46,8 @@ const payloadOf = async (handle: ClientHandle | AdminHandle, subject: Subject): 
 const CALLS: { readonly [O in Operation]?: Calls } = {
   'task.enqueue': clientLike((h) => h.enqueue('T.New')),
   'task.get': reads((h, s) => h.get(s.taskId)),
-  // Without it the columns are left out and nothing is refused: the last test has that.
-  'task.payload': { client: payloadOf, client_admin: payloadOf },
+  // A client has it with its task, and who has it not sees the columns left out: the last test has that.
+  'task.payload': { client: payloadOf, ...admins((h, s) => h.payload(s.taskId, 'a ticket')) },
   'task.list': reads((h) => h.list()),
   'task.stats': { ...reads((h) => h.stats()), auditor: (h) => h.stats(), system: (h) => h.stats() },
   'task.wait': clientLike((h, s) => h.wait(s.endedId)),
@@ -200,6 +200,23 @@ for (const { operation: name, reach, foreign, audit } of EXPECTED)
         assert.deepEqual(await snapshot(here.queue), before);
       });
   }
+
+test('a look of the platform at a payload is on record where the client sees it, before it is seen', async (t) => {
+  const { queue, handles, own, foreign } = await world(t);
+  const seen = await handles.platform_admin.payload(own.taskId, 'ticket 7');
+  assert.equal(seen.payload, 'secret');
+  const [event] = (await handles.client_admin.securityEvents()).items;
+  assert.deepEqual(
+    [event?.action, event?.object, event?.actor, event?.clientId, event?.details],
+    ['task.payload', own.taskId, 'admin', 'own', { reason: 'ticket 7' }],
+  );
+  const before = (await queue.admin().securityEvents()).items;
+  assert.equal((await handles.client_admin.payload(own.taskId, 'its own')).payload, 'secret');
+  await assert.rejects(handles.platform_admin.payload(own.taskId, ' '), { code: 'invalid_input' });
+  await assert.rejects(handles.platform_admin.payload('absent', 'ticket 7'), { code: 'not_found' });
+  await assert.rejects(handles.client_admin.payload(foreign.taskId, 'ticket 7'), { code: 'not_found' });
+  assert.deepEqual((await queue.admin().securityEvents()).items, before);
+});
 
 test('a page of one client has nothing of another, and admins of the platform see no payload', async (t) => {
   const { handles, own } = await world(t);

@@ -6,7 +6,7 @@ const TABLE = `
 operation          client worker client_admin platform_admin auditor system foreign     audit
 task.enqueue       own    -      own          named          -       any    n/a         denied
 task.get           own    -      own          meta           -       -      not_found   denied
-task.payload       own    lease  own          -              -       -      not_found   denied
+task.payload       own    lease  own          named          -       -      not_found   denied
 task.list          own    -      own          meta           -       -      empty       denied
 task.stats         own    -      own          any            any     any    empty       none
 task.wait          own    -      own          -              -       -      not_found   denied

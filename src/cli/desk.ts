@@ -6,7 +6,7 @@ import type { Identity } from '../client/answers.ts';
 import { QueueError } from '../domain/errors.ts';
 import { openQueue } from '../index.ts';
 import type { OpenOptions } from '../index.ts';
-import type { AdminHandle, ClientHandle, Queue, TaskReads } from '../service/handles.ts';
+import type { AdminHandle, ClientHandle, Queue } from '../service/handles.ts';
 import type { Context } from './context.ts';
 import { hintOf, isMissing, requireFile, whereOf } from './where.ts';
 
@@ -19,8 +19,6 @@ export interface Desk {
   admin(): AdminHandle;
   /** The reads of one client when it is named, else of all that may be seen. Throws `unknown_client`. */
   of(clientId: string | undefined): Promise<Reads>;
-  /** Reads with payload, result and error, where one may have them at all. */
-  open(clientId: string): TaskReads;
   /** What a client can do. Without a name: the client of the key, or `default`. */
   client(clientId: string | undefined): Promise<ClientHandle>;
   /** The same on a task of a client, with the reason on record where an operator does it. */
@@ -67,7 +65,6 @@ function fileDesk(queue: Queue, hint: string): Desk {
       await requireClient(admin, clientId);
       return own(clientId);
     },
-    open: own,
     client: async (clientId = 'default') => queue.client(clientId),
     inside: async (clientId, reason) => admin.inside(clientId, reason),
   };
@@ -89,7 +86,6 @@ function serverDesk(connection: Connection, hint: string): Desk {
     hint,
     admin: () => admin,
     of,
-    open: () => admin,
     async client(clientId) {
       const identity = await self();
       if (isOfPlatform(identity)) return admin.inside(clientId ?? 'default', REASON);

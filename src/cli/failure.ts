@@ -1,6 +1,7 @@
 // How a refusal reaches the user: one sentence with its stable code, what to do next, an exit code. Never a stack.
-import { ERRORS, QueueError } from '../domain/errors.ts';
+import { ERRORS, QueueError, causesOf } from '../domain/errors.ts';
 import type { ErrorCode } from '../domain/errors.ts';
+import { settingFrom } from '../server/config.ts';
 import type { Io } from './io.ts';
 import { oneLine } from './text.ts';
 
@@ -25,7 +26,7 @@ const ADVICE: Advice = {
   not_found: 'check the id, and --db: each file is a queue of its own',
   invalid_transition: '`PROGRAM task ID` shows where it is and what may happen to it',
   store_corrupt: 'name a queue file with --db',
-  internal: 'this is a fault of ours: please report it with the command that you gave',
+  internal: 'this is a fault of ours: please report it with the command that you gave and what it says with --debug',
 };
 /** The same, at a server. */
 const ADVICE_AT_SERVER: Advice = {
@@ -36,8 +37,8 @@ const ADVICE_AT_SERVER: Advice = {
   internal: 'this is a fault of the server: its log has it under the request id',
 };
 
-/** Prints the error and answers the exit code. */
-export function reportFailure(io: Io, error: unknown, isJson: boolean): number {
+/** Prints the error and answers the exit code. What is behind it is shown only to who asks with `--debug`. */
+export function reportFailure(io: Io, error: unknown, isJson: boolean, isDebug = false): number {
   const failure = asFailure(error);
   const { code, details } = failure;
   const message = oneLine(failure.message);
@@ -48,8 +49,15 @@ export function reportFailure(io: Io, error: unknown, isJson: boolean): number {
     const advice = ('requestId' in details ? ADVICE_AT_SERVER : ADVICE)[code]?.replaceAll('PROGRAM', io.program);
     if (advice !== undefined) io.err.write(`${io.paint('dim', advice)}\n`);
   }
+  if (isDebug) for (const line of stacksOf(error)) io.err.write(`${io.paint('dim', oneLine(line))}\n`);
   return ERRORS[code].exit;
 }
+
+const stacksOf = (error: unknown): readonly string[] =>
+  causesOf(error).flatMap((one, i) => `${i === 0 ? '' : 'caused by '}${one instanceof Error ? (one.stack ?? one.message) : String(one)}`.split('\n'));
+
+/** `--debug` anywhere on the command line, or the environment. */
+export const wantsDebug = (argv: readonly string[], { env }: Io): boolean => argv.includes('--debug') || settingFrom(env, 'debug') !== undefined;
 
 function asFailure(error: unknown): QueueError {
   if (error instanceof QueueError) return error;

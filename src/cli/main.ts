@@ -10,14 +10,14 @@ if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
   process.exit(1);
 }
 
-const { reportFailure } = await import('./failure.ts');
+const { reportFailure, wantsDebug } = await import('./failure.ts');
 const { processIo } = await import('./io.ts');
 const { run } = await import('./program.ts');
 
 const argv = process.argv.slice(2);
 const io = processIo();
 // What nobody caught is told like everything else: without a stack.
-process.on('uncaughtException', (error) => process.exit(reportFailure(io, error, argv.includes('--json'))));
+process.on('uncaughtException', (error) => process.exit(reportFailure(io, error, argv.includes('--json'), wantsDebug(argv, io))));
 process.exitCode = await run(argv, io);
 
 export {};

@@ -20,7 +20,7 @@ import { cancelCommand, reprioritiseCommand, requeueCommand, taskCommand } from 
 import { tasksCommand } from './commands/tasks.ts';
 import { workerCommand } from './commands/worker.ts';
 import { workersCommand } from './commands/workers.ts';
-import { reportFailure } from './failure.ts';
+import { reportFailure, wantsDebug } from './failure.ts';
 import type { Io } from './io.ts';
 
 const COMMANDS = [
@@ -54,6 +54,7 @@ export function buildProgram(cli: Cli): Command {
     .option('--url <url>', `the server to work at, instead of a file (or ${CONFIG.url.env}); its key comes from ${CONFIG.key.env}`)
     .option('--key-file <file>', `the file with the key (or ${CONFIG.keyFile.env})`)
     .option('--json', 'answer in JSON, errors too')
+    .option('--debug', `say what is behind an error, with its stack, on the error stream (or ${CONFIG.debug.env})`)
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({ writeOut: (text) => void io.out.write(text), writeErr: (text) => void io.err.write(text), outputError: () => undefined })
     .exitOverride();
@@ -73,7 +74,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
     // Options without a command: the help was shown in place of an answer.
     if (error instanceof CommanderError && error.code === 'commander.help') return ERRORS.invalid_input.exit;
-    return reportFailure(io, error instanceof CommanderError ? usageError(error, io) : error, argv.includes('--json'));
+    return reportFailure(io, error instanceof CommanderError ? usageError(error, io) : error, argv.includes('--json'), wantsDebug(argv, io));
   }
 }
 

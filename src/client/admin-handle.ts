@@ -12,6 +12,7 @@ export function adminHandle(line: Line): AdminHandle {
     ...taskReads(line),
     ...taskMoves(line),
     inside: (clientId, reason) => clientHandle({ ...line, headers: { ...line.headers, ...insideHeaders(clientId, reason) } }, clientId),
+    payload: (id, reason) => call('taskPayload', { path: { id }, body: { reason } }),
     purge: (id) => call('purgeTask', { path: { id } }),
     clients: clientAdmin(line),
     workers: {

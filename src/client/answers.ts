@@ -43,6 +43,7 @@ export interface Answers {
   readonly listTasks: Paged & { readonly tasks: readonly Task[] };
   readonly getTask: Task;
   readonly updateTask: Task;
+  readonly taskPayload: Task;
   readonly purgeTask: undefined;
   readonly cancelTask: Task;
   readonly requeueTask: Task;

@@ -12,7 +12,7 @@ import type { Settings } from './options.ts';
 export interface CallInput {
   /** The segments in braces. */
   readonly path?: Readonly<Record<string, string>>;
-  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  readonly query?: Readonly<Record<string, string | number | readonly string[] | undefined>>;
   /** In camelCase; JSON that is known as text goes as it is. */
   readonly body?: object;
   readonly headers?: Readonly<Record<string, string>>;
@@ -52,7 +52,9 @@ export interface Prepared {
 export function requestOf({ base }: Settings, name: OperationName, { path = {}, query = {}, body, headers = {} }: CallInput): Prepared {
   const { method, path: form } = rowOf(name);
   const where = form.replaceAll(/\{(\w+)\}/g, (_, segment: string) => segmentOf(segment, path[segment] ?? ''));
-  const asked = Object.entries(query).flatMap(([key, value]) => (value === undefined ? [] : [`${toSnake(key)}=${encodeURIComponent(value)}`]));
+  const asked = Object.entries(query).flatMap(([key, value]) =>
+    (value === undefined ? [] : [value].flat()).map((one) => `${toSnake(key)}=${encodeURIComponent(one)}`),
+  );
   return {
     url: `${base}${where}${asked.length === 0 ? '' : `?${asked.join('&')}`}`,
     method,

@@ -1,5 +1,5 @@
 // What is read of tasks over HTTP and done to one: the same for clients, admins and auditors, since the key decides what it reaches.
-import { decode } from '../contract/wire.ts';
+import { decode, pairText } from '../contract/wire.ts';
 import { ENDED } from '../domain/lifecycle.ts';
 import { QueueError } from '../domain/errors.ts';
 import type { LogEntry, Task } from '../domain/task.ts';
@@ -12,8 +12,9 @@ import { streamOf } from './stream.ts';
 export function taskReads({ call, settings, headers }: Line): TaskReads {
   return {
     get: (id) => call('getTask', { path: { id }, headers }),
-    async list(filter = {}) {
-      const { tasks, nextCursor } = await call('listTasks', { query: { ...filter }, headers });
+    async list({ metadata = {}, ...filter } = {}) {
+      const pairs = Object.entries(metadata).map(([key, value]) => pairText(key.toWellFormed(), String(value).toWellFormed()));
+      const { tasks, nextCursor } = await call('listTasks', { query: { ...filter, metadata: pairs }, headers });
       return { items: tasks, nextCursor };
     },
     async logs(id, page = {}) {

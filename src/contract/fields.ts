@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { STATES } from '../domain/lifecycle.ts';
 import { LIMITS } from '../domain/limits.ts';
 import type { LimitName } from '../domain/limits.ts';
+import { pairOf } from './wire.ts';
 
 export const int = (name: LimitName) => z.int().min(LIMITS[name].min).max(LIMITS[name].max).describe(LIMITS[name].meaning);
 /** In a query string. */
@@ -34,6 +35,15 @@ export const compatibility = z.record(
 );
 export const attributes = z.record(z.string(), z.array(scalar));
 export const metadata = z.record(z.string(), z.string());
+/** In a query string: given once for each pair. A colon in a key is `%3A` once more, and so is a percent sign `%25`. */
+export const queryPairs = z
+  .array(z.string().regex(/^(?:[^:%]|%3A|%25)+:/i, 'give key:value'))
+  .max(LIMITS.metadataKeys.max)
+  .transform((pairs) => pairs.map(pairOf))
+  .refine((pairs) => new Set(pairs.map(([key]) => key)).size === pairs.length, 'names a key twice')
+  .transform((pairs) => Object.fromEntries(pairs))
+  .meta({ description: 'key:value; may be given again, for tasks that have all' });
+
 export const waitMs = z.int().min(0).max(30_000);
 
 export const role = z.enum(['client', 'worker', 'admin', 'auditor']);

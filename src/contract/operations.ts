@@ -35,6 +35,11 @@ export const OPERATIONS = {
     inside: true,
     summary: 'Gives a task that waits another priority, or replaces its payload or options; not both at once.',
   }),
+  taskPayload: post('/queue/tasks/{id}/payload', 'task.payload', 'Task', {
+    body: 'Look',
+    errors: TASK,
+    summary: 'One task with payload, result and error. A look of an admin of the platform wants a reason, and is on record where the client sees it.',
+  }),
   purgeTask: remove('/queue/tasks/{id}', 'task.purge', 'Empties a task that has ended: payload, result and errors go at once.', { errors: MOVE }),
   cancelTask: post('/queue/tasks/{id}/cancel', 'task.cancel', 'Task', {
     body: 'Cancel',

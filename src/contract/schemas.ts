@@ -17,6 +17,7 @@ import {
   pattern,
   queryInstant,
   queryInt,
+  queryPairs,
   role,
   scalar,
   state,
@@ -70,6 +71,7 @@ export const REQUESTS = {
     max_run_ms: int('maxRunMs').optional(),
     metadata: metadata.optional(),
   }),
+  Look: z.strictObject({ reason: text(500).optional() }),
   Cancel: z.strictObject({ reason: text(200).optional() }),
   Registration: z.strictObject({
     capabilities: capabilities.optional(),
@@ -141,7 +143,13 @@ export const REQUESTS = {
   }),
 
   // query strings
-  TaskQuery: z.strictObject({ status: state.optional(), type: pattern.optional(), limit: queryInt('listLimit').optional(), cursor: text(200).optional() }),
+  TaskQuery: z.strictObject({
+    status: state.optional(),
+    type: pattern.optional(),
+    metadata: queryPairs.optional(),
+    limit: queryInt('listLimit').optional(),
+    cursor: text(200).optional(),
+  }),
   PageQuery: z.strictObject({ limit: queryInt('listLimit').optional(), cursor: text(200).optional() }),
   LimitQuery: z.strictObject({ limit: queryInt('listLimit').optional() }),
   GrantQuery: z.strictObject({ worker_id: workerId.optional() }),

@@ -74,3 +74,11 @@ export function decode(value: unknown): unknown {
   for (const [key, member] of Object.entries(value)) made[toCamel(key)] = OPAQUE.has(key) ? member : decode(member);
   return made;
 }
+
+/** A pair of metadata in a query string: `key:value`. A colon in the key is `%3A`, a percent sign `%25`. */
+export const pairText = (key: string, value: string): string => `${key.replaceAll('%', '%25').replaceAll(':', '%3A')}:${value}`;
+
+export function pairOf(text: string): readonly [string, string] {
+  const at = text.indexOf(':');
+  return [text.slice(0, at).replaceAll(/%3A/gi, ':').replaceAll('%25', '%'), text.slice(at + 1)];
+}

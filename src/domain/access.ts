@@ -37,7 +37,7 @@ export const ACCESS = {
   //                             client   worker   cl.admin platform auditor system
   'task.enqueue': row('task', ['own', 'no', 'own', 'named', 'no', 'any'], 'n/a', 'denied', 'enqueue'),
   'task.get': row('task', ['own', 'no', 'own', 'meta', 'no', 'no'], 'not_found', 'denied'),
-  'task.payload': row('task', ['own', 'lease', 'own', 'no', 'no', 'no'], 'not_found', 'denied'),
+  'task.payload': row('task', ['own', 'lease', 'own', 'named', 'no', 'no'], 'not_found', 'denied'),
   'task.list': row('task', ['own', 'no', 'own', 'meta', 'no', 'no'], 'empty', 'denied'),
   'task.stats': row('task', ['own', 'no', 'own', 'any', 'any', 'any'], 'empty', 'none'),
   'task.wait': row('task', ['own', 'no', 'own', 'no', 'no', 'no'], 'not_found', 'denied'),

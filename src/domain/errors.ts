@@ -107,3 +107,17 @@ export function unwrap<T>(result: Result<T>): T {
   if (result.ok) return result.value;
   throw QueueError.from(result.refusal);
 }
+
+const DEEPEST_CAUSE = 4;
+
+/** An error and what caused it, outermost first; a circle ends. For logs and for who runs the queue, never for callers. */
+export function causesOf(error: unknown): readonly unknown[] {
+  const chain: unknown[] = [];
+  for (
+    let one = error;
+    one !== undefined && one !== null && !chain.includes(one) && chain.length <= DEEPEST_CAUSE;
+    one = one instanceof Error ? one.cause : undefined
+  )
+    chain.push(one);
+  return chain;
+}

@@ -24,6 +24,10 @@ export const STRATEGIES = {
     ],
     summary: 'the lowest priority number first, the oldest among equals; may starve high numbers',
   },
+  /**
+   * The engines draw when a task becomes ready: `floor − ln(U)·(priority + 1)`; the smallest draw is taken and becomes the client's
+   * floor. Exponential clocks: the odds are exactly 1/(priority + 1) among those that wait, whoever came first.
+   */
   WEIGHTED_RANDOM: {
     order: [
       ['draw', 'asc'],
@@ -118,9 +122,3 @@ export function compareBy(strategy: Strategy): (a: OrderedRow, b: OrderedRow) =>
     return 0;
   };
 }
-
-/**
- * The WEIGHTED_RANDOM ticket of a task that becomes ready: the smallest is taken and becomes the floor. Exponential clocks, so the
- * odds are exactly 1/(priority + 1) among those that wait. `uniform` in (0, 1).
- */
-export const drawTicket = (floor: number, uniform: number, priority: number): number => floor - Math.log(uniform) * (priority + 1);

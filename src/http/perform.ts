@@ -83,6 +83,13 @@ const taskPerformers = {
     const client = clientOf(call, bench);
     return value(amends ? await client.amend(idOf(call), rest) : await client.reprioritise(idOf(call), priority as number));
   },
+  async taskPayload(call, bench) {
+    const { principal } = call;
+    if (principal.role === 'admin') return value(await adminOf(call, bench).payload(idOf(call), given<{ reason?: string }>(call).reason ?? ''));
+    if (principal.role === 'client') return value(await reader(call, bench).get(idOf(call)));
+    await bench.queue.refused(principal, 'task.payload', 'role');
+    throw new QueueError('forbidden', 'a worker is given the payload with its claim');
+  },
   async purgeTask(call, bench) {
     await adminOf(call, bench).purge(idOf(call));
     return done;

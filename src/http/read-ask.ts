@@ -27,9 +27,16 @@ export async function readInput(ask: Ask, row: OperationRow, maxBytes: number): 
   return { ...query, ...checked(row.body as RequestName, body === '' ? {} : parse(body, maxBytes)) };
 }
 
-function queryOf(search: URLSearchParams): Record<string, string> {
-  const query: Record<string, string> = {};
+/** What may be given again; all else comes once. */
+const LISTS: ReadonlySet<string> = new Set(['metadata']);
+
+function queryOf(search: URLSearchParams): Record<string, string | readonly string[]> {
+  const query: Record<string, string | readonly string[]> = {};
   for (const [name, value] of search) {
+    if (LISTS.has(name)) {
+      query[name] ??= search.getAll(name);
+      continue;
+    }
     if (Object.hasOwn(query, name)) throw new QueueError('malformed_request', `the query has ${JSON.stringify(name.slice(0, MOST_NAME))} twice`);
     query[name] = value;
   }

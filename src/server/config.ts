@@ -23,6 +23,15 @@ export const CONFIG = {
   url: { of: 'caller', env: 'PRISMQ_URL', flag: '--url', file: 'url', type: 'text', default: '', meaning: 'the server to work at, instead of a file' },
   key: { of: 'caller', env: 'PRISMQ_KEY', flag: '', file: '', type: 'text', default: '', meaning: 'the API key for that server; never on the command line' },
   keyFile: { of: 'caller', env: 'PRISMQ_KEY_FILE', flag: '--key-file', file: 'keyFile', type: 'path', default: '', meaning: 'the file that holds it' },
+  debug: {
+    of: 'caller',
+    env: 'PRISMQ_DEBUG',
+    flag: '--debug',
+    file: '',
+    type: 'text',
+    default: '',
+    meaning: 'anything: say what is behind an error, with its stack',
+  },
 
   // a server
   host: serve('PRISMQ_HOST', 'text', '127.0.0.1', 'the address to listen on', { flag: '--host' }),

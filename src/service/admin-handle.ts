@@ -1,5 +1,5 @@
 // What an admin holds, and what it is answered. Types only; `handles.ts` has the other roles.
-import type { GrantSpec, Json, TickReport, WorkerInfo } from '../domain/task.ts';
+import type { GrantSpec, Json, Task, TickReport, WorkerInfo } from '../domain/task.ts';
 import type { AuditReads } from './audit-handle.ts';
 import type { ClientHandle, Page, QueueStats, TaskMoves, TaskReads } from './handles.ts';
 
@@ -80,6 +80,11 @@ export interface SecurityEvent {
 export interface AdminHandle extends TaskReads, TaskMoves {
   /** What a client can do, in its name, audited as this admin. */
   inside(clientId: string, reason: string): ClientHandle;
+  /**
+   * One task with payload, result and error. Of an admin of the platform the look is recorded first, with the reason, where the client
+   * sees it.
+   */
+  payload(taskId: string, reason: string): Promise<Task>;
   readonly audit: AuditReads;
   /** `enqueue` and `reprioritise` need `inside`. */
   purge(taskId: string): Promise<void>;

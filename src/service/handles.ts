@@ -76,6 +76,8 @@ export interface ListFilter {
   readonly status?: TaskState;
   /** A category, or a pattern `A.B.*`. */
   readonly type?: string;
+  /** All of these pairs. For who reads metadata: a client and its admin. */
+  readonly metadata?: Readonly<Record<string, string>>;
   /** 1–1000, default 100. */
   readonly limit?: number;
   /** As an earlier page answered it. */

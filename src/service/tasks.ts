@@ -4,10 +4,10 @@ import type { Refusal } from '../domain/errors.ts';
 import type { Operation } from '../domain/access.ts';
 import { checkCategory, checkPattern } from '../domain/category.ts';
 import { STATES } from '../domain/lifecycle.ts';
-import { checkInt } from '../domain/limits.ts';
+import { checkInt, checkMetadata } from '../domain/limits.ts';
 import type { Principal } from '../domain/principal.ts';
 import type { Task } from '../domain/task.ts';
-import type { Counts, StoreScope } from '../store/store.ts';
+import type { Counts, StoreScope, TaskFilter } from '../store/store.ts';
 import { authorize } from './deps.ts';
 import type { Deps } from './deps.ts';
 import type { EventOptions, ListFilter, QueueStats, TaskMoves, TaskReads } from './handles.ts';
@@ -26,7 +26,9 @@ export function taskReads(deps: Deps, principal: Principal, scope: StoreScope): 
     },
     async list(filter = {}) {
       await may('task.list');
-      return deps.store.tasks(scope, checkFilter(filter));
+      const checked = checkFilter(filter);
+      if (checked.metadata !== undefined && !readsMetadata(scope)) await refuseMetadata(deps, principal, scope);
+      return deps.store.tasks(scope, checked);
     },
     async logs(taskId, page = {}) {
       await may('task.logs');
@@ -78,12 +80,27 @@ export function checkPage(page: { readonly limit?: number; readonly cursor?: str
   return page.cursor === undefined ? { limit } : { limit, cursor: page.cursor };
 }
 
-function checkFilter(filter: ListFilter): { status?: NonNullable<ListFilter['status']>; type?: string; limit: number; cursor?: string } {
+/** A filter on what may not be read would tell it, pair by pair. */
+const readsMetadata = (scope: StoreScope): boolean => scope.clients !== '*' && scope.blind !== true;
+
+async function refuseMetadata({ refusals }: Deps, { keyId }: Principal, { actor, clients }: StoreScope): Promise<never> {
+  const clientId = clients === '*' ? null : (clients[0] ?? null);
+  refusals.note({ actor, action: 'task.list', clientId, details: { because: 'metadata', ...(keyId === undefined ? {} : { key_id: keyId }) } });
+  throw new QueueError('forbidden', 'metadata belongs to the client: list by it as the client or as its admin');
+}
+
+function checkFilter(filter: ListFilter): TaskFilter {
   const page = checkPage(filter);
   if (filter.status !== undefined && !STATES.includes(filter.status))
     throw new QueueError('invalid_input', `status is one of ${STATES.join(', ')}`, { fields: [{ field: 'status', message: 'unknown' }] });
   if (filter.type !== undefined) unwrap(/[*]$/.test(filter.type) ? checkPattern(filter.type) : checkCategory(filter.type));
-  return { ...page, ...(filter.status === undefined ? {} : { status: filter.status }), ...(filter.type === undefined ? {} : { type: filter.type }) };
+  const pairs = filter.metadata === undefined ? null : unwrap(checkMetadata(filter.metadata));
+  return {
+    ...page,
+    ...(filter.status === undefined ? {} : { status: filter.status }),
+    ...(filter.type === undefined ? {} : { type: filter.type }),
+    ...(pairs === null ? {} : { metadata: JSON.parse(pairs) as Readonly<Record<string, string>> }),
+  };
 }
 
 const share = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);

@@ -60,6 +60,8 @@ export interface ClaimRequest {
 export interface TaskFilter {
   readonly status?: TaskState;
   readonly type?: string;
+  /** Pairs that a task has all of; at least one. Only with one client, and a scope that reads metadata. */
+  readonly metadata?: Readonly<Record<string, string>>;
   readonly limit: number;
   readonly cursor?: string;
 }

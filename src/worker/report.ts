@@ -1,4 +1,5 @@
 // Everything that goes wrong or changes is said once, here: to the listener and to the log. Neither can break the worker.
+import { causesOf } from '../domain/errors.ts';
 import { failureOf } from './outcome.ts';
 import type { WorkerEvent, WorkerLogger } from './types.ts';
 
@@ -43,8 +44,14 @@ function write(logger: WorkerLogger, level: keyof WorkerLogger, details: object,
 }
 
 function detailsOf(event: WorkerEvent): object {
-  return event.type === 'trouble' ? { where: event.where, error: failureOf(event.error).message, failures: event.failures } : event;
+  return event.type === 'trouble' ? { where: event.where, error: reasonOf(event.error), failures: event.failures } : event;
 }
+
+/** The log is for who runs the worker: what is behind a sentence for callers is said too. */
+const reasonOf = (error: unknown): string =>
+  causesOf(error)
+    .map((one) => failureOf(one).message)
+    .join(', because: ');
 
 function sentenceOf(event: WorkerEvent): string {
   switch (event.type) {
@@ -53,7 +60,7 @@ function sentenceOf(event: WorkerEvent): string {
     case 'stopped':
       return `Worker ${event.workerId} has stopped.`;
     case 'trouble':
-      return `Worker: ${event.where} failed${event.fatal ? ' and the worker stops' : ', trying again'}: ${failureOf(event.error).message}`;
+      return `Worker: ${event.where} failed${event.fatal ? ' and the worker stops' : ', trying again'}: ${reasonOf(event.error)}`;
     case 'timed_out':
       return `Task ${event.taskId} ran longer than its ${event.maxRunMs} ms; the attempt fails.`;
     case 'lost':

@@ -90,6 +90,20 @@ describe('tasks', () => {
     assert.equal((await list('tasks', '--status', 'completed')).items.length, 0);
   });
 
+  it('are listed by the metadata of one client', async () => {
+    for (const [order, client] of [
+      ['1', 'labels'],
+      ['2', 'labels'],
+      ['1', 'others'],
+    ] as const)
+      await enqueue('Label.One', '1', '--client', client, '--metadata', `order=${order}`, '--metadata', 'shop=a');
+    const found = async (...pairs: readonly string[]): Promise<number> =>
+      (await list('tasks', '--client', 'labels', ...pairs.flatMap((pair) => ['--metadata', pair]))).items.length;
+    assert.deepEqual([await found('order=1'), await found('shop=a'), await found('shop=a', 'order=2'), await found('shop=b')], [1, 2, 1, 0]);
+    const { code, err } = await inside(['tasks', '--metadata', 'order=1'], here);
+    assert.deepEqual([code, err.split('\n')[0]], [2, 'error [invalid_input]: --metadata: belongs to a client: name it with --client']);
+  });
+
   it('are a table for people, which says that there are more', async () => {
     const { out, err } = await inside(['tasks', '--client', 'pages', '--limit', '2'], here);
     assert.match(out, /^ID +CLIENT +TYPE +STATUS +PRIORITY/);
@@ -111,7 +125,10 @@ describe('one task', () => {
     const shown = await text('task', id);
     assert.match(shown, new RegExp(`${id}[^]*may happen +.*cancel[^]*enqueue`));
     assert.doesNotMatch(shown, /plum/);
-    assert.match(await text('task', id, '--payload'), /plum/);
+    assert.match(await text('task', id, '--payload', '--reason', 'ticket 7'), /plum/);
+    const looks = (await ask('security-events'))['items'] as readonly Record<string, unknown>[];
+    const { action, object, details } = looks[0] ?? {};
+    assert.deepEqual([action, object, details], ['task.payload', id, { reason: 'ticket 7' }], 'the look is on record');
   });
 
   it('is reprioritised, cancelled and requeued, each on record', async () => {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { before, describe, it } from 'node:test';
 import { reportFailure } from '../../src/cli/failure.ts';
 import { ERRORS, QueueError } from '../../src/domain/errors.ts';
@@ -154,6 +155,30 @@ describe('what goes wrong inside', () => {
       assert.equal(reportFailure(io, thrown, false), 1);
       assert.match(io.said.err, /^error \[internal\]: /);
       assert.doesNotMatch(io.said.err, /\bat \w+ \(/);
+    }
+  });
+
+  it('is shown with what is behind it to who asks for it, and to nobody else', async () => {
+    const file = join(base, 'broken.db');
+    await json(['enqueue', 'A.B', '--db', file], { base });
+    const db = new DatabaseSync(file);
+    db.exec(`CREATE TRIGGER gremlin BEFORE INSERT ON tasks BEGIN SELECT RAISE(ABORT, 'a gremlin'); END`);
+    db.close();
+    const argv = ['enqueue', 'A.B', '--db', file];
+    for (const [more, env] of [
+      [[], {}],
+      [['--json'], {}],
+      [['--debug'], {}],
+      [['--debug', '--json'], {}],
+      [[], { PRISMQ_DEBUG: '1' }],
+    ] as const satisfies readonly (readonly [readonly string[], Record<string, string>])[]) {
+      const { code, out, err } = await inside([...argv, ...more], { base, env });
+      assert.equal(code, ERRORS.internal.exit);
+      assert.match(`${out}${err}`, /something went wrong inside the store/);
+      assert.doesNotMatch(out, /gremlin|\bat \w/);
+      const asked = more.includes('--debug' as never) || 'PRISMQ_DEBUG' in env;
+      assert.equal(/caused by Error: .*a gremlin\n +at /.test(err), asked, `${more.join(' ')}: ${err}`);
+      assert.equal(/gremlin/.test(err), asked);
     }
   });
 

@@ -87,6 +87,19 @@ describe('the file of a replay', () => {
     assert.deepEqual([lastLine(said)['completed'], lastLine(said)['lost'], said.code], [45, 0, 0], said.err);
   });
 
+  it('may have jobs of other regions, which are worked, and of what nobody here has, which are left and told', async () => {
+    const { base, name } = place('made.swf', workload(20));
+    const add = (type: string, client: string, compat: object): Promise<unknown> =>
+      json(['enqueue', type, '{"run_s":0}', '--client', client, '--compat', JSON.stringify(compat), '--db', 'rest.db'], { base });
+    await add('Grid.Jp.Tokyo', 'g1', { region: 'jp' });
+    await add('Grid.Jp.Osaka', 'g1', { region: ['cn', 'jp'] });
+    await add('Grid.Special', 'g1', { gpu: true });
+    await add('Grid.Ro.Ici', 'halted', { region: 'ro' });
+    await json(['clients', 'suspend', 'halted', '--db', 'rest.db'], { base });
+    const said = await outside(['replay', name, '--db', 'rest.db', '--append', '--json'], { base });
+    assert.deepEqual([lastLine(said)['completed'], lastLine(said)['lost'], said.code], [22, 2, 1], said.err);
+  });
+
   it('is no memory when several processes work', async () => {
     const { base, name } = place('made.swf', workload(20));
     const said = await outside(['replay', name, '--db', ':memory:', '--workers', '2'], { base });

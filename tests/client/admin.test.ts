@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { QueueError } from '../../src/domain/errors.ts';
 import type { AdminHandle } from '../../src/service/handles.ts';
-import { ACME, serve } from './served.ts';
+import { ACME, MAILER, serve } from './served.ts';
 import type { Served } from './served.ts';
 
 let served: Served;
@@ -96,6 +96,33 @@ describe('an admin over HTTP', () => {
     const page = await admin.securityEvents({ limit: 2 });
     assert.equal(page.items.length, 2);
     assert.notDeepEqual((await admin.securityEvents({ limit: 2, cursor: page.nextCursor as string })).items, page.items);
+  });
+
+  it('reads a payload with a reason, on record where the client sees it', async () => {
+    const own = (await served.as({ role: 'admin', clientId: 'acme' })).admin();
+    const { taskId } = await served.queue.client('acme').enqueue('Look.Task', { n: 1 }, { metadata: { order: '1' } });
+    const { taskId: foreign } = await served.queue.client('beta').enqueue('Look.Task', { n: 2 });
+    const looks = async (): Promise<readonly unknown[]> =>
+      (await own.securityEvents()).items.filter((event) => event.action === 'task.payload').map(({ object, details }) => [object, details['reason']]);
+    await assert.rejects(admin.payload(taskId, ' '), code('invalid_input'));
+    assert.deepEqual(await looks(), []);
+    assert.deepEqual(await admin.payload(taskId, 'ticket 7 — 客户要求'), await served.queue.client('acme').get(taskId));
+    assert.deepEqual(await looks(), [[taskId, 'ticket 7 — 客户要求']]);
+    assert.deepEqual((await own.payload(taskId, 'its own')).payload, { n: 1 });
+    assert.equal((await looks()).length, 1, 'what is its own is no event');
+    await assert.rejects(own.payload(foreign, 'ticket 7'), code('not_found'));
+    for (const handle of [admin, admin.inside('acme', 'ticket 7')]) {
+      assert.equal('payload' in (await handle.get(taskId)), false);
+      await assert.rejects(handle.list({ metadata: { order: '1' } }), code('forbidden'));
+    }
+  });
+
+  it('is asked for a payload by whoever has it anyway, and by nobody else', async () => {
+    const { taskId } = await served.queue.client('acme').enqueue('Look.Task', { n: 1 });
+    assert.deepEqual((await (await served.as(ACME)).admin().payload(taskId, '')).payload, { n: 1 });
+    await assert.rejects((await served.as({ role: 'client', clientId: 'beta' })).admin().payload(taskId, 'mine'), code('not_found'));
+    for (const key of [MAILER, { role: 'auditor' }, { role: 'auditor', clientId: 'acme' }, { role: 'admin', scopes: ['task.get'] }] as const)
+      await assert.rejects((await served.as(key)).admin().payload(taskId, 'ticket 7'), code('forbidden'), JSON.stringify(key));
   });
 
   it('of a client reaches its own client, payloads too', async () => {

@@ -88,6 +88,20 @@ describe('a client over HTTP', () => {
     assert.deepEqual({ ...stats, oldestQueuedAgeSeconds: 0 }, { ...(await served.queue.client('acme').stats()), oldestQueuedAgeSeconds: 0 });
   });
 
+  it('lists by metadata, whatever its keys and values are made of', async () => {
+    const metadata = { order: '4711', 'a:b': 'c:d', '50%3A&x=1': 'é 100% +?#', empty: '' };
+    const { taskId } = await acme.enqueue('Labelled.Task', null, { metadata });
+    const { taskId: other } = await acme.enqueue('Labelled.Task', null, { metadata: { order: '4711', 'a:b': 'd' } });
+    const found = async (pairs: Readonly<Record<string, string>>): Promise<readonly string[]> =>
+      (await acme.list({ metadata: pairs })).items.map((task) => task.taskId);
+    assert.deepEqual(await found({ order: '4711' }), [other, taskId]);
+    for (const [key, value] of Object.entries(metadata)) assert.ok((await found({ [key]: value })).includes(taskId), key);
+    assert.deepEqual([await found(metadata), await found({ ...metadata, more: 'x' })], [[taskId], []]);
+    assert.deepEqual(await acme.list({ metadata }), await served.queue.client('acme').list({ metadata }));
+    for (const wrong of [{ '': 'x' }, { a: 'x'.repeat(257) }, Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`k${i}`, 'v']))])
+      await assert.rejects(acme.list({ metadata: wrong }), code('invalid_input'));
+  });
+
   it('cancels, requeues, reprioritises and amends', async () => {
     const { taskId } = await acme.enqueue('Moved.Task', { a: 1 });
     assert.equal((await acme.reprioritise(taskId, 5)).priority, 5);

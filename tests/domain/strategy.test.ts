@@ -1,10 +1,10 @@
-// Strategies: the orders, a program's own, and the odds of WEIGHTED_RANDOM.
+// Strategies: the orders and a program's own. The odds of WEIGHTED_RANDOM are the engines', in the conformance suite.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { QueueError } from '../../src/domain/errors.ts';
-import { STRATEGIES, compareBy, defineStrategy, drawTicket, findStrategy, strategyIndex } from '../../src/domain/strategy.ts';
+import { STRATEGIES, compareBy, defineStrategy, findStrategy, strategyIndex } from '../../src/domain/strategy.ts';
 import type { OrderTerm, OrderedRow } from '../../src/domain/strategy.ts';
-import { codeOf, seeded, valueOf } from './results.ts';
+import { codeOf, valueOf } from './results.ts';
 
 const ROWS: readonly OrderedRow[] = [
   { position: 1, priority: 50, dueAtUtc: null, draw: 0.9 },
@@ -85,38 +85,3 @@ test('the index of an order is an identifier that tells the order', () => {
 });
 
 /** Whether a count of hits in `runs` is within three standard deviations of the probability. */
-function within3Sigma(hits: number, runs: number, probability: number): void {
-  const sigma = Math.sqrt(runs * probability * (1 - probability));
-  assert.ok(Math.abs(hits - runs * probability) <= 3 * sigma, `${hits} of ${runs}, expected ${(runs * probability).toFixed(0)} ± ${(3 * sigma).toFixed(0)}`);
-}
-
-const RUNS = 20_000;
-
-test('the odds of a draw are 1/(priority + 1) on small, large and skewed backlogs', () => {
-  const uniform = seeded(20_240_601);
-  const backlogs: readonly (readonly [first: number, others: readonly number[]])[] = [
-    [1, [1]],
-    [1, Array.from({ length: 10 }, () => 10)],
-    [10, [1, 1, 1]],
-    [100, Array.from({ length: 100 }, (_, i) => i + 1)],
-  ];
-  for (const [first, others] of backlogs) {
-    let hits = 0;
-    for (let run = 0; run < RUNS; run++) {
-      const ticket = drawTicket(0, uniform(), first);
-      if (others.every((priority) => drawTicket(0, uniform(), priority) > ticket)) hits++;
-    }
-    const weight = 1 / (first + 1);
-    within3Sigma(hits, RUNS, weight / others.reduce((sum, priority) => sum + 1 / (priority + 1), weight));
-  }
-});
-
-test('who waits longer has no worse and no better odds against who comes later', () => {
-  const uniform = seeded(99);
-  let hits = 0;
-  for (let run = 0; run < RUNS; run++) {
-    const [taken, left] = [drawTicket(5, uniform(), 1), drawTicket(5, uniform(), 1)].sort((a, b) => a - b) as [number, number];
-    if (left < drawTicket(taken, uniform(), 3)) hits++;
-  }
-  within3Sigma(hits, RUNS, 2 / 3);
-});

@@ -135,3 +135,19 @@ test('beats that fail are reported and tried again', async (t) => {
     ['beat', 'beat'],
   );
 });
+
+test('what is behind a refusal of the store is in the log and in the event, not in the message of the error', async (t) => {
+  const { store, start, clock, eventsOf } = makeRig(t);
+  const refusal = new QueueError('internal', 'something went wrong inside the store', {}, new Error('a gremlin in the disk'));
+  store.before.claim = (call) => {
+    if (call === 1) throw refusal;
+  };
+  const logged: string[] = [];
+  const keep = (details: object, message: string): void => void logged.push(`${message} ${JSON.stringify(details)}`);
+  start({ 'A.B': () => undefined }, { logger: { info: () => undefined, warn: keep, error: keep } });
+  await clock.advance(1_000);
+  assert.equal(logged.length, 1);
+  assert.match(logged[0] ?? '', /claim failed, trying again: QueueError: something went wrong inside the store, because: Error: a gremlin in the disk /);
+  assert.equal(eventsOf('trouble')[0]?.error, refusal);
+  assert.doesNotMatch(refusal.message, /gremlin/);
+});

@@ -18,7 +18,7 @@ import { crewHere, crewOf } from '../replay/crew.ts';
 import type { Crew } from '../replay/crew.ts';
 import { createMapping } from '../replay/mapping.ts';
 import { peakRssMb } from '../replay/player.ts';
-import { feed, hasUnfinished, untilDone } from '../replay/run.ts';
+import { feed, hasUnfinished, regionsLeft, untilDone } from '../replay/run.ts';
 import type { Done } from '../replay/run.ts';
 import { inspect } from '../replay/swf.ts';
 import type { Workload } from '../replay/swf.ts';
@@ -132,7 +132,8 @@ async function play(
 ): Promise<Played> {
   const { io } = context;
   const mapping = createMapping(workload.sites, settings.speed);
-  const regions = [...new Set([...workload.sites.keys()].map((partition) => mapping.site(partition).region))].filter((region) => region !== null);
+  const named = [...workload.sites.keys()].map((partition) => mapping.site(partition).region).filter((region) => region !== null);
+  const regions = [...(await regionsLeft(queue)).union(new Set(named))];
   const warn = (message: string): void => void io.err.write(`warning: ${oneLine(message)}\n`);
   const started = performance.now();
   const crew = startCrew(queue, db, settings, regions, warn);
@@ -152,7 +153,7 @@ async function play(
     // When the crew breaks, what the feed still says is of no interest.
     fed.catch(() => undefined);
     await Promise.race([fed, crew.broken]);
-    done = await untilDone(queue, crew, await fed, signal, look);
+    done = await untilDone(queue, crew, regions, await fed, signal, look);
   } catch (error) {
     await crew.stop();
     throw error;

@@ -18,18 +18,18 @@ const REASON = 'asked for on the command line';
 
 export function taskCommand(cli: Cli, program: Command): void {
   const command = declare(cli, program, 'task', {
-    summary: 'Show one task with its log. Payload, result and error belong to its client: --payload reads them as its admin.',
-    examples: ['task 0190f5f0-0000-7000-8000-000000000000', 'task 0190f5f0-0000-7000-8000-000000000000 --payload --json'],
+    summary: 'Show one task with its log. Payload, result and error belong to its client: --payload reads them, and that is recorded.',
+    examples: ['task 0190f5f0-0000-7000-8000-000000000000', 'task 0190f5f0-0000-7000-8000-000000000000 --payload --reason "ticket 7"'],
     exits: [3, 7],
   })
     .argument('<id>')
-    .option('--payload', 'with payload, result, progress and error');
-  perform<{ readonly payload?: true }>(cli, command, async (context, [id = ''], flags) =>
+    .option('--payload', 'with payload, result, progress and error; recorded as a security event of its client')
+    .option('--reason <text>', 'why they are read: goes into the record', REASON);
+  perform<{ readonly payload?: true; readonly reason: string }>(cli, command, async (context, [id = ''], flags) =>
     withDesk(context, 'there', async (desk) => {
-      const meta = await desk.admin().get(id);
-      const reads = flags.payload === true ? desk.open(meta.clientId) : desk.admin();
-      const task = flags.payload === true ? await reads.get(id) : withoutContent(meta);
-      const logs = await allLogs(reads, id);
+      const admin = desk.admin();
+      const task = flags.payload === true ? await admin.payload(id, flags.reason) : withoutContent(await admin.get(id));
+      const logs = await allLogs(admin, id);
       answer(context, { ...taskRow(task), logs: logs.map(logRow) }, () => `${factsOf(context, task)}\n\n${logOf(context, logs)}`);
       if (flags.payload !== true) note(context, `\nPayload, result and error belong to the client ${task.clientId}: --payload shows them.`);
     }),

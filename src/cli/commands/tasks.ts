@@ -4,7 +4,7 @@ import { STATES } from '../../domain/lifecycle.ts';
 import type { TaskState } from '../../domain/lifecycle.ts';
 import type { Task } from '../../domain/task.ts';
 import type { ListFilter, Page } from '../../service/handles.ts';
-import { declare, perform } from '../command.ts';
+import { collect, declare, perform } from '../command.ts';
 import type { Cli } from '../command.ts';
 import { answer, note } from '../context.ts';
 import type { Context } from '../context.ts';
@@ -15,12 +15,14 @@ import { relative, state, table } from '../format.ts';
 import type { Column } from '../format.ts';
 import { page, taskRow } from '../rows.ts';
 import { pause, untilSignal } from '../signals.ts';
-import { parseInteger } from '../values.ts';
+import { parseInteger, parsePairs } from '../values.ts';
+import { whereOf } from '../where.ts';
 
 interface Flags {
   readonly status?: string;
   readonly type?: string;
   readonly client?: string;
+  readonly metadata?: readonly string[];
   readonly limit: string;
   readonly cursor?: string;
   readonly watch?: true;
@@ -41,17 +43,26 @@ const COLUMNS: readonly Column[] = [
 export function tasksCommand(cli: Cli, program: Command): void {
   const command = declare(cli, program, 'tasks', {
     summary: 'List tasks, newest first.',
-    examples: ['tasks --status dead_letter', "tasks --client acme --type 'Mail.*' --limit 20", 'tasks --status leased --watch'],
+    examples: [
+      'tasks --status dead_letter',
+      "tasks --client acme --type 'Mail.*' --limit 20",
+      'tasks --client acme --metadata order=4711',
+      'tasks --status leased --watch',
+    ],
     exits: [3, 7],
   })
     .option('--status <state>', `one of ${STATES.join(', ')}`)
     .option('--type <category>', "a category, or a pattern like 'Mail.*'")
     .option('--client <id>', 'tasks of this client only')
+    .option('--metadata <key=value>', 'of one client: with this pair; may be given again, for tasks that have all', collect)
     .option('--limit <n>', 'rows of a page, 1–1000', '20')
     .option('--cursor <text>', 'the next page, as the one before told')
     .option('--watch', 'show it again every second until Ctrl+C');
   perform<Flags>(cli, command, async (context, _, flags) => {
     const filter = filterOf(flags);
+    // The key for a server says whose it is.
+    if (filter.metadata !== undefined && flags.client === undefined && whereOf(context).kind === 'file')
+      throw wrongInput('--metadata', 'belongs to a client: name it with --client');
     return withDesk(context, 'there', async (desk) => {
       const reads = await desk.of(flags.client);
       if (flags.watch === true) return watch(context, reads, filter);
@@ -60,12 +71,13 @@ export function tasksCommand(cli: Cli, program: Command): void {
   });
 }
 
-function filterOf({ status, type, limit, cursor }: Flags): ListFilter {
+function filterOf({ status, type, metadata, limit, cursor }: Flags): ListFilter {
   const known = STATES.find((name) => name === status);
   if (status !== undefined && known === undefined) throw wrongInput('--status', `${JSON.stringify(status)} is no state: there are ${STATES.join(', ')}`);
   return {
     ...(known === undefined ? {} : { status: known satisfies TaskState }),
     ...(type === undefined ? {} : { type }),
+    ...(metadata === undefined ? {} : { metadata: parsePairs('--metadata', metadata) }),
     limit: parseInteger('--limit', limit),
     ...(cursor === undefined ? {} : { cursor }),
   };

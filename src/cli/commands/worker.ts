@@ -1,5 +1,6 @@
 // `prismq worker`: a process that runs the tasks of a queue with the handlers of a module.
 import type { Command } from 'commander';
+import { causesOf } from '../../domain/errors.ts';
 import { openQueue } from '../../index.ts';
 import type { WorkerTarget } from '../../worker/enlist.ts';
 import { startWorker } from '../../worker/worker.ts';
@@ -43,9 +44,14 @@ async function work(context: Context, plan: WorkerPlan, isVerbose: boolean): Pro
   const say = (text: string): void => void context.io.err.write(`${oneLine(text)}\n`);
   const where = whereOf(context, plan.place);
   if (where.kind === 'server') return workAt(where, context, plan, isVerbose, say);
-  await using queue = await openQueue(where.db, { onError: (error) => say(`janitor: ${error instanceof Error ? error.message : String(error)}`) });
+  await using queue = await openQueue(where.db, { onError: (error) => say(`janitor: ${reasonOf(error)}`) });
   await workAt(queue, context, plan, isVerbose, say);
 }
+
+const reasonOf = (error: unknown): string =>
+  causesOf(error)
+    .map((one) => (one instanceof Error ? one.message : String(one)))
+    .join(', because: ');
 
 async function workAt(target: WorkerTarget, context: Context, plan: WorkerPlan, isVerbose: boolean, say: (text: string) => void): Promise<void> {
   const started = performance.now();

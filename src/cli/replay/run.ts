@@ -1,7 +1,8 @@
 // A replay: the jobs of a workload are enqueued as they came, a crew works them, and it ends when nothing is left.
 import { QueueError } from '../../domain/errors.ts';
 import { STATES, ENDED } from '../../domain/lifecycle.ts';
-import type { EnqueueItem, Queue } from '../../service/handles.ts';
+import type { Task } from '../../domain/task.ts';
+import type { EnqueueItem, ListFilter, Page, Queue } from '../../service/handles.ts';
 import { pause } from '../signals.ts';
 import type { Crew } from './crew.ts';
 import { arrivalMs, clientOf } from './mapping.ts';
@@ -73,10 +74,17 @@ async function enqueueBatch(queue: Queue, batch: readonly SwfJob[], item: FeedOp
 }
 
 /**
- * Waits until nothing of a replay is left in the store, or the signal fires. Answers how many ended, and when. The counts of the
- * crew only say when to ask: a killed process did not tell its last ones, and tasks of an earlier replay may be among them.
+ * Waits until nothing that the crew can work is left in the store, or the signal fires. Answers how many ended, and when. The counts
+ * of the crew only say when to ask: a killed process did not tell its last ones, and tasks of an earlier replay may be among them.
  */
-export async function untilDone(queue: Queue, crew: Crew, enqueued: number, signal: AbortSignal, look: (ended: number) => void): Promise<Done> {
+export async function untilDone(
+  queue: Queue,
+  crew: Crew,
+  regions: readonly string[],
+  enqueued: number,
+  signal: AbortSignal,
+  look: (ended: number) => void,
+): Promise<Done> {
   let ended = -1;
   let at = performance.now();
   let asked = at;
@@ -87,7 +95,7 @@ export async function untilDone(queue: Queue, crew: Crew, enqueued: number, sign
       look(ended);
     }
     if ((ended >= enqueued && asked <= at) || performance.now() - Math.max(at, asked) > STILL_MS) {
-      if (!(await hasUnfinished(queue, 'Grid.*'))) return { ended: Math.max(ended, enqueued), at };
+      if (!(await isAnyLeft(queue, regions))) return { ended: Math.max(ended, enqueued), at };
       asked = performance.now();
     }
     await Promise.race([pause(LOOK_MS, signal), crew.broken]);
@@ -101,12 +109,40 @@ export interface Done {
   readonly at: number;
 }
 
-/** Whether a task has not ended, of these types or of all. */
-export async function hasUnfinished(queue: Queue, type?: string): Promise<boolean> {
+/** Whether a task has not ended. */
+export async function hasUnfinished(queue: Queue): Promise<boolean> {
+  for await (const _ of unfinished(queue, {})) return true;
+  return false;
+}
+
+/** The regions that jobs of an earlier replay ask for, which are to be worked too. */
+export async function regionsLeft(queue: Queue): Promise<Set<string>> {
+  const regions = new Set<string>();
+  for await (const { compatibility } of unfinished(queue, GRID)) if (typeof compatibility['region'] === 'string') regions.add(compatibility['region']);
+  return regions;
+}
+
+/** Whether there is a job that a crew of these regions will run: not one of a suspended client, nor one that asks for what the crew has not. */
+async function isAnyLeft(queue: Queue, regions: readonly string[]): Promise<boolean> {
+  const suspended = new Set((await queue.admin().clients.list()).filter(({ status }) => status === 'suspended').map(({ clientId }) => clientId));
+  const isWorked = ([key, value]: readonly [string, unknown]): boolean =>
+    key === 'region' && [value].flat().some((region) => regions.includes(region as string));
+  for await (const { status, clientId, compatibility } of unfinished(queue, GRID))
+    if (status === 'leased' || (!suspended.has(clientId) && Object.entries(compatibility).every(isWorked))) return true;
+  return false;
+}
+
+const GRID = { type: 'Grid.*' } as const;
+
+async function* unfinished(queue: Queue, filter: ListFilter): AsyncGenerator<Task> {
+  const admin = queue.admin();
   for (const status of STATES) {
     if (ENDED.includes(status)) continue;
-    const { items } = await queue.admin().list({ status, limit: 1, ...(type === undefined ? {} : { type }) });
-    if (items.length > 0) return true;
+    for (let cursor: string | null | undefined; cursor !== null; ) {
+      // Most often the first one answers the question.
+      const page: Page<Task> = await admin.list({ ...filter, status, limit: cursor === undefined ? 1 : 1000, ...(cursor === undefined ? {} : { cursor }) });
+      yield* page.items;
+      cursor = page.nextCursor;
+    }
   }
-  return false;
 }

@@ -2,6 +2,7 @@
 // table and index; without a status it is a keyset on (client_id, task_id). The filters are a closed set of fragments.
 import { patternRange } from '../../domain/category.ts';
 import { refuse, unwrap } from '../../domain/errors.ts';
+import { ENDED } from '../../domain/lifecycle.ts';
 import type { TaskEvent, TaskState } from '../../domain/lifecycle.ts';
 import { JsonText } from '../../domain/json-text.ts';
 import type { Compatibility, Json, LogEntry, Task } from '../../domain/task.ts';
@@ -94,8 +95,16 @@ export function readTasks(reader: Reader, scope: StoreScope, filter: TaskFilter)
   const cls = classOf(scope);
   const cursor = parseCursor(filter.cursor);
   const typed = typeFilter(filter.type);
-  const sql = filter.status === undefined ? allSql(scope, typed.sql, cursor !== null) : placeSql(scope, filter.status, typed.sql, cursor !== null);
-  const params: Params = { client_id: clientOf(scope), most: filter.limit + 1, value: cursor?.value ?? 0, id: cursor?.id ?? '', ...typed.params };
+  const labels = Object.entries(filter.metadata ?? {});
+  const after = cursor !== null;
+  const sql =
+    labels.length > 0
+      ? labelSql(labels.length, filter.status, typed.sql, after)
+      : filter.status === undefined
+        ? allSql(scope, typed.sql, after)
+        : placeSql(scope, filter.status, typed.sql, after);
+  const pairs = Object.fromEntries(labels.flatMap(([key, value], i) => [[`key_${i}`, key] as const, [`value_${i}`, value] as const]));
+  const params: Params = { client_id: clientOf(scope), most: filter.limit + 1, value: cursor?.value ?? 0, id: cursor?.id ?? '', ...typed.params, ...pairs };
   const rows = reader.st.composed(
     cls,
     `SELECT k.sort, ${columnsOf(cls)} FROM (${sql}) k CROSS JOIN shown.task_queue q ON q.task_no = k.task_no ORDER BY k.sort DESC, q.id DESC`,
@@ -125,6 +134,21 @@ function placeSql(scope: StoreScope, status: TaskState, typed: string, after: bo
   const sort = from === 'walled.finished' ? 'p.finished_at_utc' : 't.created_at_utc';
   const page = after ? ` AND (${sort}, t.task_id) < (:value, :id)` : '';
   return `SELECT p.task_no, ${sort} AS sort FROM ${from} p CROSS JOIN walled.tasks t ON t.task_no = p.task_no WHERE 1${own}${ended}${lanes}${page} ORDER BY ${order === 'p.task_no' ? 't.created_at_utc' : order} DESC, t.task_id DESC LIMIT :most`;
+}
+
+/** By metadata: driven from the index of its first pair; every other pair is a look-up, and so is where the task is. */
+function labelSql(count: number, status: TaskState | undefined, typed: string, after: boolean): string {
+  const pair = (i: number, table: string): string => `${table}.client_id = :client_id AND ${table}.key = :key_${i} AND ${table}.value = :value_${i}`;
+  const others = Array.from(
+    { length: count - 1 },
+    (_, i) => ` AND EXISTS (SELECT 1 FROM walled.task_metadata o WHERE ${pair(i + 1, 'o')} AND o.task_no = m.task_no)`,
+  );
+  const place = status === undefined ? '' : ` AND q.status = '${status}'`;
+  const lanes = typed === '' ? '' : ` AND t.lane_id IN (${typed})`;
+  const sort = status !== undefined && ENDED.includes(status) ? 'q.finished_at_utc' : 'q.created_at_utc';
+  const page = after ? ` AND (${sort}, q.id) < (:value, :id)` : '';
+  return `SELECT m.task_no, ${sort} AS sort FROM walled.task_metadata m CROSS JOIN walled.tasks t ON t.task_no = m.task_no CROSS JOIN shown.task_queue q ON q.task_no = m.task_no
+    WHERE ${pair(0, 'm')}${others.join('')} AND t.client_id = :client_id AND t.purged_at_utc IS NULL${place}${lanes}${page} ORDER BY sort DESC, q.id DESC LIMIT :most`;
 }
 
 /** The lanes that a category or pattern names. */

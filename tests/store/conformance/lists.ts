@@ -116,6 +116,66 @@ function filterTests(suite: Conformance): void {
     await assert.rejects(client.list({ type: 'A..B' }), { code: 'invalid_category' });
   });
 
+  test(`${suite.name}: a list by metadata has the tasks with all of the pairs, in any state, page by page`, async (t) => {
+    const setting = await settle(suite, t);
+    const { client, other, queue, id } = setting;
+    const stranger = other.client(freshClient());
+    const brought: { taskId: string; metadata: Record<string, string>; type: string }[] = [];
+    for (let i = 0; i < 12; i++) {
+      const metadata = { order: String(i % 2), shop: ['a', 'b', ''][i % 3] as string };
+      const type = i % 4 === 0 ? 'T.A' : 'T.B';
+      await stranger.enqueue(type, null, { metadata });
+      brought.unshift({ ...(await client.enqueue(type, null, { metadata })), metadata, type });
+      setting.clock.now += 1;
+    }
+    await client.enqueue('T.A', null, { metadata: { order: 'other', unordered: '1' } });
+    const expected = (metadata: Record<string, string>, type?: string): string[] =>
+      brought
+        .filter((task) => (type === undefined || type === task.type) && Object.entries(metadata).every(([key, value]) => task.metadata[key] === value))
+        .map(({ taskId }) => taskId);
+    for (const metadata of [{ order: '1' }, { shop: 'a' }, { shop: '' }, { order: '0', shop: 'b' }, { order: '2' }, { order: '1', absent: '1' }] as Record<
+      string,
+      string
+    >[])
+      for (const limit of [2, 100]) {
+        assert.deepEqual(await walk(client, { metadata, limit }), expected(metadata), JSON.stringify(metadata));
+        assert.deepEqual(await walk(queue.as({ role: 'admin', clientId: id }), { metadata, limit, type: 'T.A' }), expected(metadata, 'T.A'));
+        assert.deepEqual(await walk(client, { metadata, limit, status: 'queued' }), expected(metadata));
+        assert.deepEqual(await walk(client, { metadata, limit, status: 'leased' }), []);
+      }
+    assert.equal((await walk(client, { metadata: {} })).length, 13, 'no pair is no filter');
+  });
+
+  test(`${suite.name}: a list by metadata and state follows what is amended, ended and purged`, async (t) => {
+    const { client, other, queue } = await settle(suite, t);
+    const mine = async (filter: ListFilter = {}): Promise<string[]> => ids((await client.list({ metadata: { order: '7' }, ...filter })).items);
+    const { taskId } = await client.enqueue('T.X', null, { metadata: { order: '6' } });
+    assert.deepEqual(await mine(), []);
+    await client.amend(taskId, { metadata: { order: '7', more: 'x' } });
+    assert.deepEqual([await mine(), await mine({ status: 'queued' }), await mine({ status: 'completed' })], [[taskId], [taskId], []]);
+    const worker = other.worker('w');
+    await worker.fail(only(await worker.claim()), 'no', { retryInMs: 1000 });
+    assert.deepEqual([await mine({ status: 'failed' }), await mine({ status: 'queued' })], [[taskId], []]);
+    await client.cancel(taskId);
+    assert.deepEqual([await mine(), await mine({ status: 'cancelled' })], [[taskId], [taskId]]);
+    await queue.admin().purge(taskId);
+    assert.deepEqual([await mine(), await mine({ status: 'cancelled' })], [[], []]);
+  });
+
+  test(`${suite.name}: who may not read metadata may not list by it, since the answer would tell it`, async (t) => {
+    const { client, queue, id } = await settle(suite, t);
+    await client.enqueue('T.X', null, { metadata: { secret: 'plum' } });
+    const inside = queue.admin().inside(id, 'a ticket');
+    for (const handle of [queue.admin(), inside]) {
+      assert.deepEqual((await handle.list()).items[0]?.metadata, {});
+      for (const metadata of [{ secret: 'plum' }, { secret: 'pear' }]) await assert.rejects(handle.list({ metadata }), { code: 'forbidden' });
+    }
+    const refused = (await queue.admin().securityEvents()).items.filter(({ action, outcome }) => action === 'task.list' && outcome === 'denied');
+    assert.deepEqual(new Set(refused.map(({ clientId, details }) => `${clientId} ${details['because']}`)), new Set(['null metadata', `${id} metadata`]));
+    for (const metadata of [{ '': 'x' }, { a: 'x'.repeat(257) }, { a: 1 }, 'a=b', Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`k${i}`, 'v']))])
+      await assert.rejects(client.list({ metadata: metadata as Record<string, string> }), { code: 'invalid_input' });
+  });
+
   test(`${suite.name}: the platform's admin pages over every client, an admin of a client over its own`, async (t) => {
     const { client, other, queue, clock, id } = await settle(suite, t);
     const stranger = other.client(freshClient());

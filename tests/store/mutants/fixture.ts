@@ -228,6 +228,8 @@ async function now(stage: Stage): Promise<void> {
 
 const noOf = (twin: Twin): string => `(SELECT task_no FROM tasks WHERE task_id = '${idOf(twin)}')`;
 
+const PLACE = '(client_id, priority, task_no, lane_id, attempt, claims, releases, losses, draw)';
+
 /** What no act of the public interface brings about, or only at length. */
 const UNREACHABLE = `
   INSERT INTO blocked (task_no, client_id, lane_id, expires_at_utc) SELECT t.task_no, t.client_id, t.lane_id, CASE WHEN t.task_id = '${idOf('blockedToo')}' THEN ${START + SECOND} END
@@ -237,8 +239,8 @@ const UNREACHABLE = `
   UPDATE leases SET releases = 20 WHERE task_no IN ${noOf('tired')};
   UPDATE leases SET client_id = CASE client_id WHEN 'acme' THEN 'beta' ELSE 'acme' END WHERE task_no IN (SELECT task_no FROM tasks WHERE task_id IN ('${BORROWED.acme}', '${BORROWED.beta}'));
   UPDATE ready SET client_id = CASE client_id WHEN 'acme' THEN 'beta' ELSE 'acme' END WHERE task_no IN ${noOf('astray')};
-  INSERT INTO ready SELECT client_id, 3, task_no, 999, 7, 0, 0, 0, 0, NULL, NULL FROM ready WHERE task_no IN ${noOf('doubled')};
-  INSERT INTO ready SELECT CASE client_id WHEN 'acme' THEN 'beta' ELSE 'acme' END, 100, task_no, 999, 0, 0, 0, 0, 0, NULL, NULL FROM ready WHERE task_no IN ${noOf('doubled')} AND priority = 100;
+  INSERT INTO ready ${PLACE} SELECT client_id, 3, task_no, 999, 7, 0, 0, 0, 0 FROM ready WHERE task_no IN ${noOf('doubled')};
+  INSERT INTO ready ${PLACE} SELECT CASE client_id WHEN 'acme' THEN 'beta' ELSE 'acme' END, 100, task_no, 999, 0, 0, 0, 0, 0 FROM ready WHERE task_no IN ${noOf('doubled')} AND priority = 100;
   INSERT INTO task_events (client_id, task_no, at_utc, event, from_status, to_status, actor) SELECT client_id, task_no, ${START}, e.value, 'queued', 'queued', 'nobody'
     FROM tasks JOIN json_each('["claim", "reprioritise", "claim"]') e WHERE task_id = '${idOf('astray')}';
   INSERT INTO task_messages (client_id, task_no, at_utc, attempt, message) SELECT client_id, task_no, ${START - 31 * DAY}, 1, 'of long ago' FROM tasks WHERE task_id = '${idOf('held')}';
@@ -255,6 +257,6 @@ const BALLAST = `
   WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 80)
     INSERT INTO tasks (client_id, task_id, lane_id, priority, effective_priority, max_attempts, max_run_ms, run_after_utc, created_at_utc, payload)
     SELECT l.client_id, printf('01890000-0000-7000-8001-%012x', i), l.lane_id, 1, 1, 5, 1000, ${START}, ${START}, '1' FROM n JOIN lanes l ON l.type = 'Heavy.Work';
-  INSERT INTO ready SELECT t.client_id, 1, t.task_no, t.lane_id, 0, 0, 0, 0, 0, NULL, NULL FROM tasks t JOIN lanes l ON l.lane_id = t.lane_id WHERE l.type = 'Heavy.Work';
-  INSERT INTO capability_lanes SELECT w.set_id, l.client_id, l.lane_id FROM workers w JOIN lanes l ON l.client_id = 'quiet' OR (w.worker_id = 'wide' AND l.type = 'Heavy.Work') WHERE w.worker_id IN ('wide', 'almost');
+  INSERT INTO ready ${PLACE} SELECT t.client_id, 1, t.task_no, t.lane_id, 0, 0, 0, 0, 0 FROM tasks t JOIN lanes l ON l.lane_id = t.lane_id WHERE l.type = 'Heavy.Work';
+  INSERT INTO capability_lanes (set_id, client_id, lane_id) SELECT w.set_id, l.client_id, l.lane_id FROM workers w JOIN lanes l ON l.client_id = 'quiet' OR (w.worker_id = 'wide' AND l.type = 'Heavy.Work') WHERE w.worker_id IN ('wide', 'almost');
 `;
