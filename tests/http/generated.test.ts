@@ -157,10 +157,12 @@ function requestsOf(operation: Operation, components: Components, world: World):
   const client = fc.constantFrom('acme' as const, 'globex' as const);
   const may = mayAsk(operationId);
   const who = fc.oneof(
-    { weight: 3, arbitrary: fc.tuple(fc.constantFrom(...(may.length > 0 ? may : ROLES)), client, fc.constant(true)) },
-    { weight: 2, arbitrary: fc.tuple(fc.constantFrom(...ROLES), client, fc.constant(false)) },
+    { weight: 3, arbitrary: fc.tuple(fc.constantFrom(...(may.length > 0 ? may : ROLES)), client, fc.constantFrom('whole' as const, 'own' as const)) },
+    { weight: 2, arbitrary: fc.tuple(fc.constantFrom(...ROLES), client, fc.constant('any' as const)) },
   );
-  return fc.tuple(values, kept, body, breaking, who).map(([drawn, drawnNames, content, broken, [role, clientId, isOwn]]) => {
+  return fc.tuple(values, kept, body, breaking, who).map(([drawn, drawnNames, content, drawnBreak, [role, clientId, kind]]) => {
+    const isOwn = kind !== 'any';
+    const broken = kind === 'whole' ? null : drawnBreak;
     const subject = world.subjects[clientId];
     const given = isOwn ? { ...drawn, id: idOf(path, subject) } : drawn;
     // An admin of the platform that acts for a client names it; nobody else may.
