@@ -100,7 +100,8 @@ export class Refusals {
   }
 }
 
-const keyOf = ({ actor, action, object = null, details }: Refusal): string => JSON.stringify([actor, action, object, details]);
+/** Each client sees what was tried on it. */
+const keyOf = ({ actor, action, clientId = null, object = null, details }: Refusal): string => JSON.stringify([actor, action, clientId, object, details]);
 
 function eventOf({ details, requestId, ...rest }: Refusal, repeats: number): NewSecurityEvent {
   const more = repeats > 0 ? { repeats } : requestId === undefined ? {} : { request_id: requestId.slice(0, 64) };

@@ -85,7 +85,7 @@ describe('at a server, with the key of an admin of the platform', () => {
     assert.equal((await rowAt('admin', 'cancel', id, '--reason', 'no need'))['status'], 'cancelled');
     assert.equal((await rowAt('admin', 'requeue', id))['generation'], 1);
     const shown = await rowAt('admin', 'task', id, '--payload');
-    assert.deepEqual([shown['type'], 'payload' in shown], ['Mail.Send', false]);
+    assert.deepEqual([shown['type'], 'payload' in shown], ['Mail.Send', true]);
     assert.equal((await rowAt('admin', 'enqueue', 'Other.Task', '--client', 'beta'))['client_id'], 'beta');
     const events = await rowAt('admin', 'security-events', '--limit', '50');
     assert.match(JSON.stringify(events), /ein Kunde wartet — 客户/);

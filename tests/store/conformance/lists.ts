@@ -171,7 +171,8 @@ function filterTests(suite: Conformance): void {
       for (const metadata of [{ secret: 'plum' }, { secret: 'pear' }]) await assert.rejects(handle.list({ metadata }), { code: 'forbidden' });
     }
     const refused = (await queue.admin().securityEvents()).items.filter(({ action, outcome }) => action === 'task.list' && outcome === 'denied');
-    assert.deepEqual(new Set(refused.map(({ clientId, details }) => `${clientId} ${details['because']}`)), new Set(['null metadata', `${id} metadata`]));
+    assert.deepEqual(new Set(refused.map(({ clientId }) => clientId)), new Set([null, id]));
+    assert.ok(refused.every(({ details }) => details['because'] === 'metadata'));
     for (const metadata of [{ '': 'x' }, { a: 'x'.repeat(257) }, { a: 1 }, 'a=b', Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`k${i}`, 'v']))])
       await assert.rejects(client.list({ metadata: metadata as Record<string, string> }), { code: 'invalid_input' });
   });
