@@ -1,11 +1,12 @@
 // What is looked at before a router sees it: the raw head of a request. Whatever two readers may take differently (a header
-// that comes twice, a path that is not in its shortest form) is refused here, and what is no HTTP at all is answered in our form.
+// that comes twice, a path that is not in its plain form) is refused here, and what is no HTTP at all is answered in our form.
 import { STATUS_CODES } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { QueueError } from '../domain/errors.ts';
 import { headersOf } from './app.ts';
 import { bodyConsumed, problem } from './problem.ts';
+import { targetTrouble } from './target.ts';
 
 /** Heads that must not come twice: two readers may take different ones. */
 const ONCE: ReadonlySet<string> = new Set([
@@ -27,28 +28,27 @@ const HOST = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i;
 
 export function headTrouble(request: IncomingMessage): QueueError | null {
   if (request.readableDidRead || request.readableEnded) return bodyConsumed();
-  const wrong = versionTrouble(request) ?? targetTrouble(request.url ?? '') ?? hostTrouble(request) ?? twice(request.rawHeaders);
+  const target = targetTrouble(request.url ?? '');
+  if (target !== null) return target;
+  const wrong = versionTrouble(request) ?? hostTrouble(request) ?? twice(request.rawHeaders) ?? frameTrouble(request);
   return wrong === null ? null : new QueueError('malformed_request', wrong);
 }
 
+/** A line without a version Node reads as if it had one. */
 const versionTrouble = ({ httpVersion }: IncomingMessage): string | null =>
   httpVersion === '1.1' || httpVersion === '1.0' ? null : 'this server speaks HTTP/1.1';
-
-/** A proxy that guards a path and a server that reads another one out of it must not disagree. */
-function targetTrouble(target: string): string | null {
-  if (!target.startsWith('/')) return 'the target is a path that begins with `/`';
-  const end = target.indexOf('?');
-  const path = end < 0 ? target : target.slice(0, end);
-  if (target.includes('#')) return 'the target has no fragment';
-  if (path.includes('//') || path.includes('\\')) return 'the path has no empty segment and no backslash';
-  if (path.includes('.') || path.includes('%'))
-    if (path.split('/').some((segment) => /^(?:\.|%2e){1,2}$/i.test(segment))) return 'the path has no `.` and no `..`';
-  return null;
-}
 
 /** Asked of HTTP/1.0 as well, so that every way in takes the same requests. */
 const hostTrouble = ({ headers }: IncomingMessage): string | null =>
   headers.host !== undefined && HOST.test(headers.host) ? null : 'the header host is a name or an address';
+
+/** Where a body ends: one form of it, and none that a proxy may take for another. */
+function frameTrouble({ headers, httpVersion, method }: IncomingMessage): string | null {
+  const { 'transfer-encoding': transfer, 'content-length': length } = headers;
+  if (transfer !== undefined && (transfer.toLowerCase() !== 'chunked' || httpVersion === '1.0')) return 'a body comes with a length, or in chunks';
+  const hasBody = transfer !== undefined || (length !== undefined && length !== '0');
+  return hasBody && (method === 'GET' || method === 'HEAD') ? `${method} takes no body` : null;
+}
 
 function twice(rawHeaders: readonly string[]): string | null {
   const seen = new Set<string>();

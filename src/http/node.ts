@@ -127,9 +127,13 @@ function serve(server: Server | TlsServer, app: HttpApp, options: ListenOptions)
     refuse(request, response, app, options.proxies ?? 0, new QueueError('malformed_request', 'nothing but 100-continue can be expected here')),
   );
   server.on('clientError', broken);
-  // Protocols that nobody here speaks.
-  server.on('upgrade', (_: IncomingMessage, socket: Socket) => broken(new Error('upgrade'), socket));
-  server.on('connect', (_: IncomingMessage, socket: Socket) => broken(new Error('connect'), socket));
+  // Protocols that nobody here speaks. The socket is no longer the server's: nobody else hears its errors.
+  const foreign = (what: string) => (_: IncomingMessage, socket: Socket) => {
+    socket.on('error', () => socket.destroy());
+    broken(new Error(what), socket);
+  };
+  server.on('upgrade', foreign('upgrade'));
+  server.on('connect', foreign('connect'));
 }
 
 function refuse(request: IncomingMessage, response: ServerResponse, app: HttpApp, proxies: number, error: QueueError): void {
@@ -143,6 +147,7 @@ export function nodeHandler(app: HttpApp, { proxies = 0 }: Pick<ListenOptions, '
   const hot = hotPaths();
   const router = getRequestListener((request, env) => app.fetch(request, originOf((env as { incoming: IncomingMessage }).incoming, proxies)), {
     overrideGlobalObjects: false,
+    hostname: 'localhost',
   });
   return (request, response) => {
     if (app.draining.aborted) response.shouldKeepAlive = false;
