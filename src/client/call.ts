@@ -68,9 +68,11 @@ export function requestOf({ base }: Settings, name: OperationName, { path = {}, 
   };
 }
 
-/** `.` and `..` would be taken out of the address before it is sent, and an empty one makes it another address. */
+/** `.` and `..` would be taken out of the address before it is sent, an empty one makes it another address, and some read a slash in any spelling. */
+const NO_SEGMENT = /^\.{0,2}$|[/\\\p{Cc}]/u;
+
 function segmentOf(name: string, value: string): string {
-  if (value !== '' && value !== '.' && value !== '..') return encodeURIComponent(value.toWellFormed());
+  if (!NO_SEGMENT.test(value)) return encodeURIComponent(value.toWellFormed());
   throw new QueueError('not_found', `there is nothing of the ${name} ${JSON.stringify(value)}`);
 }
 

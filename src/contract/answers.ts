@@ -6,7 +6,8 @@ import { TASK_EVENTS } from '../domain/lifecycle.ts';
 import { attributes, count, instant, json, leaseId, metadata, role, state } from './fields.ts';
 
 const enqueued = z.object({ task_id: z.string(), status: state, created_at_utc: instant, deduplicated: z.boolean() });
-const refusal = z.object({ ok: z.literal(false), code: z.string(), message: z.string() });
+const details = z.record(z.string(), z.unknown()).describe('what of it, by code');
+const refusal = z.object({ ok: z.literal(false), code: z.string(), message: z.string(), details: details.optional() });
 const task = z.object({
   task_id: z.string(),
   client_id: z.string(),
@@ -223,6 +224,7 @@ export const ANSWERS = {
     detail: z.string(),
     request_id: z.string(),
     fields: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+    details: details.optional(),
   }),
 } as const satisfies Record<string, z.ZodType>;
 

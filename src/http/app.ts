@@ -21,6 +21,7 @@ import type { Origin } from './origin.ts';
 import { bodyConsumed, problem } from './problem.ts';
 import { createReceipts } from './receipts.ts';
 import type { Ask, Reply } from './reply.ts';
+import { targetTrouble } from './target.ts';
 
 export interface AppOptions {
   readonly queue: Queue;
@@ -158,6 +159,11 @@ function route(desk: Desk, { requestId, refuse: refusal, draining }: Pick<HttpAp
     const id = requestId();
     return responseOf(refusal(error, id, env), id);
   };
+  // Mounted in another server there is no raw head: the target is looked at here too.
+  router.use(async (context, next) => {
+    const trouble = targetTrouble(context.req.url.replace(/^[^/]*\/\/[^/]*/, ''));
+    return trouble === null ? next() : refuse(context, trouble);
+  });
   for (const name of OPERATION_LIST) {
     const { method, path } = rowOf(name);
     const pattern = path.replace(/\{(\w+)\}/g, ':$1');

@@ -85,6 +85,8 @@ function serverOf({ tls, headersMs = LIMITS.headersTimeout, requestMs = LIMITS.r
     headersTimeout: Math.min(headersMs, requestMs),
     keepAliveTimeout: LIMITS.keepAliveTimeout,
     connectionsCheckingInterval: Math.min(LOOK_MS, headersMs),
+    // Looked at with the rest of the head, and answered in our form.
+    requireHostHeader: false,
   };
   return tls === undefined ? createServer(options) : createTlsServer({ ...options, ...tls, minVersion: 'TLSv1.2' });
 }
@@ -109,22 +111,36 @@ async function close(server: Server | TlsServer, silent: SilentConnections, app:
 type Listener = (request: IncomingMessage, response: ServerResponse) => void;
 
 function serve(server: Server | TlsServer, app: HttpApp, options: ListenOptions): void {
-  const answering = new WeakMap<Socket, number>();
+  /** The newest answer that is under way on a connection. */
+  const answering = new WeakMap<Socket, ServerResponse>();
   const handle = nodeHandler(app, options);
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+  const take = (request: IncomingMessage, response: ServerResponse): void => {
     const { socket } = request;
-    answering.set(socket, (answering.get(socket) ?? 0) + 1);
-    response.once('close', () => void answering.set(socket, (answering.get(socket) ?? 1) - 1));
+    answering.set(socket, response);
+    response.once('close', () => {
+      if (answering.get(socket) === response) answering.delete(socket);
+    });
     if (options.tls !== undefined) response.setHeader('strict-transport-security', 'max-age=31536000');
     handle(request, response);
+  };
+  const broken = (error: Error, socket: Socket): void => answerBroken(error, socket, answering.get(socket), app.requestId());
+  server.on('request', take);
+  // A body is asked for only when the head is in order.
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    if (headTrouble(request) === null) response.writeContinue();
+    take(request, response);
   });
-  server.on('clientError', (error: Error, socket: Socket) => answerBroken(error, socket, (answering.get(socket) ?? 0) > 0, app.requestId()));
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
     refuse(request, response, app, options.proxies ?? 0, new QueueError('malformed_request', 'nothing but 100-continue can be expected here')),
   );
-  // Protocols that nobody here speaks.
-  server.on('upgrade', (_: IncomingMessage, socket: Socket) => answerBroken(new Error('upgrade'), socket, false, app.requestId()));
-  server.on('connect', (_: IncomingMessage, socket: Socket) => answerBroken(new Error('connect'), socket, false, app.requestId()));
+  server.on('clientError', broken);
+  // Protocols that nobody here speaks. The socket is no longer the server's: nobody else hears its errors.
+  const foreign = (what: string) => (_: IncomingMessage, socket: Socket) => {
+    socket.on('error', () => socket.destroy());
+    broken(new Error(what), socket);
+  };
+  server.on('upgrade', foreign('upgrade'));
+  server.on('connect', foreign('connect'));
 }
 
 function refuse(request: IncomingMessage, response: ServerResponse, app: HttpApp, proxies: number, error: QueueError): void {
@@ -138,6 +154,7 @@ export function nodeHandler(app: HttpApp, { proxies = 0 }: Pick<ListenOptions, '
   const hot = hotPaths();
   const router = getRequestListener((request, env) => app.fetch(request, originOf((env as { incoming: IncomingMessage }).incoming, proxies)), {
     overrideGlobalObjects: false,
+    hostname: 'localhost',
   });
   return (request, response) => {
     if (app.draining.aborted) response.shouldKeepAlive = false;
@@ -223,11 +240,16 @@ const isUtf8 = (bytes: Buffer): boolean => {
   }
 };
 
+/** Of a body that was not read so much is waited for, and let go; more ends the connection. */
+const MOST_UNREAD = 65_536;
+
+const isLongWait = ({ complete, headers }: IncomingMessage): boolean =>
+  !complete && (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > MOST_UNREAD);
+
 function write(response: ServerResponse, reply: Reply, requestId: string): void {
   if (response.headersSent || response.destroyed) return;
   const body = typeof reply.body === 'string' ? reply.body : '';
+  if (isLongWait(response.req)) response.shouldKeepAlive = false;
   response.writeHead(reply.status, { ...headersOf(reply, requestId), 'content-length': Buffer.byteLength(body) });
-  // A body that was not read to its end would be taken for the next request.
-  if (!response.req.complete) response.shouldKeepAlive = false;
   response.end(body);
 }

@@ -53,7 +53,11 @@ function schemas(): Node {
 }
 
 function plain(schema: z.ZodType, io: 'input' | 'output'): Node {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as Node;
+  const override = ({ jsonSchema }: { readonly jsonSchema: Node }): void => {
+    // Members may be added to an answer; of a request they are refused.
+    if (io === 'output' && jsonSchema['additionalProperties'] === false) delete jsonSchema['additionalProperties'];
+  };
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any', override }) as Node;
   return rest;
 }
 
@@ -82,7 +86,15 @@ const pathParameters = (row: OperationRow): Node[] =>
 function queryParameters(row: OperationRow): Node[] {
   if (row.query === undefined) return [];
   const { properties = {} } = plain(REQUESTS[row.query as RequestName], 'input') as { properties?: Record<string, Node> };
-  return Object.entries(properties).map(([name, schema]) => ({ name, in: 'query', required: false, schema }));
+  const { properties: read = {} } = plain(REQUESTS[row.query as RequestName], 'output') as { properties?: Record<string, Node> };
+  return Object.entries(properties).map(([name, schema]) => ({ name, in: 'query', required: false, schema: numberOf(schema, read[name]) ?? schema }));
+}
+
+/** A number is text in a query, and is told as the number that it is read as. */
+function numberOf({ override }: Node, read: Node = {}): Node | null {
+  if (override !== 'integer') return null;
+  const { override: _, ...rest } = read;
+  return 'type' in rest ? rest : { type: 'integer', minimum: 0 };
 }
 
 function headerParameters(name: OperationName, row: OperationRow): Node[] {

@@ -28,7 +28,8 @@ export function bookReads(deps: Deps, principal: Principal): BookReads {
     },
     async grants(workerId) {
       await may('grant.list');
-      return store.grants(scope, workerId);
+      const isOther = scope.workerId !== undefined && workerId !== undefined && workerId !== scope.workerId;
+      return isOther ? [] : store.grants(scope, workerId);
     },
     async keys() {
       await may('key.list');

@@ -170,7 +170,7 @@ describe('a client over HTTP', () => {
       return true;
     });
     await assert.rejects(acme.get('0190f5f0-0000-7000-8000-000000000000'), code('not_found'));
-    for (const id of ['', '.', '..', 'a/b', '../x', '%2e%2e']) await assert.rejects(acme.get(id), code('not_found'), id);
+    for (const id of ['', '.', '..', 'a/b', 'a\\b', 'a\nb', '../x', '%2e%2e']) await assert.rejects(acme.get(id), code('not_found'), id);
   });
 
   it('sees nothing of another client, and cancels nothing of it', async () => {

@@ -1,4 +1,5 @@
 // How each operation is asked about a subject: its path, its body, and who is named in it.
+import { rowOf } from '../../../src/contract/operations.ts';
 import type { OperationName } from '../../../src/contract/operations.ts';
 import type { Asked } from '../stand.ts';
 import type { Subject } from './world.ts';
@@ -25,7 +26,7 @@ export const APART = {
   whoami: 'any key, about itself: tests/client',
   metrics: 'no JSON, and no key on its own machine: tests/server',
   bootstrap: 'no key yet: tests/server',
-  taskPayload: 'with a reason, for admins of the platform: tests/client',
+  taskPayload: 'named by a reason in its body: the end of matrix.test.ts',
 } as const satisfies Partial<Record<OperationName, string>>;
 export type CubeName = Exclude<OperationName, keyof typeof APART>;
 
@@ -126,3 +127,9 @@ export const asked = ({ body }: CubeCall, key: string | undefined, headers?: Rec
   ...(body === undefined ? {} : { body }),
   ...(headers === undefined ? {} : { headers }),
 });
+
+/** One call of an operation, those without a column in the cube by their bare path. */
+export function callOf(name: OperationName, subject: Subject): CubeCall {
+  const calls = (CALLS as Readonly<Partial<Record<OperationName, Readonly<Record<string, MakeCall>>>>>)[name] ?? {};
+  return Object.values(calls)[0]?.(subject) ?? { path: rowOf(name).path };
+}
