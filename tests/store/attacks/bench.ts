@@ -24,9 +24,13 @@ export interface Bench {
   close(): void;
 }
 
-export function openBench(): Bench {
-  const db = openConnection({ file: ':memory:', readOnly: false, synchronous: 'FULL', now: () => NOW });
-  migrate(db, loadMigrations(MIGRATIONS), NOW, false);
+const migrations = loadMigrations(MIGRATIONS);
+
+/** `harm` is done to the connection before its wall is built: what a mutant of the wall is. */
+export function openBench(harm: (db: DatabaseSync) => void = () => undefined): Bench {
+  const db = openConnection({ file: ':memory:', readOnly: false, synchronous: 'NORMAL', now: () => NOW });
+  migrate(db, migrations, NOW, false);
+  harm(db);
   const wall = buildWall(db, randomBytes(8).toString('hex'));
   const statements = new Statements(db, wall, new Map());
   wall.bind({ clients: '*' });
