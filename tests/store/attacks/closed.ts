@@ -117,7 +117,26 @@ const foreign: Attacks = (['engine', 'registry', 'sealer'] as const).flatMap((cl
   }),
 );
 
+/** What a class may read, without any filter: rows of the other client are not among it. */
+const unfiltered: Attacks = CLASSES.flatMap((cls) =>
+  Object.keys(READS[cls] ?? {})
+    // Workers are of no client: the platform sees all of them.
+    .filter((name) => (name in CLIENT_TABLES || name in VIEWS) && name !== 'v_worker_status')
+    .map((name) => {
+      const closed = closedColumns(cls, name);
+      const open = (COLUMNS.get(name) ?? []).filter((column) => !closed.includes(column));
+      return { name: `all of ${name} by ${cls}`, cls, expected: 'blind' as const, sql: `select ${open.length === 0 ? '*' : open.join(', ')} from ${namedIn(name)}` };
+    }),
+);
+
 export const CLOSED: readonly AttackGroup[] = [
+  { title: 'what a class reads without any filter is the bound client alone', controls: [{ cls: 'client', sql: 'select * from walled.ready' }], attacks: unfiltered },
+  {
+    title: 'what a worker reads without any filter is its own',
+    scope: { clients: ['a'], workerId: 'worker-of-a', setId: 1 },
+    controls: [{ cls: 'worker', sql: 'select * from walled.own_grants' }],
+    attacks: unfiltered.filter(({ cls }) => cls === 'worker'),
+  },
   { title: 'a secret column is open to those alone who need it', controls: [{ cls: 'client', sql: 'select payload from shown.task_queue' }], attacks: secrets },
   { title: 'what the rights of a class do not name it does not read', controls: [{ cls: 'engine', sql: 'select metadata from walled.tasks' }], attacks: unread },
   { title: 'what the rights of a class do not name it does not write', controls: [{ cls: 'engine', sql: 'delete from main.ready where task_no = 5001' }], attacks: unwritten },
