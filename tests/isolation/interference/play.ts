@@ -86,7 +86,11 @@ const ACTS = {
   progress: ({ worker }, memory, n, m) => worker.progress(lease(memory, n), m),
   child: async ({ worker }, memory, n) => worker.enqueueChild(lease(memory, n), 'Mail.Child', { n }),
   events: ({ admin }) => admin.securityEvents(),
-  trail: ({ admin }) => admin.audit.trail(),
+  // Between its two chains the order of what happens in one millisecond is that of the numbers.
+  trail: async ({ admin }) => {
+    const { items } = await admin.audit.trail();
+    return (['tasks', 'security'] as const).map((chain) => items.filter((item) => item.chain === chain));
+  },
   grants: ({ admin }) => admin.grants.list(),
   keys: ({ admin }) => admin.keys.list(),
   workers: ({ admin }) => admin.workers.list(),
@@ -112,7 +116,7 @@ const other = (name: Name): Name => (name === 'amber' ? 'cobalt' : 'amber');
 /** What the watched client observes, step by step. Alone: the steps of the other are left out. */
 export async function observed(hands: Hands, script: Script, watched: Name, { alone }: { readonly alone: boolean }): Promise<readonly string[]> {
   const seen: string[] = [];
-  const numbers = new Renumbered();
+  const numbers = { amber: new Renumbered(), cobalt: new Renumbered() };
   const memories = { amber: memoryOf('cobalt'), cobalt: memoryOf('amber') };
   for (const { who, act, n, m } of script) {
     if (who === 'world') {
@@ -122,7 +126,7 @@ export async function observed(hands: Hands, script: Script, watched: Name, { al
     }
     if (who !== watched && alone) continue;
     hands.speakFor(who);
-    const text = await answered(() => (ACTS[act as ClientAct] as Doing)(hands[who], memories[who], n, m), numbers);
+    const text = await answered(() => (ACTS[act as ClientAct] as Doing)(hands[who], memories[who], n, m), numbers[who]);
     if (who === watched) seen.push(`${act}: ${text}`);
   }
   return seen;
@@ -133,24 +137,30 @@ const memoryOf = (name: Name): Memory => ({ tasks: [], leases: [], foreign: (n) 
 export const idOf = (name: Name, n: number): string => `01890000-0000-7000-8000-${name === 'amber' ? 'a' : 'c'}${n.toString(16).padStart(11, '0')}`;
 export { other };
 
-/** Numbers of entries and what is random become the order in which they were met. */
+/** What is random becomes the order in which it was met; the numbers of entries, which rise over all clients by nature, are left out. */
 class Renumbered {
-  readonly #met = new Map<string, number>();
+  readonly #met = new Map<string, Map<string, number>>();
   text(value: unknown): string {
     const renumber = (key: string, one: unknown): unknown => {
-      if (NUMBERED.has(key) && one !== null && one !== undefined) return this.#of(key === 'nextCursor' ? 'cursor' : key, String(one));
       // How long a claim waited is of the real clock.
-      return key === 'waitedMs' ? undefined : one;
+      if (one === null || one === undefined || key === 'waitedMs') return one === null ? null : undefined;
+      if (RISING.has(key)) return key;
+      if (RANDOM.has(key)) return this.#of(key, String(one));
+      // The client over HTTP makes up a key where none is given.
+      if (key === 'idempotencyKey' && /^[0-9a-f-]{36}$/.test(String(one))) return this.#of(key, String(one));
+      return key === 'object' && /^[0-9A-Za-z]{11}$/.test(String(one)) ? 'the id of a key' : one;
     };
     return JSON.stringify(value, renumber) ?? 'nothing';
   }
   #of(key: string, value: string): string {
-    const name = `${key} ${value}`;
-    if (!this.#met.has(name)) this.#met.set(name, this.#met.size);
-    return `${key} #${this.#met.get(name)}`;
+    const met = this.#met.get(key) ?? new Map<string, number>();
+    this.#met.set(key, met);
+    if (!met.has(value)) met.set(value, met.size);
+    return `${key} #${met.get(value)}`;
   }
 }
-const NUMBERED: ReadonlySet<string> = new Set(['leaseId', 'lease_id', 'logId', 'eventId', 'id', 'nextCursor', 'grantId', 'grant_id', 'keyId', 'key_id', 'requestId', 'request_id']);
+const RISING: ReadonlySet<string> = new Set(['logId', 'eventId', 'id', 'nextCursor']);
+const RANDOM: ReadonlySet<string> = new Set(['leaseId', 'lease_id', 'grantId', 'grant_id', 'keyId', 'key_id', 'requestId', 'request_id']);
 
 async function answered(act: () => Promise<unknown>, numbers: Renumbered): Promise<string> {
   try {
