@@ -14,6 +14,8 @@ import { startSealer } from './sealer.ts';
 import type { Sealer } from './sealer.ts';
 import type { SealingData } from './sealing.ts';
 import { createQueue } from './service/queue.ts';
+import { masterKeyOf } from './service/sealed/master.ts';
+import type { MasterKey } from './service/sealed/master.ts';
 import type { MigrationReport } from './store/sqlite/migrate.ts';
 import { migrateSqlite, openSqliteStore } from './store/sqlite/store.ts';
 import type { PostgresLogins } from './store/postgres/store.ts';
@@ -26,6 +28,7 @@ export { defineTask } from './domain/definition.ts';
 export { startWorker } from './worker/worker.ts';
 export { deadLetter, release, retryIn } from './worker/outcome.ts';
 export type * from './service/handles.ts';
+export type { MasterKey } from './service/sealed/master.ts';
 export type * from './domain/task.ts';
 export type * from './domain/principal.ts';
 export type { PostgresLogins } from './store/postgres/store.ts';
@@ -56,6 +59,11 @@ export interface OpenOptions {
   readonly random?: () => number;
   /** Ids of tasks, in place of fresh ones. For tests. */
   readonly newId?: () => string;
+  /**
+   * The master key for payloads that are sealed at rest: 64 hex digits (several: the current one first), or a service for keys. Every process
+   * of one queue has the same.
+   */
+  readonly masterKey?: string | readonly string[] | MasterKey;
   /** Verifies tokens that are no API keys, for `principalOf`; default: none is taken. */
   readonly verifyToken?: VerifyToken;
   /** Told of what goes wrong in the background. */
@@ -103,6 +111,7 @@ export async function openQueue(url: string | PostgresLogins = 'prismq.db', opti
   const [payloadBytes, lanesPerClient, retentionMs] = [limitOf(options, 'payloadBytes'), limitOf(options, 'lanesPerClient'), limitOf(options, 'retentionMs')];
   const given: StoreOptions = { now, random: options.random ?? Math.random, randomHex, strategies, defaultBackoff: backoff, busyTimeoutMs, lanesPerClient };
   const { store, renewal, sealing } = isPostgres(url) ? await openPostgres(url, options, given) : openFile(url, options, given);
+  const masterKey = await masterKeyFor(options, store);
   const queue = createQueue(
     {
       store,
@@ -113,12 +122,24 @@ export async function openQueue(url: string | PostgresLogins = 'prismq.db', opti
       retentionMs,
       strategies,
       createClients: options.createClients ?? true,
+      ...(masterKey === undefined ? {} : { masterKey }),
       ...(options.verifyToken === undefined ? {} : { verifyToken: options.verifyToken }),
     },
     { url: typeof url === 'string' ? shownUrl(url) : shownUrl(url.clientUrl), renewal, onClose: () => background?.stop() },
   );
   const background = startBackground(options, queue.system(), (most) => store.seal(most), sealing);
   return queue;
+}
+
+/** A queue with sealed payloads is not opened without what opens them: what it then stored would lie open. */
+async function masterKeyFor({ masterKey }: OpenOptions, store: Store): Promise<MasterKey | undefined> {
+  if (masterKey !== undefined) return typeof masterKey === 'object' && 'wrap' in masterKey ? masterKey : masterKeyOf(masterKey, randomHex);
+  if (!(await store.hasDataKeys())) return undefined;
+  await store.close();
+  throw new QueueError(
+    'store_refused',
+    'clients of this queue have their payloads sealed: give the master key (PRISMQ_MASTER_KEY_FILE, or `masterKey` in a program)',
+  );
 }
 
 /** Without what opens it. */

@@ -6,6 +6,7 @@ import { QueueError } from '../domain/errors.ts';
 import type { PostgresLogins } from '../index.ts';
 import { CONFIG, settingFrom } from '../server/config.ts';
 import type { SettingName } from '../server/config.ts';
+import { masterKeyIn } from '../server/master-key.ts';
 import { wrongInput } from './failure.ts';
 import type { Io } from './io.ts';
 
@@ -22,6 +23,12 @@ interface Asking {
   readonly io: Io;
   /** As the flags said. */
   readonly flags: Place;
+}
+
+/** The master key of sealed payloads, where a command opens the queue itself. */
+export function masterKeyAt(io: Io): { readonly masterKey?: string } {
+  const file = inEnv(io, 'masterKeyFile');
+  return masterKeyIn({ masterKey: inEnv(io, 'masterKey'), masterKeyFile: file === undefined ? undefined : resolve(io.base, file) });
 }
 
 const isServer = (url: string): boolean => /^https?:/i.test(url);

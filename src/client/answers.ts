@@ -7,6 +7,9 @@ import type { AnchoredHead, AuditVerdict } from '../domain/audit-check.ts';
 import type {
   CategoryInfo,
   ClientInfo,
+  DataKeyInfo,
+  Erasure,
+  ExportPage,
   EnqueueItemResult,
   EnqueueResult,
   GrantInfo,
@@ -66,6 +69,9 @@ export interface Answers {
   readonly createClient: ClientInfo;
   readonly listClients: { readonly clients: readonly ClientInfo[] };
   readonly updateClient: ClientInfo;
+  readonly encryptClient: DataKeyInfo;
+  readonly eraseClient: Erasure;
+  readonly exportClient: ExportPage;
   readonly listWorkers: { readonly workers: readonly WorkerInfo[] };
   readonly removeWorker: undefined;
   readonly pruneWorkers: { readonly removed: number };

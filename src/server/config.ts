@@ -69,6 +69,17 @@ export const CONFIG = {
   synchronous: serve('PRISMQ_SYNCHRONOUS', 'text', 'FULL', '`NORMAL` may lose the last commits at a power cut', { choices: ['FULL', 'NORMAL'] }),
   retentionMs: serve('PRISMQ_RETENTION_MS', 'integer', LIMITS.retentionMs.default, LIMITS.retentionMs.meaning, { range: rangeOf('retentionMs') }),
   payloadBytes: serve('PRISMQ_PAYLOAD_BYTES', 'integer', LIMITS.payloadBytes.default, LIMITS.payloadBytes.meaning, { range: rangeOf('payloadBytes') }),
+  masterKey: serve(
+    'PRISMQ_MASTER_KEY',
+    'text',
+    '',
+    'seals payloads of clients at rest: 64 hex digits, after a rotation the older ones behind it; never on the command line',
+    {
+      file: '',
+      secret: true,
+    },
+  ),
+  masterKeyFile: serve('PRISMQ_MASTER_KEY_FILE', 'path', '', 'the file that holds it'),
   logLevel: serve('PRISMQ_LOG_LEVEL', 'text', 'info', 'the least that is logged; `debug` has every request', { flag: '--log-level', choices: LOG_LEVELS }),
   logFormat: serve('PRISMQ_LOG_FORMAT', 'text', 'auto', '`auto` is pretty on a terminal and JSON elsewhere', {
     flag: '--log-format',

@@ -17,6 +17,7 @@ import { requestLogger } from './log.ts';
 import { meterProcess } from './process-metrics.ts';
 import { refusing } from './settings.ts';
 import type { ServerSettings } from './settings.ts';
+import { masterKeyIn } from './master-key.ts';
 import { readTls } from './tls.ts';
 
 export interface ServeOptions extends Surroundings {
@@ -50,6 +51,7 @@ export async function serve(settings: ServerSettings, options: ServeOptions): Pr
     retentionMs: settings.retentionMs,
     payloadBytes: settings.payloadBytes,
     createClients: false,
+    ...masterKeyIn(settings),
     ...(verifyToken === undefined ? {} : { verifyToken }),
     onError: quietly(log, now),
   });

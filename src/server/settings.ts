@@ -34,6 +34,8 @@ export interface ServerSettings {
   readonly synchronous: 'FULL' | 'NORMAL';
   readonly retentionMs: number;
   readonly payloadBytes: number;
+  readonly masterKey: string | undefined;
+  readonly masterKeyFile: string | undefined;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
   readonly logFormat: 'auto' | 'json' | 'pretty';
 }

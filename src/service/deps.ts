@@ -9,6 +9,8 @@ import type { Store, StoreScope } from '../store/store.ts';
 import type { VerifyToken } from './credential.ts';
 import type { Keyring } from './keyring.ts';
 import type { Refusals } from './refusals.ts';
+import type { DataKeys } from './sealed/keys.ts';
+import type { MasterKey } from './sealed/master.ts';
 
 /** What the composition root gives. */
 export interface Given {
@@ -23,11 +25,15 @@ export interface Given {
   readonly strategies: readonly Strategy[];
   /** Whether a client that the program names is made on first use. */
   readonly createClients: boolean;
+  /** Wraps the data keys of clients; absent: nothing is sealed. */
+  readonly masterKey?: MasterKey;
   /** For tokens that are no API keys; absent: none is taken. */
   readonly verifyToken?: VerifyToken;
 }
 
 export interface Deps extends Given {
+  /** Where a master key is given. */
+  readonly sealing?: DataKeys;
   readonly refusals: Refusals;
   readonly keyring: Keyring;
 }

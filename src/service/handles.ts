@@ -1,5 +1,4 @@
-// What each role holds: the methods of its role and nothing else, with its client or worker bound inside. The HTTP client
-// implements the same interfaces. No method takes a client to trust; a foreign object answers like an absent one.
+// What each role holds: the methods of its role, with its client or worker bound inside; over HTTP the same. A foreign object answers like an absent one.
 import type { ErrorCode } from '../domain/errors.ts';
 import type { Operation } from '../domain/access.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
@@ -23,6 +22,7 @@ export type {
   SecurityEvent,
   AdminHandle,
 } from './admin-handle.ts';
+export type { DataKeyInfo, Erasure, ExportLine, ExportPage, PrivacyAdmin } from './privacy-handle.ts';
 export type { AuditReads, ExportHeader, OfClient, TrailEntry, TrailFilter, VerifyOptions } from './audit-handle.ts';
 export type { AnchoredHead, AuditRecord, AuditVerdict } from '../domain/audit-check.ts';
 export type { StandardResult, StandardSchema, TaskDefinition } from '../domain/definition.ts';

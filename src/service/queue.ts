@@ -14,6 +14,8 @@ import type { AuditorHandle, HandleOf, HandleOptions, Queue, SystemHandle } from
 import { createKeyring } from './keyring.ts';
 import { openBootstrap, useBootstrap } from './keys.ts';
 import { Refusals } from './refusals.ts';
+import { dataKeys } from './sealed/keys.ts';
+import { sealedStore } from './sealed/store.ts';
 import { statsOf, taskReads } from './tasks.ts';
 import { workerHandle } from './worker.ts';
 
@@ -80,8 +82,11 @@ export function createQueue(given: Given, parts: QueueParts): Queue {
 
 function wire(given: Given): Deps {
   const refusals = new Refusals(given.store);
-  const { store, digest, verifyToken } = given;
-  return { ...given, refusals, keyring: createKeyring({ store, digest, refusals, verifyToken }) };
+  const { store, digest, verifyToken, masterKey } = given;
+  const keyring = createKeyring({ store, digest, refusals, verifyToken });
+  if (masterKey === undefined) return { ...given, refusals, keyring };
+  const sealing = dataKeys(store, masterKey);
+  return { ...given, store: sealedStore(store, sealing), refusals, keyring, sealing };
 }
 
 function handleOf(deps: Deps, principal: Principal, raw: boolean): HandleOf<Principal> {

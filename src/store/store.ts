@@ -3,6 +3,7 @@
 import type { ChainName } from '../domain/audit-chain.ts';
 import type { AnchoredHead } from '../domain/audit-check.ts';
 import type { AuditPage, AuditSummary, TrailFilter, TrailRow } from './audit.ts';
+import type { DataKeyStore } from './data-keys.ts';
 import type { BackoffPolicy } from '../domain/retry.ts';
 import type { Refusal, Result } from '../domain/errors.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
@@ -183,7 +184,7 @@ export interface NewSecurityEvent {
 }
 export type CategoryMode = 'open' | 'hierarchical' | 'registered';
 
-export interface Store {
+export interface Store extends DataKeyStore {
   readonly capabilities: { readonly renewal: 'thread' | 'loop'; readonly file: string | null; readonly engine: 'sqlite' | 'postgres' };
   now(): number;
 

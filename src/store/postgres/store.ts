@@ -4,6 +4,7 @@ import { summaryOf } from '../numbers.ts';
 import type { Store, StoreOptions } from '../store.ts';
 import { SYSTEM } from './acting.ts';
 import { keyOperations } from './api-keys.ts';
+import { dataKeyOperations } from './data-keys.ts';
 import { auditOperations } from './audit.ts';
 import { Batches } from './batches.ts';
 import * as book from './book.ts';
@@ -150,6 +151,7 @@ function wire(engine: Engine, claimer: Claimer, watch: Watch): Store {
     ...workerOperations(engine, claimer),
     ...bookOperations(engine),
     ...keyOperations(engine),
+    ...dataKeyOperations(engine),
     ...auditOperations(engine),
     async tick({ retentionMs }) {
       const row = (await pools.admin.row('tick', SYSTEM, { retention_ms: retentionMs, backoff: JSON.stringify(engine.options.defaultBackoff) })) as number[];

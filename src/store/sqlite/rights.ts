@@ -24,6 +24,7 @@ export const CLIENT_TABLES = {
   api_keys: 'client',
   security_events: 'client',
   audit_seals: 'client',
+  data_keys: 'client',
 } as const;
 
 /** Tables without a client: the registry's own. */
@@ -92,6 +93,7 @@ const REGISTRY: Readonly<Record<string, WriteRight>> = {
   meta: { insert: true, update: ['value'], keys: ['key'] },
   security_events: { insert: true },
   secrets: { insert: true },
+  data_keys: { insert: true, delete: true, keys: ['client_id'] },
 };
 
 const SEALS: Readonly<Record<string, WriteRight>> = {
@@ -137,6 +139,7 @@ export const READS: Readonly<Partial<Record<StatementClass, Readonly<Record<stri
     categories: true,
     meta: true,
     secrets: true,
+    data_keys: true,
     leases: { only: ['task_no', 'worker_id', 'client_id'] },
     api_keys: true,
     ready: { only: ['lane_id'] },

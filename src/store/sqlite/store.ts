@@ -13,6 +13,7 @@ import { createClaimer } from './claim.ts';
 import { openConnection } from './connection.ts';
 import { createCategories } from './engine.ts';
 import type { Engine } from './engine.ts';
+import { dataKeyOperations } from './data-keys.ts';
 import { enqueueBatch } from './enqueue.ts';
 import type { EnqueueItem } from './enqueue.ts';
 import { asQueueError } from './errors.ts';
@@ -103,6 +104,7 @@ export function storeOn(db: DatabaseSync, options: SqliteOptions): Store {
     ...workerOperations(parts),
     ...bookOperations(parts),
     ...keyOperations(engine, read),
+    ...dataKeyOperations(parts),
     ...systemOperations(parts),
     async close() {
       watch.close();

@@ -50,7 +50,8 @@ export const ABSENT: Subject = {
 /** The words that mark what is one client's and no other's. */
 export const secretOf = (clientId: string): string => `secret-of-${clientId}`;
 
-export const open = (t: Pick<TestContext, 'after'>, file: string): Promise<Rig> => serve(t, { from: file, open: { now: () => NOW } });
+export const open = (t: Pick<TestContext, 'after'>, file: string): Promise<Rig> =>
+  serve(t, { from: file, open: { now: () => NOW, masterKey: '5'.repeat(64) } });
 
 /** Made in a server of its own, which is closed: nothing but the file is left. */
 export async function makeWorld(t: Pick<TestContext, 'after'>): Promise<World> {

@@ -44,13 +44,17 @@ const lease = ({ leases }: Memory, n: number): LeaseRef => leases[n % Math.max(l
 
 async function enqueue({ client }: Hand, memory: Memory, n: number, m: number): Promise<unknown> {
   const idempotencyKey = KEYS[n % KEYS.length];
-  const made = await client.enqueue(TYPES[m % TYPES.length] as string, { n }, {
-    priority: 1 + (n % 5) * 100,
-    ...(m % 4 === 3 ? { delayMs: 2000 } : {}),
-    ...(m % 7 === 6 ? { ttlMs: 5000 } : {}),
-    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
-    metadata: { of: `${m % 3}` },
-  });
+  const made = await client.enqueue(
+    TYPES[m % TYPES.length] as string,
+    { n },
+    {
+      priority: 1 + (n % 5) * 100,
+      ...(m % 4 === 3 ? { delayMs: 2000 } : {}),
+      ...(m % 7 === 6 ? { ttlMs: 5000 } : {}),
+      ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+      metadata: { of: `${m % 3}` },
+    },
+  );
   memory.tasks.push(made.taskId);
   return made;
 }
@@ -145,10 +149,10 @@ class Renumbered {
       // How long a claim waited is of the real clock.
       if (one === null || one === undefined || key === 'waitedMs') return one === null ? null : undefined;
       if (RISING.has(key)) return key;
-      if (RANDOM.has(key)) return this.#of(key, String(one));
+      if (typeof one !== 'string') return one;
       // The client over HTTP makes up a key where none is given.
-      if (key === 'idempotencyKey' && /^[0-9a-f-]{36}$/.test(String(one))) return this.#of(key, String(one));
-      return key === 'object' && /^[0-9A-Za-z]{11}$/.test(String(one)) ? 'the id of a key' : one;
+      if (RANDOM.has(key) || (key === 'idempotencyKey' && /^[0-9a-f-]{36}$/.test(one))) return this.#of(key, one);
+      return key === 'object' && /^[0-9A-Za-z]{11}$/.test(one) ? 'the id of a key' : one;
     };
     return JSON.stringify(value, renumber) ?? 'nothing';
   }

@@ -11,6 +11,7 @@ import { leaseSuite } from './leases.ts';
 import { limitSuite } from './limits.ts';
 import { listSuite } from './lists.ts';
 import type { Conformance } from './rig.ts';
+import { privacySuite } from './privacy.ts';
 import { retentionSuite } from './retention.ts';
 import { settlingSuite } from './settling.ts';
 import { strategySuite } from './strategies.ts';
@@ -34,4 +35,5 @@ export function conformance(suite: Conformance): void {
   retentionSuite(suite);
   grantSuite(suite);
   workerSuite(suite);
+  privacySuite(suite);
 }

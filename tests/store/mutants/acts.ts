@@ -78,6 +78,18 @@ async function sealed({ queue, store, me, see }: Scene): Promise<void> {
     for (const after of [0, 9]) await see(`${chain} after ${after}`, () => store.audit(scope, chain, after, 6));
 }
 
+async function dataKeys({ store, me, you, see }: Scene): Promise<void> {
+  const scope = { role: 'admin', actor: 'admin', clients: '*' } as const;
+  await see('whether there are any', () => store.hasDataKeys());
+  for (const clientId of [me, you])
+    for (const keyNo of [1, 2, 1])
+      await see(`key ${keyNo} of ${clientId}`, () => store.addDataKey(scope, { clientId, keyNo, wrapped: `${keyNo} of ${clientId}` }));
+  await see('of one', () => store.dataKeys(me));
+  await see('shredded', () => store.shredDataKeys(scope, me));
+  await see('of the other', () => store.dataKeys(you));
+  await see('whether there are still', () => store.hasDataKeys());
+}
+
 async function overview({ queue, see }: Scene): Promise<void> {
   const admin = queue.admin();
   await see('stats', () => admin.stats());
@@ -464,6 +476,7 @@ export const ACTS: readonly Act[] = [
   { name: 'overview', play: overview },
   { name: 'events', play: events },
   { name: 'sealed', play: sealed },
+  { name: 'data keys', play: dataKeys },
   { name: 'inboxes', play: inboxes },
   { name: 'repeats', play: repeats },
   ...group('move', moves),
