@@ -74,6 +74,7 @@ const TABLES = [
   'audit_numbers',
   'audit_seals',
   'audit_passed',
+  'data_keys',
   'schema_migrations',
 ] as const;
 const OPEN = ['categories', 'meta'];
