@@ -10,18 +10,7 @@ import type { BookReads } from './book.ts';
 import type { CallerOrigin } from './credential.ts';
 export type { BookReads } from './book.ts';
 export type { CallerOrigin, TokenVerdict, VerifyToken } from './credential.ts';
-export type {
-  BootstrapSecret,
-  ClientInfo,
-  GrantInfo,
-  KeyInfo,
-  NewKey,
-  MadeKey,
-  RotateOptions,
-  CategoryInfo,
-  SecurityEvent,
-  AdminHandle,
-} from './admin-handle.ts';
+export type * from './admin-handle.ts';
 export type { DataKeyInfo, Erasure, ExportLine, ExportPage, PrivacyAdmin } from './privacy-handle.ts';
 export type { AuditReads, ExportHeader, OfClient, TrailEntry, TrailFilter, VerifyOptions } from './audit-handle.ts';
 export type { AnchoredHead, AuditRecord, AuditVerdict } from '../domain/audit-check.ts';
