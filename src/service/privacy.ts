@@ -1,4 +1,5 @@
 // The privacy of a client: its own keys, an erasure that takes two, and an export of everything. The audit keeps what happened and holds on.
+import type { ChainName } from '../domain/audit-chain.ts';
 import { QueueError, unwrap } from '../domain/errors.ts';
 import { ENDED } from '../domain/lifecycle.ts';
 import { checkClientId } from '../domain/names.ts';
@@ -157,13 +158,13 @@ const READS: Readonly<Record<Part, Read>> = {
     const { items, nextCursor } = await store.tasks(scope, { limit: LINES_A_PAGE, ...(cursor === '' ? {} : { cursor }) });
     return { items, next: nextCursor };
   },
-  async log({ store }, scope, cursor) {
-    const after = /^\d{1,16}$/.test(cursor) ? Number(cursor) : 0;
-    const { items, last } = await store.events(scope, after, LINES_A_PAGE);
-    return { items, next: last > after ? String(last) : null };
-  },
-  async event({ store }, scope, cursor) {
-    const { items, nextCursor } = await store.securityEvents(scope, { limit: LINES_A_PAGE, ...(cursor === '' ? {} : { cursor }) });
-    return { items, next: nextCursor };
+  log: (deps, scope, cursor) => trail(deps, scope, 'tasks', cursor),
+  event: (deps, scope, cursor) => trail(deps, scope, 'security', cursor),
+};
   },
 };
+
+async function trail({ store }: Deps, scope: StoreScope, chain: ChainName, cursor: string): ReturnType<Read> {
+  const { items, nextCursor } = await store.trail(scope, { chain, limit: LINES_A_PAGE, ...(cursor === '' ? {} : { cursor }) });
+  return { items: items.map((row) => ({ ...row, details: JSON.parse(row.details) as unknown })), next: nextCursor };
+}
