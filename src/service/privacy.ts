@@ -161,8 +161,6 @@ const READS: Readonly<Record<Part, Read>> = {
   log: (deps, scope, cursor) => trail(deps, scope, 'tasks', cursor),
   event: (deps, scope, cursor) => trail(deps, scope, 'security', cursor),
 };
-  },
-};
 
 async function trail({ store }: Deps, scope: StoreScope, chain: ChainName, cursor: string): ReturnType<Read> {
   const { items, nextCursor } = await store.trail(scope, { chain, limit: LINES_A_PAGE, ...(cursor === '' ? {} : { cursor }) });
