@@ -42,7 +42,7 @@ export function taskReads(deps: Deps, principal: Principal, scope: StoreScope): 
         yield* page.items;
         const more = page.last > last;
         last = page.last;
-        if (!more) await deps.store.changed(EVENT_LOOK_MS, signal);
+        if (!more) await deps.store.changed(EVENT_LOOK_MS, signal, { for: 'events', clients: scope.clients });
       }
     },
     async stats() {
