@@ -170,11 +170,12 @@ export function enqueued(tasks: readonly NewTask[], answers: readonly Result<Enq
     const answer = answers[i];
     return answer?.ok === true && !answer.value.deduplicated;
   });
-  const ready = stored.filter((task) => task.delayMs === 0 && task.runAfterUtc === null);
+  // An instant may be past: that is for the store's clock to say.
+  const ready = stored.filter((task) => task.delayMs === 0);
   return {
     clients: distinct(stored.map(({ clientId }) => clientId)),
     ready: ready.map(({ clientId, type, compatibility }) => ({ clientId, type, compatibility, count: 1 })),
-    delays: ready.length < stored.length,
+    delays: stored.some((task) => task.delayMs > 0 || task.runAfterUtc !== null),
   };
 }
 

@@ -157,7 +157,7 @@ function wire(engine: Engine, claimer: Claimer, watch: Watch): Store {
     now: engine.now,
     ...taskOperations(engine, claimer, watch),
     ...workerOperations(engine, claimer, watch),
-    ...bookOperations(engine),
+    ...bookOperations(engine, watch),
     ...keyOperations(engine),
     ...auditOperations(engine),
     async tick({ retentionMs }) {
@@ -268,12 +268,18 @@ type BookOperations = Pick<
   | 'recordSecurity'
 >;
 
-function bookOperations(engine: Engine): BookOperations {
+function bookOperations(engine: Engine, watch: Watch): BookOperations {
+  /** What workers may take is other than it was. */
+  const told = async <T>(changing: Promise<T>): Promise<T> => {
+    const answer = await changing;
+    watch.committed([EVERYTHING]);
+    return answer;
+  };
   return {
     createClient: (scope, clientId, weight) => book.createClient(engine, scope, clientId, weight),
     clients: (scope) => book.listClients(engine, scope),
-    updateClient: (scope, clientId, change) => book.updateClient(engine, scope, clientId, change),
-    createGrant: (scope, grantId, workerId, grant) => book.createGrant(engine, scope, grantId, workerId, grant),
+    updateClient: (scope, clientId, change) => told(book.updateClient(engine, scope, clientId, change)),
+    createGrant: (scope, grantId, workerId, grant) => told(book.createGrant(engine, scope, grantId, workerId, grant)),
     grants: (scope, workerId) => book.listGrants(engine, scope, workerId),
     deleteGrant: (scope, grantId) => book.deleteGrant(engine, scope, grantId),
     setCategory: (scope, category) => book.setCategory(engine, scope, category),
