@@ -125,6 +125,8 @@ export interface TaskReads {
 export interface EventOptions {
   readonly after?: number;
   readonly signal?: AbortSignal;
+  /** Told where it goes on from, at the beginning and after each look: what is up to there was given, or is not the caller's. */
+  readonly reached?: (logId: number) => void;
 }
 export interface TaskMoves {
   cancel(taskId: string, reason?: string): Promise<Task>;
