@@ -112,6 +112,8 @@ const firstOr = (list: unknown, otherwise: Body): Body => (list as readonly Body
 const objectOr = (value: unknown): Body => (typeof value === 'object' ? (value as Body) : {});
 const first = (list: unknown): Body => firstOr(list, {});
 
+const BACKOFF = { initial_ms: 1, max_ms: 2, multiplier: 2, jitter: 0 };
+
 /** The objects inside bodies; what is not here is a map whose names are the user's. */
 const NESTED: Partial<Record<RequestName, readonly Omit<Place, 'schema'>[]>> = {
   EnqueueMany: [{ what: 'tasks.*', put: (body, name, value) => ({ ...body, tasks: [{ ...first(body['tasks']), [name]: value }] }) }],
@@ -128,7 +130,7 @@ const NESTED: Partial<Record<RequestName, readonly Omit<Place, 'schema'>[]>> = {
       put: (body, name, value) => ({ ...body, grants: [{ ...firstOr(body['grants'], { client_id: 'acme', pattern: '*' }), [name]: value }] }),
     },
   ],
-  CategoryChange: [{ what: 'backoff', put: (body, name, value) => ({ ...body, backoff: { ...(body['backoff'] as Body | undefined), [name]: value } }) }],
+  CategoryChange: [{ what: 'backoff', put: (body, name, value) => ({ ...body, backoff: { ...BACKOFF, ...objectOr(body['backoff']), [name]: value } }) }],
 };
 
 function placesOf(name: RequestName, op?: string): Place[] {
