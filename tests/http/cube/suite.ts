@@ -136,8 +136,8 @@ async function refused(it: Case, code: ErrorCode, action: string): Promise<void>
 
 /** On a world of its own: what is done, is done to the caller's own alone, and what is read changes nothing. */
 async function given(t: TestContext, it: Case): Promise<void> {
-  for (const clientId of CLIENTS) {
-    const rig = await ground.fresh(t, still);
+  for (const clientId of ground.sides()) {
+    const rig = await ground.fresh(t);
     const subject = world.subjects[clientId];
     const first = await ground.rowsOf(rig);
     const headers = it.reach === 'named' ? inClient(clientId) : undefined;
@@ -231,8 +231,8 @@ function withoutIds({ status, headers, text }: Answered, subject: Subject): unkn
 
 /** Both clients have a task of this id: each reaches its own. */
 async function twin(t: TestContext, it: Case): Promise<void> {
-  for (const clientId of CLIENTS) {
-    const rig = await ground.fresh(t, still);
+  for (const clientId of ground.sides()) {
+    const rig = await ground.fresh(t);
     const first = await ground.rowsOf(rig);
     const answer = await perform(rig, it, clientId, world.twins[clientId]);
     assert.ok(rowOf(it.name).status.includes(answer.status), answer.text);
@@ -356,7 +356,7 @@ function looking(): void {
     for (const role of ['client', 'client_admin'] as const)
       test(`a ${role} sees its own, and what is another's like what is nobody's`, async (t) => {
         for (const clientId of CLIENTS) {
-          const rig = await ground.fresh(t, still);
+          const rig = await ground.fresh(t);
           const answer = await look(rig, role, clientId, world.subjects[clientId].taskId, { reason: 'to see it' });
           assert.deepEqual([answer.status, answer.json['payload']], [200, { note: secretOf(clientId) }]);
           for (const { taskId } of [world.subjects[otherThan(clientId)], ABSENT])
@@ -366,7 +366,7 @@ function looking(): void {
 
     test('an admin of the platform sees it with a reason, which is on record where its client sees it', async (t) => {
       for (const clientId of CLIENTS) {
-        const rig = await ground.fresh(t, still);
+        const rig = await ground.fresh(t);
         const first = await ground.rowsOf(rig);
         const { taskId } = world.subjects[clientId];
         for (const body of [{}, { reason: '' }, { reason: '  ' }]) assertProblem(await look(rig, 'platform_admin', 'acme', taskId, body), 'invalid_input');
@@ -383,7 +383,7 @@ function looking(): void {
 
     for (const role of ['worker', 'client_auditor', 'auditor'] as const)
       test(`a ${role} may not`, async (t) => {
-        const rig = await ground.fresh(t, still);
+        const rig = await ground.fresh(t);
         for (const body of [{}, { reason: 'ticket 7' }]) {
           const answer = await look(rig, role, 'acme', world.subjects.acme.taskId, body);
           assertProblem(answer, 'forbidden');
@@ -392,7 +392,7 @@ function looking(): void {
       });
 
     test('nobody may not', async (t) => {
-      assertProblem(await look(await ground.fresh(t, still), 'anonymous', 'acme', world.subjects.acme.taskId, { reason: 'ticket 7' }), 'unauthenticated');
+      assertProblem(await look(await ground.fresh(t), 'anonymous', 'acme', world.subjects.acme.taskId, { reason: 'ticket 7' }), 'unauthenticated');
     });
   });
 }

@@ -55,16 +55,18 @@ export interface Ground {
   readonly world: World;
   /** A server over the world. */
   server(t: Pick<TestContext, 'after'>): Promise<Rig>;
-  /** One over a world in which nothing was done yet; `still` is one that no other test uses meanwhile. */
-  fresh(t: Pick<TestContext, 'after'>, still: Rig): Promise<Rig>;
+  /** One over a world in which nothing was done yet. */
+  fresh(t: Pick<TestContext, 'after'>): Promise<Rig>;
   rowsOf(rig: Rig): Promise<Rows>;
+  /** As whom what is given is asked: as both clients, or by turns where that takes too long. */
+  sides(): readonly ClientId[];
 }
 
 /** On a SQLite file, copied for each. */
 export async function onFile(t: Pick<TestContext, 'after'>): Promise<Ground> {
   const world = await makeWorld(t);
   const server: Ground['server'] = (one) => open(one, world.file);
-  return { world, server, fresh: server, rowsOf: (rig) => Promise.resolve(rowsOf(rig)) };
+  return { world, server, fresh: server, rowsOf: (rig) => Promise.resolve(rowsOf(rig)), sides: () => CLIENTS };
 }
 
 export const open = (t: Pick<TestContext, 'after'>, file: string): Promise<Rig> => serve(t, { from: file, open: { now: () => NOW } });
