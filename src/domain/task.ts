@@ -218,3 +218,10 @@ export interface TickReport {
   readonly lapsed: number;
   readonly purged: number;
 }
+
+export interface EventOptions {
+  readonly after?: number;
+  readonly signal?: AbortSignal;
+  /** In process: told where it goes on from, at the beginning and after each look. What is up to there was given, or is not the caller's. */
+  readonly reached?: (logId: number) => void;
+}

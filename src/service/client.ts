@@ -126,7 +126,7 @@ async function waitFor(deps: Deps, scope: StoreScope, taskId: string, { timeoutM
     const left = until - performance.now();
     if (left <= 0)
       throw new QueueError('timeout', `the task is still ${task.status} after ${timeoutMs} ms: wait longer, or look at it later`, { status: task.status });
-    await deps.store.changed(Math.min(left, LOOK_MS), signal);
+    await deps.store.changed(Math.min(left, LOOK_MS), signal, { for: 'task', clients: scope.clients, taskId });
   }
 }
 

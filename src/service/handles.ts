@@ -9,6 +9,7 @@ import type { AuditReads } from './audit-handle.ts';
 import type { AdminHandle, BootstrapSecret, MadeKey, SecurityEvent } from './admin-handle.ts';
 import type { BookReads } from './book.ts';
 import type { CallerOrigin } from './credential.ts';
+export type { EventOptions } from '../domain/task.ts';
 export type { BookReads } from './book.ts';
 export type { CallerOrigin, TokenVerdict, VerifyToken } from './credential.ts';
 export type {
@@ -28,6 +29,7 @@ export type { AnchoredHead, AuditRecord, AuditVerdict } from '../domain/audit-ch
 export type { StandardResult, StandardSchema, TaskDefinition } from '../domain/definition.ts';
 import type { StrategyName } from '../domain/strategy.ts';
 import type {
+  EventOptions,
   ClaimedTask,
   EnqueueOptions,
   GrantSpec,
@@ -121,10 +123,6 @@ export interface TaskReads {
   /** What happens from now on, or after a `logId`; ends when the signal fires. */
   events(options?: EventOptions): AsyncIterable<LogEntry>;
   stats(): Promise<QueueStats>;
-}
-export interface EventOptions {
-  readonly after?: number;
-  readonly signal?: AbortSignal;
 }
 export interface TaskMoves {
   cancel(taskId: string, reason?: string): Promise<Task>;

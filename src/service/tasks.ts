@@ -34,15 +34,16 @@ export function taskReads(deps: Deps, principal: Principal, scope: StoreScope): 
       await may('task.logs');
       return (await deps.store.logs(scope, taskId, checkPage(page))) ?? raise(notFound());
     },
-    async *events({ after, signal }: EventOptions = {}) {
+    async *events({ after, signal, reached }: EventOptions = {}) {
       await may('task.events');
       let last = after ?? (await deps.store.events(scope, null, 1)).last;
       while (signal?.aborted !== true) {
+        reached?.(last);
         const page = await deps.store.events(scope, last, EVENTS_A_READ);
         yield* page.items;
         const more = page.last > last;
         last = page.last;
-        if (!more) await deps.store.changed(EVENT_LOOK_MS, signal);
+        if (!more) await deps.store.changed(EVENT_LOOK_MS, signal, { for: 'events', clients: scope.clients });
       }
     },
     async stats() {

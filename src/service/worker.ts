@@ -52,7 +52,7 @@ export function workerHandle(deps: Deps, principal: WorkerPrincipal, scope: Stor
     },
     ...endings(deps, principal, scope),
     ...insideLease(deps, principal, scope),
-    wake: async (timeoutMs, signal) => void (await store.changed(timeoutMs, signal)),
+    wake: async (timeoutMs, signal) => void (await store.changed(timeoutMs, signal, { for: 'work', workerId: principal.workerId, request: {}, claims: false })),
   };
 }
 
@@ -163,7 +163,7 @@ async function claim(deps: Deps, scope: StoreScope, options: ClaimOptions, regis
     // The first look did not wait, and is the one that most claims stop at.
     if (tasks.length > 0) return waitedMs < 1 ? tasks : tasks.map((task) => ({ ...task, waitedMs: Math.floor(waitedMs) }));
     if (left <= 0) return tasks;
-    await deps.store.changed(Math.min(left, LOOK_MS), options.signal);
+    await deps.store.changed(Math.min(left, LOOK_MS), options.signal, { for: 'work', workerId: scope.workerId as string, request, claims: true });
   }
 }
 

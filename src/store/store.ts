@@ -259,10 +259,17 @@ export interface Store {
   secret(name: string): Promise<string>;
   tick(options: { readonly retentionMs: number }): Promise<TickReport>;
   auditSummary(): Promise<AuditSummary>;
-  /** Resolves when something may have changed (true) or after the time (false): a hint. */
-  changed(timeoutMs: number, signal?: AbortSignal): Promise<boolean>;
+  /** Resolves when something of what is waited for may have changed (true) or after the time (false): a hint. */
+  changed(timeoutMs: number, signal?: AbortSignal, interest?: Interest): Promise<boolean>;
   close(): Promise<void>;
 }
+
+/** What is waited for; absent: anything. What does not concern it may leave it asleep. */
+export type Interest =
+  | { readonly for: 'events'; readonly clients: '*' | readonly string[] }
+  | { readonly for: 'task'; readonly clients: '*' | readonly string[]; readonly taskId: string }
+  /** `claims`: it takes what it is woken for, so that nobody else has to be woken for the same. */
+  | { readonly for: 'work'; readonly workerId: string; readonly request: Pick<ClaimRequest, 'types' | 'capabilities'>; readonly claims: boolean };
 
 export interface InboxRow {
   readonly taskId: string;

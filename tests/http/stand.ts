@@ -53,6 +53,8 @@ export interface RigOptions {
   readonly listen?: Partial<ListenOptions>;
   /** A queue to begin with, clients and all. */
   readonly from?: string;
+  /** Another store than a file of its own. */
+  readonly store?: { readonly url: string; readonly isMade: boolean };
 }
 
 /** No test is slowed by the limit of failed tries but those about it. */
@@ -63,7 +65,7 @@ export async function serve(t: Pick<TestContext, 'after'>, options: RigOptions =
   const file = join(folder, 'queue.db');
   if (options.from !== undefined) copyFileSync(options.from, file);
   const told: RequestEvent[] = [];
-  const queue = await openQueue(file, { janitorMs: 0, synchronous: 'NORMAL', ...options.open });
+  const queue = await openQueue(options.store?.url ?? file, { janitorMs: 0, synchronous: 'NORMAL', ...options.open });
   const app = await createApp({ queue, rates: UNLIMITED, ...options.app, onRequest: (event) => told.push(event) });
   const listening = await listen(app, { host: '127.0.0.1', port: 0, ...options.listen });
   t.after(async () => {
@@ -72,7 +74,7 @@ export async function serve(t: Pick<TestContext, 'after'>, options: RigOptions =
     rmSync(folder, { recursive: true, force: true });
   });
   const admin = queue.admin();
-  if (options.from === undefined) for (const id of CLIENTS) await admin.clients.create(id);
+  if (options.from === undefined && options.store?.isMade !== true) for (const id of CLIENTS) await admin.clients.create(id);
   return {
     queue,
     app,

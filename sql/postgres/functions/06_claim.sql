@@ -26,12 +26,12 @@ BEGIN
   RETURN n;
 END $$;
 
--- The worker that acts, as it is registered.
-CREATE OR REPLACE FUNCTION prismq.worker_of(token text) RETURNS TABLE (strategy text, fairness text) LANGUAGE plpgsql SECURITY DEFINER
+-- The worker that acts, as it is registered, and what it may take.
+CREATE OR REPLACE FUNCTION prismq.worker_of(token text) RETURNS TABLE (strategy text, fairness text, content text) LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE who text[] := prismq.enter(token, 'worker');
 BEGIN
-  RETURN QUERY SELECT w.strategy, w.fairness FROM prismq.workers w WHERE w.worker_id = substr(who[3], 8);
+  RETURN QUERY SELECT w.strategy, w.fairness, s.content::text FROM prismq.workers w JOIN prismq.capability_sets s ON s.set_id = w.set_id WHERE w.worker_id = substr(who[3], 8);
 END $$;
 
 -- The clients that have something for a set, with their weights: for a narrow set its clients, for a wide one those with ready work.

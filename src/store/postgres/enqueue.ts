@@ -5,6 +5,7 @@ import { QueueError } from '../../domain/errors.ts';
 import type { TaskState } from '../../domain/lifecycle.ts';
 import type { NewTask } from '../../domain/task.ts';
 import type { EnqueueOutcome, StoreScope } from '../store.ts';
+import { enqueued } from '../waiters.ts';
 import { actingOf, classOf } from './acting.ts';
 import { column } from './columns.ts';
 import type { Engine } from './engine.ts';
@@ -65,7 +66,7 @@ export async function enqueue(
   const { actor } = actingOf(scope);
   // An atomic batch stands alone: it stores all of its own or none.
   const kind = options.atomic ? `atomic ${(tasks[0] as NewTask).taskId}` : `enqueue ${classOf(scope)} ${scope.role} ${actor} ${options.createClients}`;
-  return engine.batches.submit({ kind, items: tasks, owner: scope.actor, run });
+  return engine.batches.submit({ kind, items: tasks, owner: scope.actor, run, touched: (answers) => enqueued(tasks, answers) });
 }
 
 /** Rows of i, verdict, task_id, status, created_at_utc. */

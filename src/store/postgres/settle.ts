@@ -3,6 +3,7 @@ import { LIMITS, cleanErrorText } from '../../domain/limits.ts';
 import type { TaskState } from '../../domain/lifecycle.ts';
 import type { HeartbeatResult, LeaseRef, SettleResult, Settlement } from '../../domain/task.ts';
 import type { Store, StoreScope } from '../store.ts';
+import { settled } from '../waiters.ts';
 import { actingOf } from './acting.ts';
 import { column } from './columns.ts';
 import { isLeaseId, isTaskId } from './engine.ts';
@@ -28,6 +29,7 @@ export function settle(engine: Engine, scope: StoreScope, items: readonly Settle
     items,
     owner: scope.actor,
     run: (all) => settleBatch(engine, scope, all),
+    touched: (answers) => settled(items, answers),
   });
 }
 

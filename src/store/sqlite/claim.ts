@@ -3,11 +3,10 @@
 // asked for, never by the backlog.
 import { createFairShare } from '../../domain/fair-share.ts';
 import type { FairShare } from '../../domain/fair-share.ts';
-import { intersectPatterns } from '../../domain/category.ts';
 import { QueueError, unwrap } from '../../domain/errors.ts';
 import { compareBy, findStrategy } from '../../domain/strategy.ts';
 import type { Strategy } from '../../domain/strategy.ts';
-import type { ClaimedTask, WorkerCapabilities } from '../../domain/task.ts';
+import type { ClaimedTask } from '../../domain/task.ts';
 import type { ClaimRequest, StoreScope } from '../store.ts';
 import { createCandidates } from './candidates.ts';
 import type { Candidates, CoveredLanes, Line } from './candidates.ts';
@@ -16,6 +15,8 @@ import type { createSets } from './capability-sets.ts';
 import { setting } from './engine.ts';
 import type { Engine } from './engine.ts';
 import { promoteDue } from './janitor.ts';
+import { declaredBy } from '../waiters.ts';
+import type { ReachOf } from '../waiters.ts';
 import { ensureOrder, orderOf } from './orders.ts';
 import type { Row } from './statements.ts';
 
@@ -34,6 +35,17 @@ interface Request {
   readonly max: number;
   readonly fairness: string;
 }
+
+/** What a worker that is registered may take by such a call, for hints. */
+export const reachIn =
+  (engine: Engine, sets: ReturnType<typeof createSets>): ReachOf =>
+  (workerId, request) => {
+    engine.wall.bind({ clients: '*' });
+    const worker = engine.st.row('worker_of', { worker_id: workerId });
+    if (worker === undefined) return null;
+    const { declared, grants } = sets.content(worker[0] as number, worker[3] as string);
+    return { declared: declaredBy(request, declared), grants };
+  };
 
 export interface Claimer {
   claim(scope: StoreScope, request: ClaimRequest): readonly ClaimedTask[];
@@ -68,8 +80,7 @@ function prepare(engine: Engine, sets: ReturnType<typeof createSets>, scope: Sto
   let setId = registeredSet;
   let content = sets.content(setId, key);
   if (asked.types !== undefined || asked.capabilities !== undefined) {
-    const said = asked.capabilities ?? content.declared;
-    const declared: WorkerCapabilities = asked.types === undefined ? said : { ...said, categories: intersectPatterns(said.categories ?? ['*'], asked.types) };
+    const declared = declaredBy(asked, content.declared);
     setId = ensureSet(engine, declared, content.grants);
     content = { ...content, declared };
   }

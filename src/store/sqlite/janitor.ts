@@ -3,6 +3,8 @@
 import type { TickReport } from '../../domain/task.ts';
 import { draws } from './engine.ts';
 import type { Engine } from './engine.ts';
+import type { Ready } from '../waiters.ts';
+import type { Row } from './statements.ts';
 import { lapse } from './moves.ts';
 import { purgeTasks } from './purge.ts';
 import { expireLeases } from './settle.ts';
@@ -23,10 +25,18 @@ export function promoteDue(engine: Engine, now: number, most: number): number {
     st.run('due_ready', { draws: draws(engine) });
     st.run('due_undelay');
     st.run('due_log', { now });
+    if (engine.risen.isHeard()) engine.risen.ready.push(...st.rows('due_lanes').map(readyOf));
     st.run('picked_clear');
   }
   return picked;
 }
+
+const readyOf = ([clientId, type, compatibility, count]: Row): Ready => ({
+  clientId: clientId as string,
+  type: type as string,
+  compatibility: compatibility as string,
+  count: count as number,
+});
 
 /** One step of everything that is due. */
 export function tick(engine: Engine, backoffOf: BackoffOf, retentionMs: number): TickReport {
