@@ -9,6 +9,7 @@ import { LIMITS, checkInt } from './domain/limits.ts';
 import { DEFAULT_BACKOFF } from './domain/retry.ts';
 import type { BackoffPolicy } from './domain/retry.ts';
 import type { Strategy } from './domain/strategy.ts';
+import type { Mover } from './moving.ts';
 import type { Queue, SystemHandle, VerifyToken } from './service/handles.ts';
 import { startSealer } from './sealer.ts';
 import type { Sealer } from './sealer.ts';
@@ -29,6 +30,7 @@ export type * from './service/handles.ts';
 export type * from './domain/task.ts';
 export type * from './domain/principal.ts';
 export type { PostgresLogins } from './store/postgres/store.ts';
+export type { MovePlaces, MovePlan, MoveReport, MoveStep, MoveWishes, Mover } from './moving.ts';
 
 export interface OpenOptions {
   /** `FULL` (default): a commit survives a power cut. `NORMAL` may lose the last commits at one, never at a crash. */
@@ -89,6 +91,9 @@ export async function migrateStore(
   if (isPostgres(url)) return (await import('./postgres.ts')).migratePostgresUrl(url, dryRun);
   return migrateSqlite(fileOf(url), now, dryRun);
 }
+
+/** Moves a queue to another store, shows what that would do, or undoes it: `prismq migrate-store`. */
+export const mover = async (): Promise<Mover> => (await import('./moving.ts')).createMover({ isDatabase: isPostgres, fileOf });
 
 const randomHex = (bytes: number): string => randomBytes(bytes).toString('hex');
 

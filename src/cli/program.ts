@@ -12,6 +12,7 @@ import { devCommand } from './commands/dev.ts';
 import { enqueueCommand } from './commands/enqueue.ts';
 import { grantsCommand } from './commands/grants.ts';
 import { keysCommand } from './commands/keys.ts';
+import { migrateStoreCommand } from './commands/migrate-store.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { replayCommand } from './commands/replay.ts';
 import { securityEventsCommand } from './commands/security-events.ts';
@@ -45,6 +46,7 @@ const COMMANDS = [
   securityEventsCommand,
   setupCommand,
   migrateCommand,
+  migrateStoreCommand,
   replayCommand,
   configCommand,
 ] as const;
