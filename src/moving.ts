@@ -19,7 +19,7 @@ export interface MoveWishes {
   /** `drain` (default) lets running tasks end first, for at most `drainMs` (default 60 s); `carry` takes them along at once. */
   readonly leases?: 'drain' | 'carry';
   readonly drainMs?: number;
-  readonly told?: (step: MoveStep) => void;
+  readonly told?: (step: MoveStep) => void | Promise<void>;
 }
 
 const DRAIN_MS = 60_000;

@@ -70,17 +70,18 @@ function howOf(given: string): 'drain' | 'carry' {
   throw wrongInput('--leases', `${JSON.stringify(given)} is neither drain nor carry`);
 }
 
-const LABELS = { drain: 'waiting', load: 'moving', compare: 'comparing' } as const satisfies Record<MoveStep['step'], string>;
+const LABELS: Readonly<Partial<Record<MoveStep['step'], string>>> = { drain: 'waiting', load: 'moving', compare: 'comparing' };
 
 /** A bar for each step. */
 function meter({ io, isJson }: Context): { readonly told: (step: MoveStep) => void; readonly end: () => void } {
   let current: { readonly step: MoveStep['step']; readonly bar: Progress } | null = null;
   return {
     told({ step, note: what, done, total }) {
-      if (isJson) return;
+      const label = LABELS[step];
+      if (isJson || label === undefined) return;
       if (current?.step !== step) {
         current?.bar.end();
-        current = { step, bar: createProgress(io, LABELS[step], total) };
+        current = { step, bar: createProgress(io, label, total) };
       }
       current.bar.update(done, what);
     },

@@ -132,8 +132,8 @@ async function auditOf(side: MoveSide, hash: Hash): Promise<AuditVerdict> {
         check.take({ kind: 'row', ...one });
       }
     for (; seal !== null; seal = await seals.next()) check.take({ kind: 'seal', ...sealOf(seal) });
-    const passed = cursorOf(side, { ...tableOf('audit_passed'), only: `x.chain = '${chain}'` }, side.engine);
-    check.take({ kind: 'passed', chain, id: ((await passed.next()) ?? [chain, 0])[1] as number });
+    for await (const batch of side.rows(tableOf('audit_passed'), side.engine, null))
+      for (const [of, id] of batch) if (of === chain) check.take({ kind: 'passed', chain, id: id as number });
   }
   return check.verdict();
 }

@@ -15,11 +15,13 @@ export interface MoveOptions {
   readonly drainMs: number;
   readonly newId: () => string;
   readonly pause: (ms: number) => Promise<void>;
-  readonly told: (step: MoveStep) => void;
+  /** Waited for, but in the comparison. */
+  readonly told: (step: MoveStep) => void | Promise<void>;
 }
 
 export interface MoveStep {
-  readonly step: 'drain' | 'load' | 'compare';
+  /** `hold`: the source takes no writes. `close`: the two are alike. `open`: the source is closed, the target not open yet. */
+  readonly step: 'drain' | 'hold' | 'load' | 'compare' | 'close' | 'open';
   /** What is worked on: a table, or how many leases are waited for. */
   readonly note: string;
   readonly done: number;
@@ -83,6 +85,7 @@ export async function runMove(from: MoveSource, to: MoveTarget, options: MoveOpt
   if (before?.state === 'moved' && (await to.marker()) === null) return reportBefore(to, before);
   for (const obstacle of [await from.unfit(), await to.taken(), await foreignTo(from, to)]) if (obstacle !== null) throw refused(obstacle);
   const marker = await holdSource(from, to, before, options);
+  await options.told({ step: 'hold', note: '', done: 0, total: 0 });
   const target: Marker = { ...marker, role: 'to', state: 'loading', other: from.name };
   const leases = await from.running(marker.frozenAtUtc as number);
   const epoch = Number((await from.setting('restore_epoch')) ?? 0) + 1;
@@ -99,13 +102,15 @@ export async function runMove(from: MoveSource, to: MoveTarget, options: MoveOpt
       .reduce((sum, { rows }) => sum + rows, 0);
   const comparison = await compareStores(from, to, {
     ...parts,
-    step: (name, rows) => options.told({ step: 'compare', note: name, done: passed(name) + rows, total }),
+    step: (name, rows) => void options.told({ step: 'compare', note: name, done: passed(name) + rows, total }),
   });
   const heldMs = Math.max(0, (await from.now()) - (marker.frozenAtUtc as number));
   const report = { from: from.name, to: to.name, resumed: before !== null, leases, restoreEpoch: epoch, heldMs, ...comparison };
   if (!comparison.equal) return report;
   await to.loaded({ ...target, state: 'verified' });
+  await options.told({ step: 'close', note: '', done: total, total });
   await from.hold({ ...marker, state: 'moved' });
+  await options.told({ step: 'open', note: '', done: total, total });
   await to.open({ epoch, leasesByMs: heldMs, movedFrom: JSON.stringify({ id: marker.id, report }) });
   return report;
 }
@@ -140,7 +145,7 @@ async function drain(from: MoveSource, { drainMs, pause, told }: MoveOptions): P
     const now = await from.now();
     const running = await from.running(now);
     if (running === 0 || now >= until) return;
-    told({ step: 'drain', note: `${running} running`, done: 0, total: running });
+    await told({ step: 'drain', note: `${running} running`, done: 0, total: running });
     await pause(Math.min(LOOK_MS, until - now));
   }
 }
@@ -158,7 +163,7 @@ async function loadAll(from: MoveSource, to: MoveTarget, { told }: MoveOptions):
     for await (const rows of from.rows(table, to.engine, i === begin ? (reached?.after ?? null) : null)) {
       await to.load(table, rows, { table: table.name, after: last(rows.at(-1) as MovedRow) });
       done += rows.length;
-      told({ step: 'load', note: table.name, done, total });
+      await told({ step: 'load', note: table.name, done, total });
     }
   }
 }

@@ -3,7 +3,6 @@ import { hash } from 'node:crypto';
 import { QueueError } from '../../domain/errors.ts';
 import { fieldsOf } from '../move/columns.ts';
 import type { MovedRow, Value } from '../move/columns.ts';
-import { heldBy } from '../move/held.ts';
 import type { Marker, MoveSide, MoveSource, MoveTarget, Opening, Reached } from '../move/side.ts';
 import { MOVED } from '../move/tables.ts';
 import type { EngineName, MovedTable } from '../move/tables.ts';
@@ -110,8 +109,7 @@ async function* read(options: DatabaseOptions, table: MovedTable, target: Engine
 
 /** Holds the database still for all but this session. */
 async function hold(client: Client, marker: Marker, word: string): Promise<void> {
-  const { code, message } = heldBy(marker);
-  await client.query(holdSql(marker.state === 'draining' ? 'claims' : 'writes', code, message, hash('sha256', word, 'hex')));
+  await client.query(holdSql(marker, hash('sha256', word, 'hex')));
   await putSetting(client, 'move', JSON.stringify(marker));
 }
 

@@ -2,6 +2,8 @@
 // triggers that hold a database still.
 import { fieldsOf } from '../move/columns.ts';
 import type { Field } from '../move/columns.ts';
+import { heldBy } from '../move/held.ts';
+import type { Marker } from '../move/side.ts';
 import type { EngineName, Kind, MovedTable } from '../move/tables.ts';
 
 const TYPES = { text: 'text', int: 'bigint', real: 'double precision', flag: 'integer', task: 'uuid', lease: 'uuid' } as const satisfies Record<Kind, string>;
@@ -107,9 +109,14 @@ END $$`;
 /** Inside of dollar quotes. */
 const quoted = (text: string): string => `'${text.replaceAll("'", "''").replaceAll('$', '_')}'`;
 
+/** What a source still takes: who reads its audit has the sealer's numbering looked for first, and nothing is left to number. */
+const NUMBERING = ['audit_numbers', 'audit_passed'];
+
 /** Every lock is taken before the first trigger is made: who is writing ends first, who comes later is refused. */
-export function holdSql(kind: 'claims' | 'writes', code: string, message: string, digest: string): string {
-  const [tables, verbs] = kind === 'claims' ? [`SELECT 'leases'`, 'INSERT'] : [HELD_TABLES, 'INSERT OR UPDATE OR DELETE'];
+export function holdSql(marker: Marker, digest: string): string {
+  const { code, message } = heldBy(marker);
+  const held = marker.role === 'to' ? HELD_TABLES : `SELECT x.relname FROM (${HELD_TABLES}) x WHERE x.relname NOT IN (${NUMBERING.map(quoted).join(', ')})`;
+  const [tables, verbs] = marker.state === 'draining' ? [`SELECT 'leases'`, 'INSERT'] : [held, 'INSERT OR UPDATE OR DELETE'];
   const call = `prismq.hold_still(${[code, message, digest].map(quoted).join(', ')})`;
   return `DO $$ DECLARE t name; BEGIN
     FOR t IN ${tables} LOOP EXECUTE format('LOCK TABLE prismq.%I IN SHARE ROW EXCLUSIVE MODE', t); END LOOP;
