@@ -9,6 +9,7 @@ import { LIMITS, checkInt } from './domain/limits.ts';
 import { DEFAULT_BACKOFF } from './domain/retry.ts';
 import type { BackoffPolicy } from './domain/retry.ts';
 import type { Strategy } from './domain/strategy.ts';
+import type { CheckResult } from './doctor.ts';
 import type { Mover } from './moving.ts';
 import type { Queue, SystemHandle, VerifyToken } from './service/handles.ts';
 import { startSealer } from './sealer.ts';
@@ -30,6 +31,7 @@ export type * from './service/handles.ts';
 export type * from './domain/task.ts';
 export type * from './domain/principal.ts';
 export type { PostgresLogins } from './store/postgres/store.ts';
+export type { CheckResult, CheckState } from './doctor.ts';
 export type { MovePlaces, MovePlan, MoveReport, MoveStep, MoveWishes, Mover } from './moving.ts';
 
 export interface OpenOptions {
@@ -94,6 +96,10 @@ export async function migrateStore(
 
 /** Moves a queue to another store, shows what that would do, or undoes it: `prismq migrate-store`. */
 export const mover = async (): Promise<Mover> => (await import('./moving.ts')).createMover({ isDatabase: isPostgres, fileOf });
+
+/** Looks at a store for what would hurt later: `prismq doctor`. Changes nothing. */
+export const examineStore = async (url: string | PostgresLogins): Promise<readonly CheckResult[]> =>
+  (await import('./doctor.ts')).checkStore(isPostgres(url) ? { database: url } : { file: fileOf(url) });
 
 const randomHex = (bytes: number): string => randomBytes(bytes).toString('hex');
 

@@ -9,6 +9,7 @@ import { clientsCommand } from './commands/clients.ts';
 import { configCommand } from './commands/config.ts';
 import { demoCommand } from './commands/demo.ts';
 import { devCommand } from './commands/dev.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { enqueueCommand } from './commands/enqueue.ts';
 import { grantsCommand } from './commands/grants.ts';
 import { keysCommand } from './commands/keys.ts';
@@ -47,6 +48,7 @@ const COMMANDS = [
   setupCommand,
   migrateCommand,
   migrateStoreCommand,
+  doctorCommand,
   replayCommand,
   configCommand,
 ] as const;

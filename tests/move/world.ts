@@ -64,7 +64,7 @@ export async function portrait(queue: Queue): Promise<unknown> {
     const client = queue.client(clientId);
     for (const { taskId } of (await client.list({ limit: 1000 })).items) {
       const { leaseUntilUtc, ...task } = await client.get(taskId);
-      tasks.push({ ...task, isLeased: leaseUntilUtc !== null, logs: (await client.logs(taskId)).items.map(({ logId: _, ...entry }) => entry) });
+      tasks.push({ ...task, isLeased: leaseUntilUtc !== null, logs: (await client.logs(taskId)).items.map((entry) => ({ ...entry, logId: 0 })) });
     }
   }
   const heads = await admin.audit.heads();
@@ -77,7 +77,7 @@ export async function portrait(queue: Queue): Promise<unknown> {
     grants: await admin.grants.list(),
     keys: await admin.keys.list(),
     categories: await admin.categories.list(),
-    events: (await admin.securityEvents({ limit: 1000 })).items.map(({ eventId: _, ...event }) => event),
+    events: (await admin.securityEvents({ limit: 1000 })).items.map((event) => ({ ...event, eventId: 0 })),
     secret: await queue.secret('receipts'),
     audit: { faults, rows, unsealed, heads },
   };
