@@ -152,6 +152,8 @@ export async function postgresTarget(options: DatabaseOptions): Promise<MoveTarg
     },
     async prepare(marker) {
       await migratePostgres(client);
+      // What a crash of the server takes goes with how far it is, and is loaded again: no batch waits for the disk.
+      await client.query('SET synchronous_commit = off');
       await transact(client, () => hold(client, marker, word));
     },
     async reached() {
@@ -166,6 +168,7 @@ export async function postgresTarget(options: DatabaseOptions): Promise<MoveTarg
         await putSetting(client, 'move_progress', JSON.stringify(reached));
       }),
     async loaded(marker) {
+      await client.query('SET synchronous_commit = on');
       await client.query('ANALYZE');
       await transact(client, async () => void (await putSetting(client, 'move', JSON.stringify(marker))));
     },
