@@ -9,6 +9,8 @@ import { LIMITS, checkInt } from './domain/limits.ts';
 import { DEFAULT_BACKOFF } from './domain/retry.ts';
 import type { BackoffPolicy } from './domain/retry.ts';
 import type { Strategy } from './domain/strategy.ts';
+import type { CheckResult } from './doctor.ts';
+import type { Mover } from './moving.ts';
 import type { Queue, SystemHandle, VerifyToken } from './service/handles.ts';
 import { startSealer } from './sealer.ts';
 import type { Sealer } from './sealer.ts';
@@ -29,6 +31,8 @@ export type * from './service/handles.ts';
 export type * from './domain/task.ts';
 export type * from './domain/principal.ts';
 export type { PostgresLogins } from './store/postgres/store.ts';
+export type { CheckResult, CheckState } from './doctor.ts';
+export type { MovePlaces, MovePlan, MoveReport, MoveStep, MoveWishes, Mover } from './moving.ts';
 
 export interface OpenOptions {
   /** `FULL` (default): a commit survives a power cut. `NORMAL` may lose the last commits at one, never at a crash. */
@@ -89,6 +93,13 @@ export async function migrateStore(
   if (isPostgres(url)) return (await import('./postgres.ts')).migratePostgresUrl(url, dryRun);
   return migrateSqlite(fileOf(url), now, dryRun);
 }
+
+/** Moves a queue to another store, shows what that would do, or undoes it: `prismq migrate-store`. */
+export const mover = async (): Promise<Mover> => (await import('./moving.ts')).createMover({ isDatabase: isPostgres, fileOf });
+
+/** Looks at a store for what would hurt later: `prismq doctor`. Changes nothing. */
+export const examineStore = async (url: string | PostgresLogins): Promise<readonly CheckResult[]> =>
+  (await import('./doctor.ts')).checkStore(isPostgres(url) ? { database: url } : { file: fileOf(url) });
 
 const randomHex = (bytes: number): string => randomBytes(bytes).toString('hex');
 

@@ -9,9 +9,11 @@ import { clientsCommand } from './commands/clients.ts';
 import { configCommand } from './commands/config.ts';
 import { demoCommand } from './commands/demo.ts';
 import { devCommand } from './commands/dev.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { enqueueCommand } from './commands/enqueue.ts';
 import { grantsCommand } from './commands/grants.ts';
 import { keysCommand } from './commands/keys.ts';
+import { migrateStoreCommand } from './commands/migrate-store.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { replayCommand } from './commands/replay.ts';
 import { securityEventsCommand } from './commands/security-events.ts';
@@ -45,6 +47,8 @@ const COMMANDS = [
   securityEventsCommand,
   setupCommand,
   migrateCommand,
+  migrateStoreCommand,
+  doctorCommand,
   replayCommand,
   configCommand,
 ] as const;

@@ -53,6 +53,8 @@ export const ERRORS = {
   store_newer: { status: 503, exit: 7, retryable: false, when: 'the schema is newer than this program' },
   store_refused: { status: 503, exit: 7, retryable: false, when: 'the place can not hold a queue: a network file system, or tables of somebody else' },
   store_unavailable: { status: 503, exit: 7, retryable: true, when: 'the database could not be opened or reached' },
+  store_moving: { status: 503, exit: 7, retryable: true, when: 'the queue is being moved to another store: it can be read and not written' },
+  store_moved: { status: 503, exit: 7, retryable: false, when: 'the queue was moved to another store, which the sentence names' },
   config_refused: { status: 500, exit: 78, retryable: false, when: 'a server does not start: its settings are unknown, wrong, unsafe or do not fit together' },
   address_unavailable: { status: 503, exit: 7, retryable: true, when: 'a server does not start: the address or port to listen on can not be had' },
   body_consumed: {

@@ -8,6 +8,7 @@ import type { Refusal, Result } from '../domain/errors.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { Role } from '../domain/principal.ts';
 import type { Strategy } from '../domain/strategy.ts';
+import type { DatabaseCapabilities } from './database.ts';
 import type {
   ClaimedTask,
   GrantSpec,
@@ -184,7 +185,12 @@ export interface NewSecurityEvent {
 export type CategoryMode = 'open' | 'hierarchical' | 'registered';
 
 export interface Store {
-  readonly capabilities: { readonly renewal: 'thread' | 'loop'; readonly file: string | null; readonly engine: 'sqlite' | 'postgres' };
+  readonly capabilities: {
+    readonly renewal: 'thread' | 'loop';
+    readonly file: string | null;
+    readonly engine: 'sqlite' | 'postgres';
+    readonly database?: DatabaseCapabilities;
+  };
   now(): number;
 
   // tasks of a client

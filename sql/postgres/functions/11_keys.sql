@@ -105,7 +105,8 @@ END $$;
 CREATE FUNCTION prismq.secret_of(token text, named text, fresh text) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE who text[] := prismq.enter(token, 'system');
 BEGIN
-  INSERT INTO prismq.secrets (name, value) VALUES (named, fresh) ON CONFLICT DO NOTHING;
+  -- Looked for first: what is there is read also where nothing may be written.
+  IF NOT EXISTS (SELECT FROM prismq.secrets s WHERE s.name = named) THEN INSERT INTO prismq.secrets (name, value) VALUES (named, fresh) ON CONFLICT DO NOTHING; END IF;
   RETURN (SELECT s.value FROM prismq.secrets s WHERE s.name = named);
 END $$;
 

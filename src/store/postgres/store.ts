@@ -2,6 +2,7 @@
 import { QueueError } from '../../domain/errors.ts';
 import type { Refusal } from '../../domain/errors.ts';
 import { summaryOf } from '../numbers.ts';
+import type { DatabaseCapabilities } from '../database.ts';
 import type { Store, StoreOptions } from '../store.ts';
 import { EVERYTHING, claimed, moved } from '../waiters.ts';
 import type { Touched } from '../waiters.ts';
@@ -10,6 +11,7 @@ import { keyOperations } from './api-keys.ts';
 import { auditOperations } from './audit.ts';
 import { Batches } from './batches.ts';
 import * as book from './book.ts';
+import { probeCapabilities } from './capabilities.ts';
 import { createClaimer } from './claim.ts';
 import type { Claimer } from './claim.ts';
 import { createSigner } from './context.ts';
@@ -83,7 +85,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
   if (typeof options.connect !== 'string') await requireSafeLogins(driver, options.connect, options.warn);
   else options.warn(SINGLE);
   const urls = typeof options.connect === 'string' ? { clientUrl: options.connect, workerUrl: options.connect, adminUrl: options.connect } : options.connect;
-  const offsetMs = await clockOffset(driver, urls.adminUrl, options);
+  const { offsetMs, database } = await getAcquainted(driver, urls.adminUrl, options);
   const signer = createSigner(key, () => (options.wallMs() + offsetMs) / 1000);
   const pool = (url: string, name: string): Pool =>
     new Pool({
@@ -97,7 +99,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
       onError: options.onError,
     });
   const pools = { client: pool(urls.clientUrl, 'client'), worker: pool(urls.workerUrl, 'worker'), admin: pool(urls.adminUrl, 'admin') };
-  const listenUrl = options.listenUrl === undefined ? urls.clientUrl : options.listenUrl;
+  const listenUrl = database.notifications === 'poll' ? null : options.listenUrl === undefined ? urls.clientUrl : options.listenUrl;
   const watch = new Watch({
     driver,
     url: listenUrl,
@@ -113,7 +115,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
     now: options.replacedClock ? options.now : () => Math.floor(options.wallMs() + offsetMs),
   };
   const claimer: Claimer = createClaimer(engine);
-  return wire(engine, claimer, watch);
+  return wire(engine, claimer, watch, database);
 }
 
 /** The single login migrates, and reads or makes the key that it signs with. */
@@ -142,18 +144,23 @@ function parseKey(text: string): SigningKey {
   return { kid: match[1] as string, secret: match[2] as string };
 }
 
-/** The database's clock minus this process's, ms. */
-async function clockOffset(driver: Driver, url: string, options: PostgresOptions): Promise<number> {
+/** The database's clock minus this process's, ms, and what the server can do. */
+async function getAcquainted(
+  driver: Driver,
+  url: string,
+  options: PostgresOptions,
+): Promise<{ readonly offsetMs: number; readonly database: DatabaseCapabilities }> {
   return withClient(driver, url, async (client) => {
+    const database = await probeCapabilities(client);
     const rows = (await client.query({ text: 'SELECT extract(epoch FROM clock_timestamp()) * 1000', rowMode: 'array' })).rows as [number][];
-    return (rows[0]?.[0] ?? options.wallMs()) - options.wallMs();
+    return { offsetMs: (rows[0]?.[0] ?? options.wallMs()) - options.wallMs(), database };
   });
 }
 
-function wire(engine: Engine, claimer: Claimer, watch: Watch): Store {
+function wire(engine: Engine, claimer: Claimer, watch: Watch, database: DatabaseCapabilities): Store {
   const { pools } = engine;
   return {
-    capabilities: { renewal: 'loop', file: null, engine: 'postgres' },
+    capabilities: { renewal: 'loop', file: null, engine: 'postgres', database },
     now: engine.now,
     ...taskOperations(engine, claimer, watch),
     ...workerOperations(engine, claimer, watch),

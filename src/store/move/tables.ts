@@ -1,0 +1,278 @@
+// What a move carries, as one table: each table of the schema with its columns and the key that orders its rows alike in both
+// engines. Reading, loading and comparing walk it. A table or column of either schema that is missing in here fails a test.
+
+/** `task`: a UUID, text on SQLite. `lease`: 32 hex digits, a UUID on PostgreSQL. `flag`: 0 or 1, boolean on PostgreSQL. */
+export type Kind = 'text' | 'int' | 'real' | 'flag' | 'task' | 'lease';
+export type EngineName = 'sqlite' | 'postgres';
+
+/** What only one engine has, read (or reckoned) from the source when the target is of that engine. Not compared. */
+export interface Extra {
+  readonly for: EngineName;
+  readonly kind: Kind;
+  /** Expressions over the row `x` of the source. */
+  readonly sqlite: string;
+  readonly postgres: string;
+}
+
+export interface MovedTable {
+  readonly name: string;
+  readonly key: readonly string[];
+  readonly columns: Readonly<Record<string, Kind>>;
+  /** Rows of a task: `task_no` on SQLite, (`client_id`, `task_id`) on PostgreSQL. */
+  readonly ofTask?: true;
+  /** Names a lane: `lane_id` on SQLite, (`client_id`, `lane_no`) on PostgreSQL; carried as type and compatibility. */
+  readonly ofLane?: true;
+  /** Rows of the sealed audit: `id` is the number in the chain. On SQLite it is the column named here, on PostgreSQL in `audit_numbers`. */
+  readonly chain?: { readonly name: 'tasks' | 'security'; readonly sqlite: string };
+  readonly extras?: Readonly<Record<string, Extra>>;
+  /** Columns that the target makes itself; on PostgreSQL by an expression over the loaded row `r`. */
+  readonly made?: { readonly sqlite?: readonly string[]; readonly postgres?: Readonly<Record<string, string>> };
+  /** Rows that are left behind: a condition over `x`. */
+  readonly only?: string;
+  /** Rows that every new schema has already are replaced. */
+  readonly replaces?: true;
+}
+
+const TASK = { client_id: 'text', task_id: 'task' } as const;
+const COUNTS = { attempt: 'int', claims: 'int', releases: 'int' } as const;
+const UNTIL = { due_at_utc: 'int', expires_at_utc: 'int' } as const;
+const BY_TASK = ['client_id', 'task_id'] as const;
+/** PostgreSQL counts the audit rows of a task where the task is. */
+const EVENTS: Readonly<Record<string, Extra>> = {
+  events: { for: 'postgres', kind: 'int', sqlite: '(SELECT count(*) FROM task_events e WHERE e.task_no = x.task_no)', postgres: 'x.events' },
+};
+const PLACE = { key: BY_TASK, ofTask: true, ofLane: true, extras: EVENTS } as const;
+
+/** Settings that belong to one database: versions of what processes remember, the epoch (raised by the move), and the move itself. */
+const OWN_SETTINGS = ['lanes_version', 'categories_version', 'restore_epoch', 'move', 'move_progress', 'moved_from'] as const;
+
+/** In the order in which they are loaded: what is referred to comes first. */
+export const MOVED: readonly MovedTable[] = [
+  {
+    name: 'meta',
+    key: ['key'],
+    columns: { key: 'text', value: 'text' },
+    // What a new schema says anyway is the same as nothing.
+    only: `x.key NOT IN (${OWN_SETTINGS.map((key) => `'${key}'`).join(', ')}) AND NOT (x.key = 'draws' AND x.value = '0') AND NOT (x.key = 'category_mode' AND x.value = 'open')`,
+    replaces: true,
+  },
+  { name: 'secrets', key: ['name'], columns: { name: 'text', value: 'text' } },
+  {
+    name: 'clients',
+    key: ['client_id'],
+    columns: { client_id: 'text', status: 'text', weight: 'int', created_at_utc: 'int', draw_floor: 'real' },
+  },
+  {
+    name: 'lanes',
+    key: ['client_id', 'type', 'compatibility'],
+    columns: { client_id: 'text', type: 'text', compatibility: 'text', region: 'text' },
+    made: {
+      sqlite: ['lane_id'],
+      postgres: {
+        lane_no:
+          'coalesce((SELECT max(l.lane_no) FROM prismq.lanes l WHERE l.client_id = r.client_id), 0) + row_number() OVER (PARTITION BY r.client_id ORDER BY r.type COLLATE "C", r.compatibility COLLATE "C")',
+      },
+    },
+  },
+  {
+    name: 'categories',
+    key: ['pattern'],
+    columns: { pattern: 'text', priority: 'int', max_attempts: 'int', max_run_ms: 'int', backoff: 'text', schema: 'text' },
+  },
+  {
+    name: 'worker_grants',
+    key: ['grant_id'],
+    columns: {
+      grant_id: 'text',
+      worker_id: 'text',
+      client_id: 'text',
+      pattern: 'text',
+      attributes: 'text',
+      of_program: 'flag',
+      created_at_utc: 'int',
+    },
+  },
+  {
+    name: 'workers',
+    key: ['worker_id'],
+    columns: {
+      worker_id: 'text',
+      capabilities: 'text',
+      strategy: 'text',
+      fairness: 'text',
+      status: 'text',
+      versions: 'text',
+      registered_at_utc: 'int',
+      heartbeat_utc: 'int',
+    },
+    // What a worker may take follows from what it declared and was granted.
+    made: { sqlite: ['set_id'], postgres: { set_id: 'prismq.ensure_set(prismq.set_content(r.worker_id, r.capabilities::jsonb, NULL))' } },
+  },
+  {
+    name: 'api_keys',
+    key: ['key_id'],
+    columns: {
+      key_id: 'text',
+      digest: 'text',
+      role: 'text',
+      client_id: 'text',
+      worker_id: 'text',
+      name: 'text',
+      created_at_utc: 'int',
+      revoked_at_utc: 'int',
+      expires_at_utc: 'int',
+      scopes: 'text',
+      created_by: 'text',
+      last_used_at_utc: 'int',
+      rotated_from: 'text',
+    },
+  },
+  {
+    name: 'tasks',
+    key: BY_TASK,
+    ofLane: true,
+    columns: {
+      ...TASK,
+      generation: 'int',
+      priority: 'int',
+      effective_priority: 'int',
+      max_attempts: 'int',
+      max_run_ms: 'int',
+      run_after_utc: 'int',
+      created_at_utc: 'int',
+      payload: 'text',
+      format: 'text',
+      idempotency_key: 'text',
+      request_digest: 'text',
+      created_by: 'text',
+      ...UNTIL,
+      metadata: 'text',
+      traceparent: 'text',
+      amended_at_utc: 'int',
+      purged_at_utc: 'int',
+    },
+    // The position in the queue is the number of the row on SQLite, and the id on PostgreSQL.
+    extras: { task_no: { for: 'sqlite', kind: 'int', sqlite: 'x.task_no', postgres: 'p.task_no' } },
+  },
+  { name: 'ready', ...PLACE, columns: { ...TASK, priority: 'int', ...COUNTS, losses: 'int', draw: 'real', ...UNTIL } },
+  { name: 'delayed', ...PLACE, columns: { ...TASK, state: 'text', run_after_utc: 'int', ...COUNTS, losses: 'int', ...UNTIL } },
+  {
+    name: 'leases',
+    ...PLACE,
+    columns: { ...TASK, worker_id: 'text', lease_id: 'lease', reserved_at_utc: 'int', lease_until_utc: 'int', ...COUNTS, losses: 'int', ...UNTIL },
+  },
+  { name: 'blocked', ...PLACE, columns: { ...TASK, claims: 'int', ...UNTIL } },
+  {
+    name: 'finished',
+    ...PLACE,
+    columns: {
+      ...TASK,
+      status: 'text',
+      finished_at_utc: 'int',
+      ...COUNTS,
+      reason: 'text',
+      worker_id: 'text',
+      lease_id: 'lease',
+      reserved_at_utc: 'int',
+      processing_started_utc: 'int',
+      run_ms: 'int',
+      result: 'text',
+    },
+  },
+  {
+    name: 'task_attempts',
+    key: [...BY_TASK, 'claims'],
+    ofTask: true,
+    columns: {
+      ...TASK,
+      claims: 'int',
+      attempt: 'int',
+      worker_id: 'text',
+      lease_id: 'lease',
+      outcome: 'text',
+      ended_at_utc: 'int',
+      error_kind: 'text',
+      error_message: 'text',
+      error_stack: 'text',
+    },
+  },
+  { name: 'task_progress', key: BY_TASK, ofTask: true, columns: { ...TASK, at_utc: 'int', value: 'text' } },
+  { name: 'task_metadata', key: [...BY_TASK, 'key'], ofTask: true, columns: { ...TASK, key: 'text', value: 'text' } },
+  {
+    name: 'task_messages',
+    key: [...BY_TASK, 'at_utc', 'message_id'],
+    ofTask: true,
+    columns: { ...TASK, at_utc: 'int', attempt: 'int', message: 'text', details: 'text' },
+    extras: { message_id: { for: 'postgres', kind: 'task', sqlite: `printf('00000000-0000-4000-8000-%012x', x.message_id)`, postgres: 'x.message_id' } },
+    made: { sqlite: ['message_id'] },
+  },
+  {
+    name: 'task_events',
+    key: ['id'],
+    ofTask: true,
+    chain: { name: 'tasks', sqlite: 'log_id' },
+    columns: { id: 'int', ...TASK, at_utc: 'int', event: 'text', from_status: 'text', to_status: 'text', actor: 'text', attempt: 'int', details: 'text' },
+    extras: {
+      seq: {
+        for: 'postgres',
+        kind: 'int',
+        sqlite: '(SELECT count(*) FROM task_events e WHERE e.task_no = x.task_no AND e.log_id <= x.log_id)',
+        postgres: 'x.seq',
+      },
+    },
+    made: { postgres: { xact: '0' } },
+  },
+  {
+    name: 'security_events',
+    key: ['id'],
+    chain: { name: 'security', sqlite: 'event_id' },
+    columns: { id: 'int', at_utc: 'int', actor: 'text', action: 'text', client_id: 'text', object: 'text', outcome: 'text', details: 'text' },
+    extras: { event_id: { for: 'postgres', kind: 'int', sqlite: 'x.event_id', postgres: 'x.event_id' } },
+    made: { postgres: { xact: '0' } },
+  },
+  {
+    name: 'audit_seals',
+    key: ['chain', 'client_id', 'seq'],
+    columns: {
+      client_id: 'text',
+      chain: 'text',
+      seq: 'int',
+      rows: 'int',
+      first_id: 'int',
+      last_id: 'int',
+      prev_hash: 'text',
+      hash: 'text',
+      marks: 'text',
+      at_utc: 'int',
+    },
+  },
+  {
+    name: 'audit_passed',
+    key: ['chain'],
+    columns: { chain: 'text', sealed_id: 'int' },
+    made: {
+      postgres: {
+        numbered_id: '(SELECT coalesce(max(a.id), 0) FROM prismq.audit_numbers a WHERE a.chain = r.chain)',
+        next_xact: 'pg_current_xact_id()::text::bigint',
+      },
+    },
+    replaces: true,
+  },
+];
+
+/** Tables that are not carried, with the reason. */
+export const NOT_MOVED: Readonly<Record<EngineName, Readonly<Record<string, string>>>> = {
+  sqlite: {
+    schema_migrations: 'of the engine',
+    capability_sets: 'made anew with the workers',
+    capability_lanes: 'made anew with the workers',
+  },
+  postgres: {
+    schema_migrations: 'of the engine',
+    capability_sets: 'made anew with the workers',
+    capability_lanes: 'made anew with the workers',
+    audit_numbers: 'the ids of task_events and security_events, loaded with them',
+    signing_keys: 'of the logins of one database',
+    sql_roles: 'of the roles of one database: bind them again',
+  },
+};
