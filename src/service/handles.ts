@@ -29,6 +29,8 @@ export type { StandardResult, StandardSchema, TaskDefinition } from '../domain/d
 import type { StrategyName } from '../domain/strategy.ts';
 import type {
   ClaimedTask,
+  DependencyInfo,
+  ParentResult,
   EnqueueOptions,
   GrantSpec,
   HeartbeatResult,
@@ -62,6 +64,12 @@ export interface WaitOptions {
   /** Default 30,000 ms. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+}
+
+/** What a handler enqueued at once; `then` is the one that waits for the others. */
+export interface ChildrenResult {
+  readonly children: readonly EnqueueResult[];
+  readonly then: EnqueueResult | null;
 }
 
 export interface EnqueueItem extends EnqueueOptions {
@@ -121,6 +129,13 @@ export interface TaskReads {
   /** What happens from now on, or after a `logId`; ends when the signal fires. */
   events(options?: EventOptions): AsyncIterable<LogEntry>;
   stats(): Promise<QueueStats>;
+  /** Who a task waits for (`parents`, the default), or who waits for it. */
+  dependencies(taskId: string, page?: DependencyPage): Promise<Page<DependencyInfo>>;
+}
+export interface DependencyPage {
+  readonly direction?: 'parents' | 'children';
+  readonly limit?: number;
+  readonly cursor?: string;
 }
 export interface EventOptions {
   readonly after?: number;
@@ -204,6 +219,10 @@ export interface WorkerHandle {
   log(lease: LeaseRef, message: string, details?: Json): Promise<void>;
   /** Enqueues for the client and under the submitter of the leased task. */
   enqueueChild(lease: LeaseRef, type: string, payload?: unknown, options?: EnqueueOptions): Promise<EnqueueResult>;
+  /** Several at once, all or none; `then` is one more that waits for all of them. */
+  enqueueChildren(lease: LeaseRef, items: readonly EnqueueItem[], options?: { readonly then?: EnqueueItem }): Promise<ChildrenResult>;
+  /** How the parents of the leased task ended, in the order of `dependsOn`. */
+  parents(lease: LeaseRef, page?: { readonly limit?: number; readonly cursor?: string }): Promise<Page<ParentResult>>;
   /** Resolves when something may have become claimable, or after `timeoutMs`: a hint, polling is the truth. */
   wake(timeoutMs: number, signal?: AbortSignal): Promise<void>;
 }

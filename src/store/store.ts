@@ -10,6 +10,8 @@ import type { Role } from '../domain/principal.ts';
 import type { Strategy } from '../domain/strategy.ts';
 import type {
   ClaimedTask,
+  DependencyInfo,
+  ParentResult,
   GrantSpec,
   HeartbeatResult,
   LeaseRef,
@@ -193,6 +195,12 @@ export interface Store {
   enqueueInside(scope: StoreScope, tx: unknown, tasks: readonly NewTask[], options: { readonly createClients: boolean }): Outcomes | Promise<Outcomes>;
   task(scope: StoreScope, taskId: string): Promise<Task | null>;
   tasks(scope: StoreScope, filter: TaskFilter): Promise<StorePage<Task>>;
+  /** Edges of a task; null when it is not there. */
+  dependencies(
+    scope: StoreScope,
+    taskId: string,
+    page: { readonly direction: 'parents' | 'children'; readonly limit: number; readonly cursor?: string },
+  ): Promise<StorePage<DependencyInfo> | null>;
   logs(scope: StoreScope, taskId: string, page: { readonly limit: number; readonly cursor?: string }): Promise<StorePage<LogEntry> | null>;
   /** What happened after a row of the audit, oldest first; `last` is where to go on. `after` null: only where the audit is now. */
   events(scope: StoreScope, after: number | null, limit: number): Promise<{ readonly items: readonly LogEntry[]; readonly last: number }>;
@@ -217,6 +225,8 @@ export interface Store {
   settle(scope: StoreScope, items: readonly Settlement[]): Promise<readonly SettleResult[]>;
   progress(scope: StoreScope, lease: LeaseRef, value: string): Promise<boolean>;
   message(scope: StoreScope, lease: LeaseRef, message: string, details: string | null): Promise<boolean>;
+  /** How the parents of a held task ended; null when the lease is lost. */
+  parents(scope: StoreScope, lease: LeaseRef, page: { readonly limit: number; readonly cursor?: string }): Promise<StorePage<ParentResult> | null>;
   /** The client and submitter of a held task, or null when the lease is lost. */
   holder(
     scope: StoreScope,

@@ -17,7 +17,7 @@ export interface EnqueueOptions {
 }
 
 export function enqueueColumns(tasks: readonly NewTask[], { atomic, createClients }: EnqueueOptions, lanesMost: number): Params {
-  const of = (key: keyof NewTask): string | null => column(tasks.map((task) => task[key]));
+  const of = (key: Exclude<keyof NewTask, 'dependsOn'>): string | null => column(tasks.map((task) => task[key]));
   return {
     atomic,
     create_clients: createClients,

@@ -10,6 +10,7 @@ import type { EnqueueOutcome, Store, StoreOptions } from '../store.ts';
 import { keyOperations } from './api-keys.ts';
 import { createSets } from './capability-sets.ts';
 import { createClaimer } from './claim.ts';
+import { dependencyStep, hasLeft } from './dependencies.ts';
 import { openConnection } from './connection.ts';
 import { createCategories } from './engine.ts';
 import type { Engine } from './engine.ts';
@@ -23,6 +24,7 @@ import type { MigrationReport } from './migrate.ts';
 import { ensureLanes, hasLanes } from './orders.ts';
 import { readEvents, readInbox, readLogs, readSecurity, readTask, readTasks } from './reads.ts';
 import type { Reader } from './reads.ts';
+import { readDependencies, readParents } from './read-edges.ts';
 import { backoffIn, read } from './parts.ts';
 import type { Parts } from './parts.ts';
 import { systemOperations } from './system.ts';
@@ -80,7 +82,19 @@ export function storeOn(db: DatabaseSync, options: SqliteOptions): Store {
   const wall = buildWall(db, options.randomHex(8));
   const st = new Statements(db, wall, named);
   const watch = createWatch(st);
-  const writer = new Writer(db, wall, options.busyTimeoutMs, watch.committed);
+  let stepping = false;
+  /** What a step of dependencies left is taken on at once, in transactions of its own: others come between. */
+  const goOn = (): void => {
+    if (stepping || !hasLeft(engine)) return;
+    stepping = true;
+    const step = (): boolean => {
+      wall.bind({ clients: '*' });
+      return dependencyStep(engine, engine.now());
+    };
+    // The janitor has it otherwise: a queue that closes, or a lock that is not had.
+    void writer.one('dependencies', step).then(() => ((stepping = false), goOn()), () => (stepping = false));
+  };
+  const writer = new Writer(db, wall, options.busyTimeoutMs, () => (watch.committed(), goOn()));
   const engine: Engine = { db, wall, st, writer, options, now: options.now, activated: (clientId) => claimer.activated(clientId) };
   const sets = createSets(engine);
   const claimer = createClaimer(engine, sets);
@@ -121,7 +135,7 @@ function openReader(options: SqliteOptions, named: ReadonlyMap<string, NamedStat
 
 type TaskOperations = Pick<
   Store,
-  'enqueue' | 'enqueueInside' | 'task' | 'tasks' | 'logs' | 'events' | 'counts' | 'cancel' | 'requeue' | 'reprioritise' | 'amend' | 'purge'
+  'enqueue' | 'enqueueInside' | 'task' | 'tasks' | 'dependencies' | 'logs' | 'events' | 'counts' | 'cancel' | 'requeue' | 'reprioritise' | 'amend' | 'purge'
 >;
 
 function taskOperations(parts: Parts): TaskOperations {
@@ -148,6 +162,7 @@ function taskOperations(parts: Parts): TaskOperations {
       ),
     task: (scope, taskId) => read(() => readTask(parts.own, scope, taskId)),
     tasks: (scope, filter) => read(() => readTasks(reader, scope, filter)),
+    dependencies: (scope, taskId, page) => read(() => readDependencies(parts.own, scope, taskId, page)),
     logs: (scope, taskId, page) => read(() => readLogs(reader, scope, taskId, page)),
     events: (scope, after, limit) => read(() => readEvents(reader, scope, after, limit)),
     counts: (scope) => read(() => readCounts(reader, scope, engine.now())),
@@ -173,6 +188,7 @@ type WorkerOperations = Pick<
   | 'settle'
   | 'progress'
   | 'message'
+  | 'parents'
   | 'holder'
 >;
 
@@ -206,6 +222,7 @@ function workerOperations(parts: Parts): WorkerOperations {
       }),
     progress: (scope, lease, value) => writer.one(scope.actor, () => setProgress(engine, scope, lease, value)),
     message: (scope, lease, message, details) => writer.one(scope.actor, () => addMessage(engine, scope, lease, message, details)),
+    parents: (scope, lease, page) => read(() => readParents(engine, scope, lease, page)),
     holder: (scope, lease) => read(() => holderOf(engine, scope, lease)),
   };
 }

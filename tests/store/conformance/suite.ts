@@ -1,6 +1,7 @@
 // The conformance suite: every topic, for any engine.
 import { claimSuite } from './claim.ts';
 import { clientSuite } from './clients.ts';
+import { dependencySuite } from './dependencies.ts';
 import { endingSuite } from './endings.ts';
 import { enqueueSuite } from './enqueue.ts';
 import { fairnessSuite } from './fairness.ts';
@@ -34,4 +35,5 @@ export function conformance(suite: Conformance): void {
   retentionSuite(suite);
   grantSuite(suite);
   workerSuite(suite);
+  dependencySuite(suite);
 }
