@@ -56,6 +56,7 @@ const CALLS: { readonly [O in Operation]?: Calls } = {
   'task.reprioritise': clientLike((h, s) => h.reprioritise(s.taskId, 3)),
   'task.amend': clientLike((h, s) => h.amend(s.taskId, { payload: 2 })),
   'task.purge': admins((h, s) => h.purge(s.endedId)),
+  'task.dependencies': reads((h, s) => h.dependencies(s.taskId)),
   'task.logs': { ...reads((h, s) => h.logs(s.taskId)), auditor: (h, s) => h.logs(s.taskId) },
   'task.events': {
     client: (h) => first(h.events({ after: 0 })),
@@ -71,6 +72,7 @@ const CALLS: { readonly [O in Operation]?: Calls } = {
   'lease.release': worker((h, s) => h.release(s.lease)),
   'lease.progress': worker((h, s) => h.progress(s.lease, 1)),
   'lease.enqueue': worker((h, s) => h.enqueueChild(s.lease, 'T.Child')),
+  'lease.parents': worker((h, s) => h.parents(s.lease)),
   'lease.log': worker((h, s) => h.log(s.lease, 'hello')),
   'worker.register': worker((h) => h.register()),
   'worker.heartbeat': worker((h) => h.beat('ready')),

@@ -9,6 +9,7 @@ import { clientsCommand } from './commands/clients.ts';
 import { configCommand } from './commands/config.ts';
 import { demoCommand } from './commands/demo.ts';
 import { devCommand } from './commands/dev.ts';
+import { dependenciesCommand } from './commands/dependencies.ts';
 import { enqueueCommand } from './commands/enqueue.ts';
 import { grantsCommand } from './commands/grants.ts';
 import { keysCommand } from './commands/keys.ts';
@@ -33,6 +34,7 @@ const COMMANDS = [
   workerCommand,
   tasksCommand,
   taskCommand,
+  dependenciesCommand,
   cancelCommand,
   requeueCommand,
   reprioritiseCommand,

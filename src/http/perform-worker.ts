@@ -184,5 +184,16 @@ export const workerPerformers = {
     );
     return { status: deduplicated ? 200 : 201, value: { taskId, status, createdAtUtc, deduplicated } };
   },
+  async enqueueChildren(call, bench) {
+    const { tasks, then } = given<{ tasks: readonly EnqueueItem[]; then?: EnqueueItem }>(call);
+    const filled = (item: EnqueueItem): EnqueueItem => ({ ...item, payload: item.payload ?? new JsonText('null') });
+    const next = then === undefined ? {} : { then: filled(then) };
+    return { status: 201, value: await workerOf(call, bench).enqueueChildren(leaseOf(call, bench), tasks.map(filled), next) };
+  },
+  async leaseParents(call, bench) {
+    const { leaseId: _, ...asked } = given<{ leaseId: string; limit?: number; cursor?: string }>(call);
+    const { items, nextCursor } = await workerOf(call, bench).parents(leaseOf(call, bench), asked);
+    return { value: { parents: items.map((parent) => ({ ...parent, result: json(parent.result) })), nextCursor } };
+  },
   settle,
 } satisfies Partial<Record<OperationName, Performer>>;

@@ -102,7 +102,11 @@ function endings(deps: Deps, principal: Principal, scope: StoreScope): Pick<Work
 const refusedEnd = ({ taskId }: Settlement, { code, message }: Refusal): SettleResult => ({ taskId, ok: false, code: code as RefusedEnd, message });
 
 /** What a handler does while it holds its lease. */
-function insideLease(deps: Deps, principal: Principal, scope: StoreScope): Pick<WorkerHandle, 'progress' | 'log' | 'parents' | 'enqueueChild' | 'enqueueChildren'> {
+function insideLease(
+  deps: Deps,
+  principal: Principal,
+  scope: StoreScope,
+): Pick<WorkerHandle, 'progress' | 'log' | 'parents' | 'enqueueChild' | 'enqueueChildren'> {
   const { store } = deps;
   const limits = { maxBytes: deps.limits.payloadBytes, maxDepth: deps.limits.payloadDepth };
   const lost = (held: boolean): void => {

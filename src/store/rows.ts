@@ -5,7 +5,18 @@ import type { TaskEvent, TaskState } from '../domain/lifecycle.ts';
 import { LIMITS } from '../domain/limits.ts';
 import type { BackoffPolicy } from '../domain/retry.ts';
 import type { DependencyPolicy, EdgeState } from '../domain/dependencies.ts';
-import type { ClaimedTask, Compatibility, DependencyInfo, Json, LogEntry, ParentResult, Task, WorkerCapabilities, WorkerInfo, WorkerStatus } from '../domain/task.ts';
+import type {
+  ClaimedTask,
+  Compatibility,
+  DependencyInfo,
+  Json,
+  LogEntry,
+  ParentResult,
+  Task,
+  WorkerCapabilities,
+  WorkerInfo,
+  WorkerStatus,
+} from '../domain/task.ts';
 import type { CategoryMode, CategoryRow, ClientRow, GrantRow, InboxRow, KeyRow, SecurityRow } from './store.ts';
 
 export type StoredRow = readonly unknown[];

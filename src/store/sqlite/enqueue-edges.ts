@@ -78,7 +78,11 @@ export function placeEdges(batch: Batch, edges: PendingEdges, first: number, act
   st.run('enqueue_delayed_free', { first, now });
   st.run('enqueue_log_free', { first, now, actor });
   st.run('enqueue_log_blocked', { first, now, actor });
-  if (edges.blocked.length > 0) lendFrom(engine, edges.blocked.map(([row]) => first + row));
+  if (edges.blocked.length > 0)
+    lendFrom(
+      engine,
+      edges.blocked.map(([row]) => first + row),
+    );
 }
 
 /** A repeat of an idempotency key is the first task for those that wait for it. */

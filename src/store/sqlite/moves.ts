@@ -54,16 +54,16 @@ export function requeue(engine: Engine, scope: StoreScope, taskId: string): Refu
     if (waiting > 0) engine.st.insert('blocked_add', [place.taskNo, place.clientId, place.laneId, place.claims, waiting, place.dueAtUtc, null]);
     else
       engine.st.run('enter_ready', {
-      ...key(place),
-      priority: place.effectivePriority,
-      attempt: 0,
-      claims: place.claims,
-      releases: 0,
-      losses: 0,
-      draws: draws(engine),
-      due_at_utc: place.dueAtUtc,
-      expires_at_utc: null,
-    });
+        ...key(place),
+        priority: place.effectivePriority,
+        attempt: 0,
+        claims: place.claims,
+        releases: 0,
+        losses: 0,
+        draws: draws(engine),
+        due_at_utc: place.dueAtUtc,
+        expires_at_utc: null,
+      });
     log(engine, place, 'requeue', waiting > 0 ? 'blocked' : 'queued', now, scope.actor, { generation: place.generation + 1 }, 0);
     lendAnew(engine, place.clientId, place.taskNo, place.effectivePriority);
     engine.activated(place.clientId);

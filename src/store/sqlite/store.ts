@@ -92,7 +92,10 @@ export function storeOn(db: DatabaseSync, options: SqliteOptions): Store {
       return dependencyStep(engine, engine.now());
     };
     // The janitor has it otherwise: a queue that closes, or a lock that is not had.
-    void writer.one('dependencies', step).then(() => ((stepping = false), goOn()), () => (stepping = false));
+    void writer.one('dependencies', step).then(
+      () => ((stepping = false), goOn()),
+      () => (stepping = false),
+    );
   };
   const writer = new Writer(db, wall, options.busyTimeoutMs, () => (watch.committed(), goOn()));
   const engine: Engine = { db, wall, st, writer, options, now: options.now, activated: (clientId) => claimer.activated(clientId) };

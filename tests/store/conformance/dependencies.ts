@@ -31,7 +31,8 @@ async function drain(queue: Queue, worker = 'w'): Promise<string[]> {
   return ran;
 }
 
-const statusOf = async (client: ClientHandle, ...ids: readonly string[]): Promise<string[]> => Promise.all(ids.map(async (id) => (await client.get(id)).status));
+const statusOf = async (client: ClientHandle, ...ids: readonly string[]): Promise<string[]> =>
+  Promise.all(ids.map(async (id) => (await client.get(id)).status));
 
 export function dependencySuite(suite: Conformance): void {
   test(`${suite.name}: a task is blocked until its parents completed, and then runs`, async (t) => {
@@ -217,7 +218,10 @@ export function dependencySuite(suite: Conformance): void {
     const ran = await drain(queue);
     assert.equal(ran.length, 2 * N + 2);
     assert.equal(new Set(ran).size, ran.length);
-    assert.deepEqual(ran.filter((id) => chain.some((item) => idOf(item) === id)), chain.map(idOf));
+    assert.deepEqual(
+      ran.filter((id) => chain.some((item) => idOf(item) === id)),
+      chain.map(idOf),
+    );
     assert.equal(ran.indexOf(end.taskId) > Math.max(...out.map((item) => ran.indexOf(idOf(item)))), true);
     assert.deepEqual(await history(client, end.taskId), ['enqueue', 'unblock', 'claim', 'complete']);
   });
