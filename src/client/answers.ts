@@ -64,7 +64,7 @@ export interface Answers {
   readonly logTask: undefined;
   readonly enqueueChild: EnqueueResult;
   readonly enqueueChildren: ChildrenResult;
-  readonly leaseParents: Paged & { readonly parents: readonly unknown[] };
+  readonly leaseParents: { readonly parents: readonly unknown[]; readonly nextAfter: number | null };
   readonly settle: { readonly results: readonly SettleResult[] };
   readonly whoami: Identity;
   readonly createClient: ClientInfo;

@@ -101,15 +101,19 @@ function insideLease({ call }: Line): Pick<WorkerHandle, 'progress' | 'log' | 'p
       const made = await call('enqueueChild', { path: { id: taskId }, body: { leaseId, ...taskBody({ ...options, type, payload, idempotencyKey }) } });
       return options.idempotencyKey === undefined ? { ...made, deduplicated: false } : made;
     },
-    async enqueueChildren({ taskId, leaseId }, items, { then } = {}) {
+    async enqueueChildren({ taskId, leaseId }, items, { then: next } = {}) {
       const keyed = (item: EnqueueItem): object => taskBody({ ...item, idempotencyKey: item.idempotencyKey ?? newKey() });
-      const body = { leaseId, tasks: items.map(keyed), ...(then === undefined ? {} : { then: keyed(then) }) };
+      const body = { leaseId, tasks: items.map(keyed), ...(next === undefined ? {} : { next: keyed(next) }) };
       return call('enqueueChildren', { path: { id: taskId }, body });
     },
-    async parents({ taskId, leaseId }, page = {}) {
-      const { parents, nextCursor } = await call('leaseParents', { path: { id: taskId }, body: { leaseId, ...page }, raw: true });
+    async parents({ taskId, leaseId }, { limit, cursor } = {}) {
+      const body = { leaseId, limit, after: cursor === undefined ? undefined : Number(cursor) };
+      const { parents, nextAfter } = await call('leaseParents', { path: { id: taskId }, body, raw: true });
       const textOfResult = (result: unknown): string | null => (result === null || (result as JsonText).text === 'null' ? null : (result as JsonText).text);
-      return { items: (parents as readonly ParentResult[]).map((parent) => ({ ...parent, result: textOfResult(parent.result) })), nextCursor };
+      return {
+        items: (parents as readonly ParentResult[]).map((parent) => ({ ...parent, result: textOfResult(parent.result) })),
+        nextCursor: nextAfter === null ? null : String(nextAfter),
+      };
     },
   };
 }

@@ -140,8 +140,8 @@ export const ANSWERS = {
       }),
     ),
   }),
-  Children: z.object({ children: z.array(enqueued), then: enqueued.nullable() }),
-  ParentPage: page({ parents: z.array(z.object({ task_id: z.string(), type: z.string(), status: state, result: json })) }),
+  Children: z.object({ children: z.array(enqueued), next: enqueued.nullable() }),
+  ParentPage: z.object({ parents: z.array(z.object({ task_id: z.string(), type: z.string(), status: state, result: json })), next_after: count.nullable() }),
   LogPage: page({ logs: z.array(log) }),
   Event: log,
   Stats: z.object({

@@ -130,7 +130,7 @@ export const OPERATIONS = {
     body: 'ManyChildren',
     status: [201],
     errors: [...LEASE, ...ENQUEUE],
-    summary: 'The same for several, all or none; `then` is one more that waits for all of them.',
+    summary: 'The same for several, all or none; `next` is one more that waits for all of them.',
   }),
   leaseParents: post('/queue/tasks/{id}/parents', 'lease.parents', 'ParentPage', {
     body: 'ParentsAsked',

@@ -70,8 +70,12 @@ export const REQUESTS = {
   Enqueue: z.strictObject(enqueue),
   EnqueueMany: z.strictObject({ tasks: z.array(z.strictObject(enqueue)).min(1).max(1000), atomic: z.boolean().optional() }),
   Child: z.strictObject({ lease_id: leaseId, ...enqueue }),
-  ManyChildren: z.strictObject({ lease_id: leaseId, tasks: z.array(z.strictObject(enqueue)).max(1000), then: z.strictObject(enqueue).optional() }),
-  ParentsAsked: z.strictObject({ lease_id: leaseId, limit: int('listLimit').optional(), cursor: text(200).optional() }),
+  ManyChildren: z.strictObject({ lease_id: leaseId, tasks: z.array(z.strictObject(enqueue)).max(1000), next: z.strictObject(enqueue).optional() }),
+  ParentsAsked: z.strictObject({
+    lease_id: leaseId,
+    limit: int('listLimit').optional(),
+    after: count.optional().describe('the `next_after` of the page before'),
+  }),
   TaskChange: z.strictObject({
     priority: int('priority').optional(),
     payload: json.optional(),

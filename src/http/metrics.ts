@@ -87,8 +87,8 @@ interface Item {
 }
 type Items = { readonly results: readonly Item[] };
 
-type Children = { readonly children: readonly unknown[]; readonly then: unknown };
-const childrenOf = ({ children, then }: Children): number => children.length + (then === null ? 0 : 1);
+type Children = { readonly children: readonly unknown[]; readonly next: unknown };
+const childrenOf = ({ children, next }: Children): number => children.length + (next === null ? 0 : 1);
 
 const endOf = ({ ok, status = 'refused', code }: Item): string => (ok ? status : code === 'lease_lost' ? 'lost' : 'refused');
 

@@ -1,6 +1,5 @@
 // What each role holds: the methods of its role and nothing else, with its client or worker bound inside. The HTTP client
 // implements the same interfaces. No method takes a client to trust; a foreign object answers like an absent one.
-import type { ErrorCode } from '../domain/errors.ts';
 import type { Operation } from '../domain/access.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { KeyPrincipal, Principal } from '../domain/principal.ts';
@@ -10,6 +9,8 @@ import type { AdminHandle, BootstrapSecret, MadeKey, SecurityEvent } from './adm
 import type { BookReads } from './book.ts';
 import type { CallerOrigin } from './credential.ts';
 export type { BookReads } from './book.ts';
+import type { ChildrenResult, DependencyPage, EnqueueItem, EnqueueItemResult, EnqueueResult, TaskHandle, WaitOptions } from './enqueue-handle.ts';
+export type { ChildrenResult, DependencyPage, EnqueueItem, EnqueueItemResult, EnqueueResult, TaskHandle, WaitOptions } from './enqueue-handle.ts';
 export type { CallerOrigin, TokenVerdict, VerifyToken } from './credential.ts';
 export type {
   BootstrapSecret,
@@ -45,40 +46,6 @@ import type {
   WorkerInfo,
   WorkerStatus,
 } from '../domain/task.ts';
-
-export interface EnqueueResult {
-  readonly taskId: string;
-  readonly status: TaskState;
-  readonly createdAtUtc: number;
-  /** True when the idempotency key named an earlier task: this is that one. */
-  readonly deduplicated: boolean;
-}
-
-/** A task that the caller enqueued; `result` waits for its end. */
-export interface TaskHandle<Output = Json> extends EnqueueResult {
-  /** The result. Throws `timeout`, `aborted`, or `invalid_transition` when the task ended otherwise than completed. */
-  result(options?: WaitOptions): Promise<Output>;
-}
-
-export interface WaitOptions {
-  /** Default 30,000 ms. */
-  readonly timeoutMs?: number;
-  readonly signal?: AbortSignal;
-}
-
-/** What a handler enqueued at once; `then` is the one that waits for the others. */
-export interface ChildrenResult {
-  readonly children: readonly EnqueueResult[];
-  readonly then: EnqueueResult | null;
-}
-
-export interface EnqueueItem extends EnqueueOptions {
-  readonly type: string;
-  readonly payload?: unknown;
-}
-export type EnqueueItemResult =
-  | ({ readonly ok: true } & EnqueueResult)
-  | { readonly ok: false; readonly code: ErrorCode; readonly message: string; readonly details?: Readonly<Record<string, unknown>> };
 
 export interface ListFilter {
   readonly status?: TaskState;
@@ -131,11 +98,6 @@ export interface TaskReads {
   stats(): Promise<QueueStats>;
   /** Who a task waits for (`parents`, the default), or who waits for it. */
   dependencies(taskId: string, page?: DependencyPage): Promise<Page<DependencyInfo>>;
-}
-export interface DependencyPage {
-  readonly direction?: 'parents' | 'children';
-  readonly limit?: number;
-  readonly cursor?: string;
 }
 export interface EventOptions {
   readonly after?: number;

@@ -140,12 +140,12 @@ function insideLease(
       const [child] = await enqueueFor(deps, scope, lease, [{ ...options, type, payload }]);
       return child as EnqueueResult;
     },
-    async enqueueChildren(lease, items, { then } = {}) {
+    async enqueueChildren(lease, items, { then: last } = {}) {
       await authorize(deps, principal, 'lease.enqueue');
-      const next = then === undefined ? [] : [{ ...then, dependsOn: [...items.keys(), ...(then.dependsOn ?? [])] }];
-      if (items.length + next.length === 0) return { children: [], then: null };
+      const next = last === undefined ? [] : [{ ...last, dependsOn: [...items.keys(), ...(last.dependsOn ?? [])] }];
+      if (items.length + next.length === 0) return { children: [], next: null };
       const made = await enqueueFor(deps, scope, lease, [...items, ...next]);
-      return { children: made.slice(0, items.length), then: made[items.length] ?? null };
+      return { children: made.slice(0, items.length), next: made[items.length] ?? null };
     },
   };
 }

@@ -10,7 +10,7 @@ import type { EnqueueOutcome, Store, StoreOptions } from '../store.ts';
 import { keyOperations } from './api-keys.ts';
 import { createSets } from './capability-sets.ts';
 import { createClaimer } from './claim.ts';
-import { dependencyStep, hasLeft } from './dependencies.ts';
+import { goOn } from './go-on.ts';
 import { openConnection } from './connection.ts';
 import { createCategories } from './engine.ts';
 import type { Engine } from './engine.ts';
@@ -82,22 +82,7 @@ export function storeOn(db: DatabaseSync, options: SqliteOptions): Store {
   const wall = buildWall(db, options.randomHex(8));
   const st = new Statements(db, wall, named);
   const watch = createWatch(st);
-  let stepping = false;
-  /** What a step of dependencies left is taken on at once, in transactions of its own: others come between. */
-  const goOn = (): void => {
-    if (stepping || !hasLeft(engine)) return;
-    stepping = true;
-    const step = (): boolean => {
-      wall.bind({ clients: '*' });
-      return dependencyStep(engine, engine.now());
-    };
-    // The janitor has it otherwise: a queue that closes, or a lock that is not had.
-    void writer.one('dependencies', step).then(
-      () => ((stepping = false), goOn()),
-      () => (stepping = false),
-    );
-  };
-  const writer = new Writer(db, wall, options.busyTimeoutMs, () => (watch.committed(), goOn()));
+  const writer = new Writer(db, wall, options.busyTimeoutMs, () => (watch.committed(), goOn(engine)));
   const engine: Engine = { db, wall, st, writer, options, now: options.now, activated: (clientId) => claimer.activated(clientId) };
   const sets = createSets(engine);
   const claimer = createClaimer(engine, sets);

@@ -65,7 +65,7 @@ export const CALLS: Readonly<Record<CubeName, Readonly<Record<string, MakeCall>>
   progressTask: { held: leased('progress', { progress: 50 }) },
   logTask: { held: leased('logs', { message: 'hello' }) },
   enqueueChild: { held: leased('children', { type: 'T.Child', payload: 1 }) },
-  enqueueChildren: { held: leased('children/bulk', { tasks: [{ type: 'T.Child', payload: 1 }], then: { type: 'T.Then' } }) },
+  enqueueChildren: { held: leased('children/bulk', { tasks: [{ type: 'T.Child', payload: 1 }], next: { type: 'T.Then' } }) },
   leaseParents: { held: leased('parents') },
   settle: { complete: end('complete', { result: 1 }), fail: end('fail', { error: { message: 'no' } }), release: end('release') },
   createClient: { fresh: plain('/queue/admin/clients', { client_id: 'fresh' }) },
