@@ -118,11 +118,11 @@ INSERT INTO staged.doomed (task_no, client_id, outcome) VALUES (?1, ?2, ?3);
 -- Whom the ended waited for has less to hurry for.
 -- name: doomed_lent (engine)
 INSERT OR IGNORE INTO main.priority_changes (client_id, task_no)
-SELECT d.client_id, d.parent_no FROM staged.doomed x CROSS JOIN walled.task_dependencies d ON d.client_id = x.client_id AND d.task_no = x.task_no WHERE d.state = 'open';
+SELECT d.client_id, d.parent_no FROM staged.doomed x CROSS JOIN walled.task_dependencies d ON d.task_no = x.task_no AND +d.client_id = x.client_id WHERE d.state = 'open';
 
 -- name: doomed_void (engine)
 UPDATE main.task_dependencies SET state = 'void' WHERE (client_id, parent_no, task_no) IN
-  (SELECT d.client_id, d.parent_no, d.task_no FROM staged.doomed x CROSS JOIN walled.task_dependencies d ON d.client_id = x.client_id AND d.task_no = x.task_no WHERE d.state = 'open');
+  (SELECT d.client_id, d.parent_no, d.task_no FROM staged.doomed x CROSS JOIN walled.task_dependencies d ON d.task_no = x.task_no AND +d.client_id = x.client_id WHERE d.state = 'open');
 
 -- name: doomed_ended (engine)
 INSERT OR REPLACE INTO main.ended_parents (client_id, task_no, outcome, after_no)
@@ -140,18 +140,18 @@ DELETE FROM staged.doomed;
 -- A task that begins anew waits for those of its parents that are not done with. A parent that is gone was done with, or never will be.
 -- name: parents_of_task (engine)
 SELECT d.parent_no, d.policy, d.state, f.status, t.purged_at_utc IS NOT NULL FROM walled.task_dependencies d CROSS JOIN walled.tasks t ON t.task_no = d.parent_no
-LEFT JOIN walled.finished f ON f.task_no = d.parent_no WHERE d.client_id = :client_id AND d.task_no = :task_no ORDER BY d.position;
+LEFT JOIN walled.finished f ON f.task_no = d.parent_no WHERE d.task_no = :task_no AND +d.client_id = :client_id ORDER BY d.position;
 
 -- name: edge_state (engine)
 UPDATE main.task_dependencies SET state = :state, priority = :priority WHERE client_id = :client_id AND parent_no = :parent_no AND task_no = :task_no;
 
--- Priority. A task whose own changed lends anew.
+-- Priority. A task whose own changed lends anew. `+d.client_id` keeps the key out of a look-up by the child.
 -- name: edges_reprioritise (engine)
 UPDATE main.task_dependencies SET priority = :priority WHERE (client_id, parent_no, task_no) IN
-  (SELECT d.client_id, d.parent_no, d.task_no FROM walled.task_dependencies d WHERE d.client_id = :client_id AND d.task_no = :task_no AND d.state = 'open');
+  (SELECT d.client_id, d.parent_no, d.task_no FROM walled.task_dependencies d WHERE d.task_no = :task_no AND +d.client_id = :client_id AND d.state = 'open');
 
 -- name: parents_change (engine)
-INSERT OR IGNORE INTO main.priority_changes (client_id, task_no) SELECT d.client_id, d.parent_no FROM walled.task_dependencies d WHERE d.client_id = :client_id AND d.task_no = :task_no AND d.state = 'open';
+INSERT OR IGNORE INTO main.priority_changes (client_id, task_no) SELECT d.client_id, d.parent_no FROM walled.task_dependencies d WHERE d.task_no = :task_no AND +d.client_id = :client_id AND d.state = 'open';
 
 -- name: priority_change (engine)
 INSERT OR IGNORE INTO main.priority_changes (client_id, task_no)
@@ -160,7 +160,7 @@ SELECT d.client_id, d.parent_no FROM walled.task_dependencies d WHERE d.client_i
 -- Those of an enqueue whose parents are less urgent than they are.
 -- name: enqueue_lent (engine)
 INSERT OR IGNORE INTO main.priority_changes (client_id, task_no)
-SELECT d.client_id, d.parent_no FROM json_each(:task_nos) j CROSS JOIN walled.tasks c ON c.task_no = j.value CROSS JOIN walled.task_dependencies d ON d.client_id = c.client_id AND d.task_no = c.task_no
+SELECT d.client_id, d.parent_no FROM json_each(:task_nos) j CROSS JOIN walled.tasks c ON c.task_no = j.value CROSS JOIN walled.task_dependencies d ON d.task_no = c.task_no AND +d.client_id = c.client_id
 CROSS JOIN walled.tasks t ON t.task_no = d.parent_no WHERE d.state = 'open' AND t.effective_priority > d.priority;
 
 -- name: lent_pick (engine)
@@ -173,7 +173,7 @@ FROM walled.priority_changes c CROSS JOIN walled.tasks t ON t.task_no = c.task_n
 DELETE FROM main.priority_changes WHERE (client_id, task_no) IN (SELECT s.client_id, s.task_no FROM staged.lent s);
 
 -- name: lent_same (engine)
-DELETE FROM staged.lent WHERE priority = before OR task_no IN (SELECT f.task_no FROM walled.finished f JOIN staged.lent s ON s.task_no = f.task_no);
+DELETE FROM staged.lent AS s WHERE s.priority = s.before OR EXISTS (SELECT 1 FROM walled.finished f WHERE f.task_no = s.task_no);
 
 -- name: lent_ready (engine)
 INSERT INTO main.ready (client_id, priority, task_no, lane_id, attempt, claims, releases, losses, draw, due_at_utc, expires_at_utc)
@@ -190,11 +190,11 @@ UPDATE main.tasks SET effective_priority = (SELECT s.priority FROM staged.lent s
 
 -- name: lent_edges (engine)
 UPDATE main.task_dependencies SET priority = (SELECT s.priority FROM staged.lent s WHERE s.task_no = task_dependencies.task_no) WHERE (client_id, parent_no, task_no) IN
-  (SELECT d.client_id, d.parent_no, d.task_no FROM staged.lent s CROSS JOIN walled.task_dependencies d ON d.client_id = s.client_id AND d.task_no = s.task_no WHERE d.state = 'open');
+  (SELECT d.client_id, d.parent_no, d.task_no FROM staged.lent s CROSS JOIN walled.task_dependencies d ON d.task_no = s.task_no AND +d.client_id = s.client_id WHERE d.state = 'open');
 
 -- name: lent_on (engine)
 INSERT OR IGNORE INTO main.priority_changes (client_id, task_no)
-SELECT d.client_id, d.parent_no FROM staged.lent s CROSS JOIN walled.task_dependencies d ON d.client_id = s.client_id AND d.task_no = s.task_no WHERE d.state = 'open';
+SELECT d.client_id, d.parent_no FROM staged.lent s CROSS JOIN walled.task_dependencies d ON d.task_no = s.task_no AND +d.client_id = s.client_id WHERE d.state = 'open';
 
 -- name: lent_clear (engine)
 DELETE FROM staged.lent;
@@ -202,6 +202,6 @@ DELETE FROM staged.lent;
 -- What a holder is told of the parents of its task: their ends and results.
 -- name: lease_parents (engine)
 SELECT d.position, p.task_id, n.type, coalesce(f.status, 'queued'), f.result FROM walled.tasks t CROSS JOIN walled.leases l ON l.task_no = t.task_no
-CROSS JOIN walled.task_dependencies d ON d.client_id = t.client_id AND d.task_no = t.task_no CROSS JOIN walled.tasks p ON p.task_no = d.parent_no
+CROSS JOIN walled.task_dependencies d ON d.task_no = t.task_no AND +d.client_id = t.client_id CROSS JOIN walled.tasks p ON p.task_no = d.parent_no
 CROSS JOIN walled.lanes n ON n.lane_id = p.lane_id LEFT JOIN walled.finished f ON f.task_no = p.task_no
 WHERE t.client_id = :client_id AND t.task_id = :task_id AND l.lease_id = :lease_id AND l.worker_id = :worker_id AND l.lease_until_utc > :now AND d.position >= :after ORDER BY d.position LIMIT :most;

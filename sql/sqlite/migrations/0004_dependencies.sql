@@ -16,7 +16,7 @@ CREATE TABLE task_dependencies (
   priority INTEGER NOT NULL,
   PRIMARY KEY (client_id, parent_no, task_no)
 ) WITHOUT ROWID, STRICT;
-CREATE INDEX task_dependencies_child ON task_dependencies (client_id, task_no, position);
+CREATE INDEX task_dependencies_child ON task_dependencies (task_no, position);
 CREATE INDEX task_dependencies_lent ON task_dependencies (client_id, parent_no, priority) WHERE state = 'open';
 
 -- Parents that ended and whose edges are not all gone through: up to the child `after_no` they are.

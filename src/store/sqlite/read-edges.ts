@@ -13,7 +13,7 @@ type EdgePage = Parameters<Store['dependencies']>[2];
 function edgeSql(direction: EdgePage['direction']): string {
   const [own, other, cursor] = direction === 'parents' ? ['d.task_no', 'd.parent_no', 'd.position'] : ['d.parent_no', 'd.task_no', 'd.task_no'];
   const more = direction === 'parents' ? 'd.position >= :after' : 'd.task_no > :after';
-  return `SELECT ${cursor}, c.task_id, p.task_id, d.policy, d.state, q.type, q.status FROM walled.tasks t CROSS JOIN walled.task_dependencies d ON d.client_id = t.client_id AND ${own} = t.task_no
+  return `SELECT ${cursor}, c.task_id, p.task_id, d.policy, d.state, q.type, q.status FROM walled.tasks t CROSS JOIN walled.task_dependencies d ON ${own} = t.task_no AND ${direction === 'parents' ? '+' : ''}d.client_id = t.client_id
     CROSS JOIN walled.tasks p ON p.task_no = d.parent_no CROSS JOIN walled.tasks c ON c.task_no = d.task_no CROSS JOIN shown.task_queue q ON q.task_no = ${other}
     WHERE t.client_id = :client_id AND t.task_id = :task_id AND ${more} ORDER BY ${cursor} LIMIT :most`;
 }
