@@ -87,7 +87,7 @@ BEGIN
     SELECT m.client_id, m.task_id, 1, now_utc, 'enqueue', NULL, CASE WHEN m.task_id = ANY (waiting) THEN 'blocked' ELSE 'queued' END, CASE who[3] WHEN 'client' THEN 'client:' || m.client_id ELSE who[3] END, 0 FROM made m
   )
   SELECT array_agg(m.task_id) INTO stored FROM made m;
-  IF edges IS NOT NULL AND stored IS NOT NULL THEN PERFORM prismq.place_edges(task_ids, waits, edges, stored); END IF;
+  IF edges IS NOT NULL AND stored IS NOT NULL THEN PERFORM prismq.place_edges(waits, edges); END IF;
   IF array_remove(metadatas, NULL) <> '{}' THEN
     INSERT INTO prismq.task_metadata (client_id, task_id, key, value)
     SELECT x.client_id, x.task_id, m.key, m.value FROM unnest(client_ids, task_ids, metadatas) x(client_id, task_id, metadata) JOIN unnest(stored) s(id) ON s.id = x.task_id, jsonb_each_text(x.metadata::jsonb) m
