@@ -9,6 +9,7 @@ import { grantSuite } from './grants.ts';
 import { idempotencySuite } from './idempotency.ts';
 import { isolationSuite } from './isolation.ts';
 import { leaseSuite } from './leases.ts';
+import { lendingSuite } from './lending.ts';
 import { limitSuite } from './limits.ts';
 import { listSuite } from './lists.ts';
 import type { Conformance } from './rig.ts';
@@ -36,4 +37,5 @@ export function conformance(suite: Conformance): void {
   grantSuite(suite);
   workerSuite(suite);
   dependencySuite(suite);
+  lendingSuite(suite);
 }
