@@ -56,6 +56,7 @@ const CALLS: { readonly [O in Operation]?: Calls } = {
   'task.reprioritise': clientLike((h, s) => h.reprioritise(s.taskId, 3)),
   'task.amend': clientLike((h, s) => h.amend(s.taskId, { payload: 2 })),
   'task.purge': admins((h, s) => h.purge(s.endedId)),
+  'task.dependencies': reads((h, s) => h.dependencies(s.taskId)),
   'task.logs': { ...reads((h, s) => h.logs(s.taskId)), auditor: (h, s) => h.logs(s.taskId) },
   'task.events': {
     client: (h) => first(h.events({ after: 0 })),
@@ -71,6 +72,7 @@ const CALLS: { readonly [O in Operation]?: Calls } = {
   'lease.release': worker((h, s) => h.release(s.lease)),
   'lease.progress': worker((h, s) => h.progress(s.lease, 1)),
   'lease.enqueue': worker((h, s) => h.enqueueChild(s.lease, 'T.Child')),
+  'lease.parents': worker((h, s) => h.parents(s.lease)),
   'lease.log': worker((h, s) => h.log(s.lease, 'hello')),
   'worker.register': worker((h) => h.register()),
   'worker.heartbeat': worker((h) => h.beat('ready')),
@@ -158,7 +160,7 @@ async function snapshot(queue: Queue): Promise<unknown> {
 test('the table of the code is the table of the tests, cell for cell', () => {
   const rows = Object.entries<AccessRule>(ACCESS).map(([operation, { reach, foreign, audit }]) => ({ operation, reach, foreign, audit }));
   assert.deepEqual(rows, EXPECTED);
-  assert.equal(EXPECTED.length, 49);
+  assert.equal(EXPECTED.length, 51);
   for (const { operation, reach } of EXPECTED)
     for (const column of Object.keys(CALLS[operation as Operation] ?? {})) assert.ok(column in reach, `${operation} has a column ${column}`);
 });

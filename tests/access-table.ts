@@ -15,6 +15,7 @@ task.requeue       own    -      own          any            -       -      not_
 task.reprioritise  own    -      own          named          -       -      not_found   denied
 task.amend         own    -      own          -              -       -      not_found   denied
 task.purge         -      -      own          any            -       any    not_found   always
+task.dependencies  own    -      own          meta           -       -      not_found   denied
 task.logs          own    -      own          meta           meta    -      not_found   denied
 task.events        own    -      own          meta           meta    -      empty       denied
 inbox.list         -      grant  -            -              -       -      empty       denied
@@ -25,6 +26,7 @@ lease.fail         -      lease  -            -              -       -      leas
 lease.release      -      lease  -            -              -       -      lease_lost  denied
 lease.progress     -      lease  -            -              -       -      lease_lost  denied
 lease.enqueue      -      lease  -            -              -       -      lease_lost  denied
+lease.parents      -      lease  -            -              -       -      lease_lost  denied
 lease.log          -      lease  -            -              -       -      lease_lost  denied
 worker.register    -      self   -            -              -       -      n/a         always
 worker.heartbeat   -      self   -            -              -       -      n/a         denied

@@ -9,6 +9,7 @@ import { clientsCommand } from './commands/clients.ts';
 import { configCommand } from './commands/config.ts';
 import { demoCommand } from './commands/demo.ts';
 import { devCommand } from './commands/dev.ts';
+import { dependenciesCommand } from './commands/dependencies.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { enqueueCommand } from './commands/enqueue.ts';
 import { grantsCommand } from './commands/grants.ts';
@@ -35,6 +36,7 @@ const COMMANDS = [
   workerCommand,
   tasksCommand,
   taskCommand,
+  dependenciesCommand,
   cancelCommand,
   requeueCommand,
   reprioritiseCommand,

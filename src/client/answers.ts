@@ -2,10 +2,11 @@
 import type { OperationName } from '../contract/operations.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { Role } from '../domain/principal.ts';
-import type { HeartbeatResult, LogEntry, SettleResult, Task, WorkerInfo } from '../domain/task.ts';
+import type { DependencyInfo, HeartbeatResult, LogEntry, SettleResult, Task, WorkerInfo } from '../domain/task.ts';
 import type { AnchoredHead, AuditVerdict } from '../domain/audit-check.ts';
 import type {
   CategoryInfo,
+  ChildrenResult,
   ClientInfo,
   EnqueueItemResult,
   EnqueueResult,
@@ -48,6 +49,7 @@ export interface Answers {
   readonly cancelTask: Task;
   readonly requeueTask: Task;
   readonly taskLogs: Paged & { readonly logs: readonly LogEntry[] };
+  readonly taskDependencies: Paged & { readonly dependencies: readonly DependencyInfo[] };
   readonly waitTask: Task;
   readonly stats: QueueStats;
   readonly register: WorkerInfo;
@@ -61,6 +63,8 @@ export interface Answers {
   readonly progressTask: undefined;
   readonly logTask: undefined;
   readonly enqueueChild: EnqueueResult;
+  readonly enqueueChildren: ChildrenResult;
+  readonly leaseParents: { readonly parents: readonly unknown[]; readonly nextAfter: number | null };
   readonly settle: { readonly results: readonly SettleResult[] };
   readonly whoami: Identity;
   readonly createClient: ClientInfo;

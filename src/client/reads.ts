@@ -21,6 +21,10 @@ export function taskReads({ call, settings, headers }: Line): TaskReads {
       const { logs, nextCursor } = await call('taskLogs', { path: { id }, query: { ...page }, headers });
       return { items: logs, nextCursor };
     },
+    async dependencies(id, page = {}) {
+      const { dependencies, nextCursor } = await call('taskDependencies', { path: { id }, query: { ...page }, headers });
+      return { items: dependencies, nextCursor };
+    },
     events: (options) => entriesOf({ settings, headers }, options),
     stats: () => call('stats', { headers }),
   };

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { CHAINS } from '../domain/audit-chain.ts';
 import { CATEGORY_MODES } from '../domain/category.ts';
+import { EDGE_STATES, POLICIES } from '../domain/dependencies.ts';
 import { TASK_EVENTS } from '../domain/lifecycle.ts';
 import { attributes, count, instant, json, leaseId, metadata, role, state } from './fields.ts';
 
@@ -41,6 +42,8 @@ const task = z.object({
   lease_until_utc: instant.nullable(),
   processing_started_utc: instant.nullable(),
   finished_at_utc: instant.nullable(),
+  parent_task_id: z.string().nullable().describe('lineage: the task whose handler enqueued this one'),
+  waiting_for: count.describe('how many parents a blocked task waits for'),
 });
 const claimed = z.object({
   task_id: z.string(),
@@ -125,6 +128,20 @@ export const ANSWERS = {
   EnqueuedMany: z.object({ results: z.array(z.union([enqueued.extend({ ok: z.literal(true) }), refusal])) }),
   Task: task,
   TaskPage: page({ tasks: z.array(task) }),
+  DependencyPage: page({
+    dependencies: z.array(
+      z.object({
+        task_id: z.string(),
+        parent_id: z.string(),
+        policy: z.enum(Object.keys(POLICIES) as [string, ...string[]]),
+        state: z.enum(EDGE_STATES),
+        type: z.string().describe('of the other end'),
+        status: state,
+      }),
+    ),
+  }),
+  Children: z.object({ children: z.array(enqueued), next: enqueued.nullable() }),
+  ParentPage: z.object({ parents: z.array(z.object({ task_id: z.string(), type: z.string(), status: state, result: json })), next_after: count.nullable() }),
   LogPage: page({ logs: z.array(log) }),
   Event: log,
   Stats: z.object({

@@ -58,6 +58,12 @@ export const OPERATIONS = {
     inside: true,
     summary: 'Everything that happened to a task, oldest first.',
   }),
+  taskDependencies: get('/queue/tasks/{id}/dependencies', 'task.dependencies', 'DependencyPage', {
+    query: 'DependencyQuery',
+    errors: TASK,
+    inside: true,
+    summary: 'Whom a task waits for (`direction=parents`, the default), or who waits for it (`children`).',
+  }),
   waitTask: get('/queue/tasks/{id}/wait', 'task.wait', 'Task', {
     query: 'WaitQuery',
     errors: TASK,
@@ -119,6 +125,17 @@ export const OPERATIONS = {
     status: [201, 200],
     errors: [...LEASE, ...ENQUEUE],
     summary: 'Enqueues for the client and under the submitter of the leased task.',
+  }),
+  enqueueChildren: post('/queue/tasks/{id}/children/bulk', 'lease.enqueue', 'Children', {
+    body: 'ManyChildren',
+    status: [201],
+    errors: [...LEASE, ...ENQUEUE],
+    summary: 'The same for several, all or none; `next` is one more that waits for all of them.',
+  }),
+  leaseParents: post('/queue/tasks/{id}/parents', 'lease.parents', 'ParentPage', {
+    body: 'ParentsAsked',
+    errors: LEASE,
+    summary: 'How the parents of the leased task ended, with their results.',
   }),
   settle: post('/queue/settle', ['lease.complete', 'lease.fail', 'lease.release'], 'SettledMany', {
     body: 'Settle',

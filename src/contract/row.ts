@@ -43,6 +43,8 @@ export const ENQUEUE = [
   'unknown_client',
   'client_suspended',
   'idempotency_conflict',
+  'not_found',
+  'parent_ended',
   'too_many_lanes',
   'quota_exceeded',
 ] as const;

@@ -3,6 +3,8 @@
 import { z } from 'zod';
 import { CHAINS } from '../domain/audit-chain.ts';
 import { CATEGORY_MODES } from '../domain/category.ts';
+import { MOST_PARENTS, POLICIES } from '../domain/dependencies.ts';
+import type { DependencyPolicy } from '../domain/dependencies.ts';
 import { LIMITS } from '../domain/limits.ts';
 import {
   attributes,
@@ -28,6 +30,9 @@ import {
   workerId,
 } from './fields.ts';
 
+const policy = z.enum(Object.keys(POLICIES) as [DependencyPolicy, ...DependencyPolicy[]]).optional();
+const position = count;
+const dependency = z.union([taskId, position, z.strictObject({ task_id: taskId, policy }), z.strictObject({ position, policy })]);
 const options = {
   priority: int('priority').optional(),
   compatibility: compatibility.optional(),
@@ -43,6 +48,7 @@ const options = {
   metadata: metadata.optional(),
   created_by: text(LIMITS.createdBy.max).min(1).optional(),
   traceparent: text(LIMITS.traceparent.max).min(1).optional(),
+  depends_on: z.array(dependency).max(MOST_PARENTS).describe('tasks that it waits for; a number is a position of the same call').optional(),
 };
 const enqueue = { type, payload: json.optional(), ...options };
 const failure = z.union([z.string(), z.strictObject({ message: z.string(), kind: z.string().optional(), stack: z.string().optional() })]);
@@ -64,6 +70,12 @@ export const REQUESTS = {
   Enqueue: z.strictObject(enqueue),
   EnqueueMany: z.strictObject({ tasks: z.array(z.strictObject(enqueue)).min(1).max(1000), atomic: z.boolean().optional() }),
   Child: z.strictObject({ lease_id: leaseId, ...enqueue }),
+  ManyChildren: z.strictObject({ lease_id: leaseId, tasks: z.array(z.strictObject(enqueue)).max(1000), next: z.strictObject(enqueue).optional() }),
+  ParentsAsked: z.strictObject({
+    lease_id: leaseId,
+    limit: int('listLimit').optional(),
+    after: count.optional().describe('the `next_after` of the page before'),
+  }),
   TaskChange: z.strictObject({
     priority: int('priority').optional(),
     payload: json.optional(),
@@ -151,6 +163,11 @@ export const REQUESTS = {
     cursor: text(200).optional(),
   }),
   PageQuery: z.strictObject({ limit: queryInt('listLimit').optional(), cursor: text(200).optional() }),
+  DependencyQuery: z.strictObject({
+    direction: z.enum(['parents', 'children']).optional(),
+    limit: queryInt('listLimit').optional(),
+    cursor: text(200).optional(),
+  }),
   LimitQuery: z.strictObject({ limit: queryInt('listLimit').optional() }),
   GrantQuery: z.strictObject({ worker_id: workerId.optional() }),
   WaitQuery: z.strictObject({

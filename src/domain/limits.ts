@@ -5,6 +5,7 @@ import type { Result } from './errors.ts';
 import { ok } from './errors.ts';
 import type { FieldError } from './fields.ts';
 import { isPlainObject, shown, textTrouble, unknownKeys, wrongField, wrongFields } from './fields.ts';
+import { checkDependsOn } from './dependencies.ts';
 import { scanJson, toJsonText } from './json-text.ts';
 import { checkClientId } from './names.ts';
 import type { EnqueueOptions, NewTask } from './task.ts';
@@ -153,6 +154,7 @@ const OPTION_CHECKS = {
   metadata: (value, task, wrong) => collect(checkMetadata(value), wrong, (known) => (task.metadata = known)),
   createdBy: text('createdBy'),
   traceparent: text('traceparent'),
+  dependsOn: (value, task, wrong) => collect(checkDependsOn(value), wrong, (known) => (task.dependsOn = known)),
 } as const satisfies Record<keyof EnqueueOptions, Check>;
 const OPTION_NAMES = Object.keys(OPTION_CHECKS) as readonly (keyof EnqueueOptions)[];
 
@@ -225,6 +227,8 @@ function draftOf(input: EnqueueInput, given: EnqueueGiven, payload: { readonly t
     metadata: null,
     createdBy: null,
     traceparent: null,
+    dependsOn: [],
+    parentTaskId: null,
   };
 }
 
@@ -247,5 +251,6 @@ function checkOptions(options: EnqueueOptions, task: Draft): FieldError[] {
 function requestText(task: NewTask, options: EnqueueOptions): string {
   const priority = options.priority ?? null;
   const schedule = [task.delayMs, task.runAfterUtc, task.ttlMs, task.expiresAtUtc, task.dueAtUtc, task.maxWaitMs];
-  return JSON.stringify([task.type, task.payload, task.compatibility, priority, ...schedule]);
+  const parents = task.dependsOn.length === 0 ? [] : [task.dependsOn.map(({ taskId, policy }) => [taskId, policy])];
+  return JSON.stringify([task.type, task.payload, task.compatibility, priority, ...schedule, ...parents]);
 }

@@ -71,6 +71,9 @@ const taskPerformers = {
     return value({ results });
   },
   listTasks: async (call, bench) => page('tasks', await reader(call, bench).list(call.input)),
+  async taskDependencies(call, bench) {
+    return page('dependencies', await reader(call, bench).dependencies(idOf(call), call.input));
+  },
   getTask: async (call, bench) => value(await reader(call, bench).get(idOf(call))),
   async updateTask(call, bench) {
     const { priority, ...rest } = given<{ priority?: number }>(call);

@@ -12,6 +12,7 @@ import type { CategoryRow, StoreScope } from '../store/store.ts';
 import { authorize } from './deps.ts';
 import type { Deps } from './deps.ts';
 import type { AmendInput, ClientHandle, EnqueueItem, EnqueueItemResult, EnqueueResult, TaskDefinition, TaskHandle, WaitOptions } from './handles.ts';
+import { storeMany, withoutPositions } from './many.ts';
 import { moved, notFound, raise, taskMoves, taskReads } from './tasks.ts';
 import { mostSpecific } from './categories.ts';
 
@@ -70,7 +71,7 @@ function taskHandle<Output>(result: EnqueueResult, wait: (taskId: string, option
 }
 
 async function prepare(deps: Deps, clientId: string, item: EnqueueItem): Promise<Result<NewTask>> {
-  return prepareWith(deps, clientId, item, await deps.store.categories());
+  return withoutPositions(prepareWith(deps, clientId, item, await deps.store.categories()));
 }
 
 /** One item checked against the category registry and the limits; its defaults filled in. */
@@ -107,14 +108,7 @@ async function enqueueMany(
 ): Promise<EnqueueItemResult[]> {
   const categories = await deps.store.categories();
   const prepared = items.map((item) => prepareWith(deps, clientId, item, categories));
-  if (options.atomic) for (const item of prepared) unwrap(item);
-  const good = prepared.flatMap((item) => (item.ok ? [item.value] : []));
-  const stored = good.length === 0 ? [] : await deps.store.enqueue(scope, good, options);
-  let next = 0;
-  return prepared.map((item) => {
-    const answer = item.ok ? (stored[next++] as Result<EnqueueResult>) : item;
-    return answer.ok ? { ok: true, ...answer.value } : { ok: false, ...answer.refusal };
-  });
+  return storeMany(prepared, options.atomic, (tasks) => deps.store.enqueue(scope, tasks, options));
 }
 
 async function waitFor(deps: Deps, scope: StoreScope, taskId: string, { timeoutMs = WAIT_MS, signal }: WaitOptions): Promise<Task> {

@@ -1,6 +1,5 @@
 // What each role holds: the methods of its role and nothing else, with its client or worker bound inside. The HTTP client
 // implements the same interfaces. No method takes a client to trust; a foreign object answers like an absent one.
-import type { ErrorCode } from '../domain/errors.ts';
 import type { Operation } from '../domain/access.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { KeyPrincipal, Principal } from '../domain/principal.ts';
@@ -11,6 +10,8 @@ import type { BookReads } from './book.ts';
 import type { CallerOrigin } from './credential.ts';
 export type { EventOptions } from '../domain/task.ts';
 export type { BookReads } from './book.ts';
+import type { ChildrenResult, DependencyPage, EnqueueItem, EnqueueItemResult, EnqueueResult, TaskHandle, WaitOptions } from './enqueue-handle.ts';
+export type { ChildrenResult, DependencyPage, EnqueueItem, EnqueueItemResult, EnqueueResult, TaskHandle, WaitOptions } from './enqueue-handle.ts';
 export type { CallerOrigin, TokenVerdict, VerifyToken } from './credential.ts';
 export type {
   BootstrapSecret,
@@ -31,6 +32,8 @@ import type { StrategyName } from '../domain/strategy.ts';
 import type {
   EventOptions,
   ClaimedTask,
+  DependencyInfo,
+  ParentResult,
   EnqueueOptions,
   GrantSpec,
   HeartbeatResult,
@@ -45,34 +48,6 @@ import type {
   WorkerInfo,
   WorkerStatus,
 } from '../domain/task.ts';
-
-export interface EnqueueResult {
-  readonly taskId: string;
-  readonly status: TaskState;
-  readonly createdAtUtc: number;
-  /** True when the idempotency key named an earlier task: this is that one. */
-  readonly deduplicated: boolean;
-}
-
-/** A task that the caller enqueued; `result` waits for its end. */
-export interface TaskHandle<Output = Json> extends EnqueueResult {
-  /** The result. Throws `timeout`, `aborted`, or `invalid_transition` when the task ended otherwise than completed. */
-  result(options?: WaitOptions): Promise<Output>;
-}
-
-export interface WaitOptions {
-  /** Default 30,000 ms. */
-  readonly timeoutMs?: number;
-  readonly signal?: AbortSignal;
-}
-
-export interface EnqueueItem extends EnqueueOptions {
-  readonly type: string;
-  readonly payload?: unknown;
-}
-export type EnqueueItemResult =
-  | ({ readonly ok: true } & EnqueueResult)
-  | { readonly ok: false; readonly code: ErrorCode; readonly message: string; readonly details?: Readonly<Record<string, unknown>> };
 
 export interface ListFilter {
   readonly status?: TaskState;
@@ -123,6 +98,8 @@ export interface TaskReads {
   /** What happens from now on, or after a `logId`; ends when the signal fires. */
   events(options?: EventOptions): AsyncIterable<LogEntry>;
   stats(): Promise<QueueStats>;
+  /** Who a task waits for (`parents`, the default), or who waits for it. */
+  dependencies(taskId: string, page?: DependencyPage): Promise<Page<DependencyInfo>>;
 }
 export interface TaskMoves {
   cancel(taskId: string, reason?: string): Promise<Task>;
@@ -202,6 +179,10 @@ export interface WorkerHandle {
   log(lease: LeaseRef, message: string, details?: Json): Promise<void>;
   /** Enqueues for the client and under the submitter of the leased task. */
   enqueueChild(lease: LeaseRef, type: string, payload?: unknown, options?: EnqueueOptions): Promise<EnqueueResult>;
+  /** Several at once, all or none; `then` is one more that waits for all of them. */
+  enqueueChildren(lease: LeaseRef, items: readonly EnqueueItem[], options?: { readonly then?: EnqueueItem }): Promise<ChildrenResult>;
+  /** How the parents of the leased task ended, in the order of `dependsOn`. */
+  parents(lease: LeaseRef, page?: { readonly limit?: number; readonly cursor?: string }): Promise<Page<ParentResult>>;
   /** Resolves when something may have become claimable, or after `timeoutMs`: a hint, polling is the truth. */
   wake(timeoutMs: number, signal?: AbortSignal): Promise<void>;
 }

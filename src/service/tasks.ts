@@ -30,6 +30,11 @@ export function taskReads(deps: Deps, principal: Principal, scope: StoreScope): 
       if (checked.metadata !== undefined && !readsMetadata(scope)) await refuseMetadata(deps, principal, scope);
       return deps.store.tasks(scope, checked);
     },
+    async dependencies(taskId, { direction = 'parents', ...page } = {}) {
+      await may('task.dependencies');
+      if (direction !== 'parents' && direction !== 'children') throw new QueueError('invalid_input', 'direction is `parents` or `children`');
+      return (await deps.store.dependencies(scope, taskId, { direction, ...checkPage(page) })) ?? raise(notFound());
+    },
     async logs(taskId, page = {}) {
       await may('task.logs');
       return (await deps.store.logs(scope, taskId, checkPage(page))) ?? raise(notFound());

@@ -3,6 +3,8 @@
 import type { ChainName } from '../domain/audit-chain.ts';
 import type { AnchoredHead } from '../domain/audit-check.ts';
 import type { AuditPage, AuditSummary, TrailFilter, TrailRow } from './audit.ts';
+import type { ClientRow, GrantRow, KeyRow, NewKeyRow, Rotation, FoundKey, CategoryRow, SecurityRow, NewSecurityEvent } from './book-rows.ts';
+export type { ClientRow, GrantRow, KeyRow, NewKeyRow, Rotation, FoundKey, CategoryRow, SecurityRow, NewSecurityEvent } from './book-rows.ts';
 import type { BackoffPolicy } from '../domain/retry.ts';
 import type { Refusal, Result } from '../domain/errors.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
@@ -11,6 +13,8 @@ import type { Strategy } from '../domain/strategy.ts';
 import type { DatabaseCapabilities } from './database.ts';
 import type {
   ClaimedTask,
+  DependencyInfo,
+  ParentResult,
   GrantSpec,
   HeartbeatResult,
   LeaseRef,
@@ -108,80 +112,6 @@ export interface Counts {
   readonly nowUtc: number;
 }
 
-export interface ClientRow {
-  readonly clientId: string;
-  readonly status: 'active' | 'suspended';
-  readonly weight: number;
-  readonly createdAtUtc: number;
-}
-export interface GrantRow extends GrantSpec {
-  readonly grantId: string;
-  readonly workerId: string;
-  readonly createdAtUtc: number;
-}
-export interface KeyRow {
-  readonly keyId: string;
-  readonly role: 'client' | 'worker' | 'admin' | 'auditor';
-  readonly clientId: string | null;
-  readonly workerId: string | null;
-  readonly name: string | null;
-  readonly createdAtUtc: number;
-  readonly revokedAtUtc: number | null;
-  /** Null: until it is revoked. */
-  readonly expiresAtUtc: number | null;
-  /** Null: all that the role may do. */
-  readonly scopes: readonly string[] | null;
-  /** `key:<id>`, or the actor where no key was used. */
-  readonly createdBy: string | null;
-  /** To the minute. */
-  readonly lastUsedAtUtc: number | null;
-  /** The key that this one takes the place of. */
-  readonly rotatedFrom: string | null;
-}
-/** A key to be made; its instants are the database's. */
-export interface NewKeyRow extends Pick<KeyRow, 'keyId' | 'role' | 'clientId' | 'workerId' | 'name' | 'scopes' | 'createdBy'> {
-  readonly digest: string;
-  readonly expiresInMs: number | null;
-  readonly grants: readonly { readonly grantId: string; readonly grant: GrantSpec }[];
-}
-/** The successor of a key: all that it is not told is taken over, the length of its life too. */
-export interface Rotation {
-  readonly keyId: string;
-  readonly digest: string;
-  readonly createdBy: string;
-  readonly overlapMs: number;
-  readonly expiresInMs?: number;
-}
-export interface FoundKey extends KeyRow {
-  /** Of the key's client; null for a key without one. */
-  readonly clientStatus: 'active' | 'suspended' | null;
-}
-export interface CategoryRow {
-  readonly pattern: string;
-  readonly priority: number | null;
-  readonly maxAttempts: number | null;
-  readonly maxRunMs: number | null;
-  readonly backoff: BackoffPolicy | null;
-  readonly schema: string | null;
-}
-export interface SecurityRow {
-  readonly eventId: number;
-  readonly atUtc: number;
-  readonly actor: string;
-  readonly action: string;
-  readonly clientId: string | null;
-  readonly object: string | null;
-  readonly outcome: 'done' | 'denied';
-  readonly details: string | null;
-}
-export interface NewSecurityEvent {
-  readonly actor: string;
-  readonly action: string;
-  readonly clientId?: string | null;
-  readonly object?: string | null;
-  readonly outcome: 'done' | 'denied';
-  readonly details?: string;
-}
 export type CategoryMode = 'open' | 'hierarchical' | 'registered';
 
 export interface Store {
@@ -199,6 +129,12 @@ export interface Store {
   enqueueInside(scope: StoreScope, tx: unknown, tasks: readonly NewTask[], options: { readonly createClients: boolean }): Outcomes | Promise<Outcomes>;
   task(scope: StoreScope, taskId: string): Promise<Task | null>;
   tasks(scope: StoreScope, filter: TaskFilter): Promise<StorePage<Task>>;
+  /** Edges of a task; null when it is not there. */
+  dependencies(
+    scope: StoreScope,
+    taskId: string,
+    page: { readonly direction: 'parents' | 'children'; readonly limit: number; readonly cursor?: string },
+  ): Promise<StorePage<DependencyInfo> | null>;
   logs(scope: StoreScope, taskId: string, page: { readonly limit: number; readonly cursor?: string }): Promise<StorePage<LogEntry> | null>;
   /** What happened after a row of the audit, oldest first; `last` is where to go on. `after` null: only where the audit is now. */
   events(scope: StoreScope, after: number | null, limit: number): Promise<{ readonly items: readonly LogEntry[]; readonly last: number }>;
@@ -223,6 +159,8 @@ export interface Store {
   settle(scope: StoreScope, items: readonly Settlement[]): Promise<readonly SettleResult[]>;
   progress(scope: StoreScope, lease: LeaseRef, value: string): Promise<boolean>;
   message(scope: StoreScope, lease: LeaseRef, message: string, details: string | null): Promise<boolean>;
+  /** How the parents of a held task ended; null when the lease is lost. */
+  parents(scope: StoreScope, lease: LeaseRef, page: { readonly limit: number; readonly cursor?: string }): Promise<StorePage<ParentResult> | null>;
   /** The client and submitter of a held task, or null when the lease is lost. */
   holder(
     scope: StoreScope,

@@ -53,6 +53,8 @@ test('without options everything has its default', () => {
     metadata: null,
     createdBy: null,
     traceparent: null,
+    dependsOn: [],
+    parentTaskId: null,
   } satisfies NewTask);
 });
 

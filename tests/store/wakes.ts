@@ -66,7 +66,17 @@ export function wakes(name: string, workers: number, open: () => Promise<Store>)
     function task(clientId: string, type: string, more: Partial<NewTask> = {}): NewTask {
       const taskId = `01890000-0000-7000-8000-${(ids++).toString(16).padStart(12, '0')}`;
       const times = { delayMs: 0, runAfterUtc: null, ttlMs: null, expiresAtUtc: null, maxRunMs: 60_000, dueAtUtc: null, maxWaitMs: null };
-      const none = { region: null, format: null, idempotencyKey: null, requestDigest: null, metadata: null, createdBy: null, traceparent: null };
+      const none = {
+        region: null,
+        format: null,
+        idempotencyKey: null,
+        requestDigest: null,
+        metadata: null,
+        createdBy: null,
+        traceparent: null,
+        dependsOn: [],
+        parentTaskId: null,
+      };
       return { taskId, clientId, type, payload: '1', compatibility: '{}', priority: 100, maxAttempts: 3, ...times, ...none, ...more };
     }
     const enqueue = async (tasks: readonly NewTask[]): Promise<void> => {

@@ -13,9 +13,9 @@ BEGIN
   ), left_it AS (
     DELETE FROM prismq.delayed d USING due u WHERE d.client_id = u.client_id AND d.task_id = u.task_id RETURNING d.*
   ), entered AS (
-    INSERT INTO prismq.ready (client_id, priority, task_id, lane_no, attempt, claims, releases, losses, events, draw, due_at_utc, expires_at_utc)
+    INSERT INTO prismq.ready (client_id, priority, task_id, lane_no, attempt, claims, releases, losses, events, draw, due_at_utc, expires_at_utc, awaited)
     SELECT l.client_id, t.effective_priority, l.task_id, l.lane_no, l.attempt, l.claims, l.releases, l.losses, l.events + CASE l.state WHEN 'failed' THEN 1 ELSE 0 END,
-      CASE WHEN drawing THEN prismq.draw(l.client_id, t.effective_priority) ELSE 0 END, l.due_at_utc, l.expires_at_utc
+      CASE WHEN drawing THEN prismq.draw(l.client_id, t.effective_priority) ELSE 0 END, l.due_at_utc, l.expires_at_utc, l.awaited
     FROM left_it l JOIN prismq.tasks t ON t.client_id = l.client_id AND t.task_id = l.task_id
   ), told AS (
     -- Becoming due is not an event; leaving the back-off is (`retry`).
@@ -238,10 +238,10 @@ BEGIN
   RETURN QUERY
   WITH gone AS (
     DELETE FROM prismq.ready r USING unnest(picked) WITH ORDINALITY p(t, o) WHERE r.ctid = p.t
-    RETURNING p.o, r.client_id, r.task_id, r.priority, r.lane_no, r.attempt, r.claims, r.releases, r.losses, r.events, r.due_at_utc, r.expires_at_utc
+    RETURNING p.o, r.client_id, r.task_id, r.priority, r.lane_no, r.attempt, r.claims, r.releases, r.losses, r.events, r.due_at_utc, r.expires_at_utc, r.awaited
   ), leased AS (
-    INSERT INTO prismq.leases (client_id, task_id, lane_no, worker_id, lease_id, reserved_at_utc, lease_until_utc, attempt, claims, releases, losses, events, due_at_utc, expires_at_utc)
-    SELECT g.client_id, g.task_id, g.lane_no, worker, lease, now_utc, now_utc + lease_ms, g.attempt + 1, g.claims + 1, g.releases, g.losses, g.events + 1, g.due_at_utc, g.expires_at_utc FROM gone g
+    INSERT INTO prismq.leases (client_id, task_id, lane_no, worker_id, lease_id, reserved_at_utc, lease_until_utc, attempt, claims, releases, losses, events, due_at_utc, expires_at_utc, awaited)
+    SELECT g.client_id, g.task_id, g.lane_no, worker, lease, now_utc, now_utc + lease_ms, g.attempt + 1, g.claims + 1, g.releases, g.losses, g.events + 1, g.due_at_utc, g.expires_at_utc, g.awaited FROM gone g
   ), told AS (
     INSERT INTO prismq.task_events (client_id, task_id, seq, at_utc, event, from_status, to_status, actor, attempt)
     SELECT g.client_id, g.task_id, g.events + 1, now_utc, 'claim', 'queued', 'leased', who[3], g.attempt + 1 FROM gone g

@@ -1,5 +1,7 @@
 // `prismq enqueue TYPE [PAYLOAD]`: one task, its payload from the command line, a file or standard input.
 import type { Command } from 'commander';
+import { DEFAULT_POLICY, POLICIES } from '../../domain/dependencies.ts';
+import type { DependencyPolicy } from '../../domain/dependencies.ts';
 import type { Compatibility, EnqueueOptions } from '../../domain/task.ts';
 import { collect, declare, perform } from '../command.ts';
 import type { Cli } from '../command.ts';
@@ -22,6 +24,8 @@ interface Flags {
   readonly ttl?: string;
   readonly due?: string;
   readonly by?: string;
+  readonly after?: readonly string[];
+  readonly whenParentEnds: string;
 }
 
 export function enqueueCommand(cli: Cli, program: Command): void {
@@ -42,7 +46,9 @@ export function enqueueCommand(cli: Cli, program: Command): void {
     .option('--metadata <key=value>', 'may be given again', collect)
     .option('--ttl <duration>', 'cancelled when not started within this time')
     .option('--due <when>', 'when it should be done: a date or a duration from now')
-    .option('--by <name>', 'who submitted it');
+    .option('--by <name>', 'who submitted it')
+    .option('--after <id>', 'waits until this task completed; may be given again', collect)
+    .option('--when-parent-ends <policy>', 'when a task that it waits for ends otherwise: cancel, ignore or wait', DEFAULT_POLICY);
   perform<Flags>(cli, command, async (context, [type = '', given], flags) => {
     const payload = given === undefined ? undefined : parseJson('payload', await readText(context.io, 'payload', given));
     const options = enqueueOptions(context.io, flags);
@@ -60,8 +66,13 @@ export function enqueueCommand(cli: Cli, program: Command): void {
   });
 }
 
+function parsePolicy(text: string): DependencyPolicy {
+  if (Object.hasOwn(POLICIES, text)) return text as DependencyPolicy;
+  throw wrongInput('--when-parent-ends', `${JSON.stringify(text)} is no policy: cancel, ignore or wait`);
+}
+
 function enqueueOptions(io: Io, flags: Flags): EnqueueOptions {
-  const { priority, delay, key, maxAttempts, maxRun, compat, metadata, ttl, due, by } = flags;
+  const { priority, delay, key, maxAttempts, maxRun, compat, metadata, ttl, due, by, after, whenParentEnds } = flags;
   if (key === '') throw wrongInput('--key', 'must not be empty');
   return {
     ...(priority === undefined ? {} : { priority: parseInteger('--priority', priority) }),
@@ -74,5 +85,6 @@ function enqueueOptions(io: Io, flags: Flags): EnqueueOptions {
     ...(ttl === undefined ? {} : { ttlMs: parseDuration('--ttl', ttl) }),
     ...(due === undefined ? {} : { dueAtUtc: parseInstant('--due', due, io.now()) }),
     ...(by === undefined ? {} : { createdBy: by }),
+    ...(after === undefined ? {} : { dependsOn: after.map((taskId) => ({ taskId, policy: parsePolicy(whenParentEnds) })) }),
   };
 }

@@ -67,6 +67,8 @@ function factsOf({ io }: Context, task: Task): string {
       `${task.attempts} of ${task.maxAttempts}${task.generation === 0 ? '' : `, requeued ${task.generation} times`}${task.releases === 0 ? '' : `, handed back ${task.releases} times`}`,
     ],
     ['needs', Object.keys(task.compatibility).length === 0 ? null : JSON.stringify(task.compatibility)],
+    ['waits for', task.waitingFor === 0 ? null : `${task.waitingFor} tasks: see \`${io.program} dependencies ${task.taskId}\``],
+    ['child of', task.parentTaskId],
     ['worker', task.lockedBy],
     ['submitted by', task.createdBy],
     ['key', task.idempotencyKey],

@@ -41,6 +41,11 @@ export class Batches {
     this.#committed = committed;
   }
 
+  /** Something was stored that no batch here stored. */
+  told(): void {
+    this.#committed([EVERYTHING]);
+  }
+
   submit<Item, Answer>(job: Job<Item, Answer>): Promise<readonly Answer[]> {
     if (this.#closed) return Promise.reject(new QueueError('closed', 'the queue is closed'));
     return new Promise((resolve, reject) => {

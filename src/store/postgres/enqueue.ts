@@ -1,4 +1,5 @@
 // Enqueue: the calls of many callers as one statement of columns. What the database answers for each becomes its outcome or refusal.
+import { noSuchParent, parentEnded } from '../../domain/dependencies.ts';
 import { ok, refuse } from '../../domain/errors.ts';
 import type { Refusal, Result } from '../../domain/errors.ts';
 import { QueueError } from '../../domain/errors.ts';
@@ -18,7 +19,7 @@ export interface EnqueueOptions {
 }
 
 export function enqueueColumns(tasks: readonly NewTask[], { atomic, createClients }: EnqueueOptions, lanesMost: number): Params {
-  const of = (key: keyof NewTask): string | null => column(tasks.map((task) => task[key]));
+  const of = (key: Exclude<keyof NewTask, 'dependsOn'>): string | null => column(tasks.map((task) => task[key]));
   return {
     atomic,
     create_clients: createClients,
@@ -44,6 +45,8 @@ export function enqueueColumns(tasks: readonly NewTask[], { atomic, createClient
     creators: of('createdBy'),
     metadatas: of('metadata'),
     traces: of('traceparent'),
+    lineages: of('parentTaskId'),
+    depends: column(tasks.map(({ dependsOn }) => (dependsOn.length === 0 ? null : JSON.stringify(dependsOn.map(({ taskId, policy }) => [taskId, policy]))))),
   };
 }
 
@@ -83,7 +86,12 @@ export function outcomesOf(tasks: readonly NewTask[], rows: readonly Row[], lane
 }
 
 function refusalOf(verdict: string, clientId: string, lanesMost: number, taskId: string | null): Refusal {
-  switch (verdict) {
+  const [word = '', position, outcome = ''] = verdict.split(':');
+  switch (word) {
+    case 'no_parent':
+      return noSuchParent(Number(position)).refusal;
+    case 'parent_ended':
+      return parentEnded(Number(position), outcome).refusal;
     case 'unknown_client':
       return refuse('unknown_client', `there is no client ${clientId}: an operator creates it first`).refusal;
     case 'client_suspended':

@@ -23,7 +23,7 @@ const DAY_MS = 24 * HOUR_MS;
 const composed = new Map<string, Statement>();
 
 /** A statement composed from constants, prepared once. */
-function compose(sql: string): Statement {
+export function compose(sql: string): Statement {
   let found = composed.get(sql);
   if (found === undefined) {
     const { sql: text, params } = compileParams(sql);
@@ -32,7 +32,7 @@ function compose(sql: string): Statement {
   return found;
 }
 
-async function read(engine: Engine, scope: StoreScope, one: Statement, params: Params): Promise<Row[]> {
+export async function read(engine: Engine, scope: StoreScope, one: Statement, params: Params): Promise<Row[]> {
   const [rows] = await engine.pools[classOf(scope)].read(actingOf(scope), [{ statement: one, params }]);
   return rows as Row[];
 }

@@ -21,6 +21,7 @@ import type { Driver } from './driver.ts';
 import { requireSafe } from './doctor.ts';
 import type { Engine } from './engine.ts';
 import { enqueue } from './enqueue.ts';
+import { readDependencies, readParents } from './dependencies.ts';
 import { migratePostgres, putSigningKey, readSigningKey, withClient } from './migrate.ts';
 import { amendment, moveTask } from './moves.ts';
 import { Pool } from './pool.ts';
@@ -185,7 +186,7 @@ function wire(engine: Engine, claimer: Claimer, watch: Watch, database: Database
 
 type TaskOperations = Pick<
   Store,
-  'enqueue' | 'enqueueInside' | 'task' | 'tasks' | 'logs' | 'events' | 'counts' | 'cancel' | 'requeue' | 'reprioritise' | 'amend' | 'purge'
+  'enqueue' | 'enqueueInside' | 'task' | 'tasks' | 'dependencies' | 'logs' | 'events' | 'counts' | 'cancel' | 'requeue' | 'reprioritise' | 'amend' | 'purge'
 >;
 
 function taskOperations(engine: Engine, claimer: Claimer, watch: Watch): TaskOperations {
@@ -203,6 +204,7 @@ function taskOperations(engine: Engine, claimer: Claimer, watch: Watch): TaskOpe
     enqueueInside: (scope, tx, tasks, { createClients }) => enqueueInside(engine.signer, engine.options.lanesPerClient, scope, tx, tasks, createClients),
     task: (scope, taskId) => readTask(engine, scope, taskId),
     tasks: (scope, filter) => readTasks(engine, scope, filter),
+    dependencies: (scope, taskId, page) => readDependencies(engine, scope, taskId, page),
     logs: (scope, taskId, page) => readLogs(engine, scope, taskId, page),
     events: (scope, after, limit) => readEvents(engine, scope, after, limit),
     counts: (scope) => readCounts(engine, scope, engine.now()),
@@ -228,6 +230,7 @@ type WorkerOperations = Pick<
   | 'settle'
   | 'progress'
   | 'message'
+  | 'parents'
   | 'holder'
 >;
 
@@ -255,6 +258,7 @@ function workerOperations(engine: Engine, claimer: Claimer, watch: Watch): Worke
     settle: (scope, items) => settle(engine, scope, items),
     progress: (scope, lease, value) => setProgress(engine, scope, lease, value),
     message: (scope, lease, message, details) => addMessage(engine, scope, lease, message, details),
+    parents: (scope, lease, page) => readParents(engine, scope, lease, page),
     holder: (scope, lease) => holderOf(engine, scope, lease),
   };
 }

@@ -1,6 +1,7 @@
 // The janitor's steps: bounded, set-based, idempotent; any process may run them at any time and none is needed for safety.
 // They cross clients because time passes for all of them alike.
 import type { TickReport } from '../../domain/task.ts';
+import { dependencyStep } from './dependencies.ts';
 import { draws } from './engine.ts';
 import type { Engine } from './engine.ts';
 import type { Ready } from '../waiters.ts';
@@ -44,6 +45,7 @@ export function tick(engine: Engine, backoffOf: BackoffOf, retentionMs: number):
   engine.wall.bind({ clients: '*' });
   const { expired, buried } = expireLeases(engine, backoffOf, now, EXPIRED_A_STEP);
   const lapsed = lapseDue(engine, now);
+  dependencyStep(engine, now);
   const promoted = promoteDue(engine, now, DUE_A_STEP);
   const purged = purgeOld(engine, now - retentionMs, now);
   dropMessages(engine, now - MESSAGES_KEPT_MS);

@@ -19,8 +19,13 @@ export interface Reader {
 
 /** Whose rights a scope reads with. */
 export const classOf = (scope: StoreScope): StatementClass => readerOf(scope);
+/** What the view does not have: looked up for the rows of a page alone. */
+const LOOKED_UP: Readonly<Record<string, string>> = {
+  parent_task_id: '(SELECT o.parent_task_id FROM walled.tasks o WHERE o.task_no = q.task_no)',
+  waiting_for: '(SELECT o.waiting FROM walled.blocked o WHERE o.task_no = q.task_no)',
+};
 const columnsOf = (cls: StatementClass): string =>
-  (cls === 'platform' ? OPEN_COLUMNS : [...OPEN_COLUMNS, ...PRIVATE_COLUMNS]).map((column) => `q.${column}`).join(', ');
+  (cls === 'platform' ? OPEN_COLUMNS : [...OPEN_COLUMNS, ...PRIVATE_COLUMNS]).map((column) => LOOKED_UP[column] ?? `q.${column}`).join(', ');
 
 export function readTask(reader: Reader, scope: StoreScope, taskId: string): Task | null {
   reader.wall.bind({ clients: scope.clients });

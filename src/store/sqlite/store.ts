@@ -12,6 +12,7 @@ import type { Touched } from '../waiters.ts';
 import { keyOperations } from './api-keys.ts';
 import { createSets } from './capability-sets.ts';
 import { createClaimer, reachIn } from './claim.ts';
+import { goOn } from './go-on.ts';
 import { openConnection } from './connection.ts';
 import { createCategories } from './engine.ts';
 import type { Engine } from './engine.ts';
@@ -25,6 +26,7 @@ import type { MigrationReport } from './migrate.ts';
 import { ensureLanes, ensureListing, hasLanes, hasListing } from './orders.ts';
 import { readEvents, readInbox, readLogs, readSecurity, readTask, readTasks } from './reads.ts';
 import type { Reader } from './reads.ts';
+import { readDependencies, readParents } from './read-edges.ts';
 import { backoffIn, read } from './parts.ts';
 import type { Parts } from './parts.ts';
 import { systemOperations } from './system.ts';
@@ -82,7 +84,8 @@ export function storeOn(db: DatabaseSync, options: SqliteOptions): Store {
   const wall = buildWall(db, options.randomHex(8));
   const st = new Statements(db, wall, named);
   const risen: Engine['risen'] = { isHeard: () => watch.isHeard(), ready: [] };
-  const writer = new Writer(db, wall, st, options.busyTimeoutMs, (touched) => watch.committed(() => [...touched(), ...takeRisen(risen)]));
+  const committed = (touched: () => Touched[]): void => (watch.committed(() => [...touched(), ...takeRisen(risen)]), goOn(engine));
+  const writer = new Writer(db, wall, st, options.busyTimeoutMs, committed);
   const engine: Engine = { db, wall, st, writer, options, now: options.now, activated: (clientId) => claimer.activated(clientId), risen };
   const sets = createSets(engine);
   const watch = createWatch({ st, reachOf: reachIn(engine, sets), nextDueIn: () => read(() => nextDueIn(engine)) });
@@ -139,7 +142,7 @@ function openReader(options: SqliteOptions, named: ReadonlyMap<string, NamedStat
 
 type TaskOperations = Pick<
   Store,
-  'enqueue' | 'enqueueInside' | 'task' | 'tasks' | 'logs' | 'events' | 'counts' | 'cancel' | 'requeue' | 'reprioritise' | 'amend' | 'purge'
+  'enqueue' | 'enqueueInside' | 'task' | 'tasks' | 'dependencies' | 'logs' | 'events' | 'counts' | 'cancel' | 'requeue' | 'reprioritise' | 'amend' | 'purge'
 >;
 
 function taskOperations(parts: Parts): TaskOperations {
@@ -172,6 +175,7 @@ function taskOperations(parts: Parts): TaskOperations {
       if (scope.clients !== '*' && filter.status === undefined && !hasListing(engine)) await writer.one(scope.actor, () => ensureListing(engine));
       return read(() => readTasks(reader, scope, filter));
     },
+    dependencies: (scope, taskId, page) => read(() => readDependencies(parts.own, scope, taskId, page)),
     logs: (scope, taskId, page) => read(() => readLogs(reader, scope, taskId, page)),
     events: (scope, after, limit) => read(() => readEvents(reader, scope, after, limit)),
     counts: (scope) => read(() => readCounts(reader, scope, engine.now())),
@@ -197,6 +201,7 @@ type WorkerOperations = Pick<
   | 'settle'
   | 'progress'
   | 'message'
+  | 'parents'
   | 'holder'
 >;
 
@@ -233,6 +238,7 @@ function workerOperations(parts: Parts): WorkerOperations {
       }),
     progress: (scope, lease, value) => quietly(scope, () => setProgress(engine, scope, lease, value)),
     message: (scope, lease, message, details) => quietly(scope, () => addMessage(engine, scope, lease, message, details)),
+    parents: (scope, lease, page) => read(() => readParents(engine, scope, lease, page)),
     holder: (scope, lease) => read(() => holderOf(engine, scope, lease)),
   };
 }

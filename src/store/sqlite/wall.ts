@@ -24,6 +24,10 @@ export const STAGED = {
     'rank INTEGER PRIMARY KEY, task_no INTEGER, client_id TEXT, priority INTEGER, lane_id INTEGER, attempt INTEGER, claims INTEGER, releases INTEGER, losses INTEGER, due_at_utc INTEGER, expires_at_utc INTEGER, draw REAL, state TEXT',
   ends: 'i INTEGER PRIMARY KEY, client_id TEXT, task_id TEXT, lease_id TEXT, op TEXT, result TEXT, error_kind TEXT, error_message TEXT, error_stack TEXT, final INTEGER, delay_ms INTEGER, started_after_ms INTEGER, run_ms INTEGER',
   hits: 'i INTEGER PRIMARY KEY, task_no INTEGER UNIQUE, client_id TEXT, lane_id INTEGER, attempt INTEGER, claims INTEGER, releases INTEGER, losses INTEGER, reserved_at_utc INTEGER, due_at_utc INTEGER, expires_at_utc INTEGER, op TEXT, result TEXT, error_kind TEXT, error_message TEXT, error_stack TEXT, dead TEXT, run_after_utc INTEGER, started_after_ms INTEGER, run_ms INTEGER, lease_id TEXT, worker_id TEXT',
+  edges: 'rank INTEGER PRIMARY KEY, client_id TEXT, parent_no INTEGER, task_no INTEGER, policy TEXT, state TEXT, outcome TEXT',
+  freed: 'task_no INTEGER PRIMARY KEY, n INTEGER',
+  doomed: 'task_no INTEGER PRIMARY KEY, client_id TEXT, parent_no INTEGER, outcome TEXT',
+  lent: 'task_no INTEGER PRIMARY KEY, client_id TEXT, before INTEGER, priority INTEGER',
 } as const;
 
 export interface Scope {

@@ -1,6 +1,7 @@
 // The conformance suite: every topic, for any engine.
 import { claimSuite } from './claim.ts';
 import { clientSuite } from './clients.ts';
+import { dependencySuite } from './dependencies.ts';
 import { endingSuite } from './endings.ts';
 import { enqueueSuite } from './enqueue.ts';
 import { fairnessSuite } from './fairness.ts';
@@ -8,6 +9,7 @@ import { grantSuite } from './grants.ts';
 import { idempotencySuite } from './idempotency.ts';
 import { isolationSuite } from './isolation.ts';
 import { leaseSuite } from './leases.ts';
+import { lendingSuite } from './lending.ts';
 import { limitSuite } from './limits.ts';
 import { listSuite } from './lists.ts';
 import type { Conformance } from './rig.ts';
@@ -34,4 +36,6 @@ export function conformance(suite: Conformance): void {
   retentionSuite(suite);
   grantSuite(suite);
   workerSuite(suite);
+  dependencySuite(suite);
+  lendingSuite(suite);
 }
