@@ -25,11 +25,15 @@ export function auditReads(deps: Deps, principal: Principal, scope: StoreScope):
     },
     async verify(options = {}) {
       await authorize(deps, principal, 'audit.verify');
-      return checkRecords(deps.digest, records(deps, scopeOfAudit(scope, options.clientId), options.signal), options);
+      const of = await scopeOfAudit(deps, scope, options.clientId);
+      const { clients } = of;
+      // Anchors are of everybody; what is held against them is what is read.
+      const anchors = (options.anchors ?? []).filter(({ clientId }) => clients === '*' || clients.includes(clientId));
+      return checkRecords(deps.digest, records(deps, of, options.signal), { ...options, anchors });
     },
     async *export(options = {}) {
       await authorize(deps, principal, 'audit.export');
-      const of = scopeOfAudit(scope, options.clientId);
+      const of = await scopeOfAudit(deps, scope, options.clientId);
       const clientId = of.clients === '*' ? null : (of.clients[0] ?? null);
       await store.recordSecurity({ actor: scope.actor, action: 'audit.export', clientId, outcome: 'done' });
       yield { kind: 'audit', version: AUDIT_VERSION, clientId, atUtc: store.now() };
@@ -37,7 +41,7 @@ export function auditReads(deps: Deps, principal: Principal, scope: StoreScope):
     },
     async heads(options = {}) {
       await authorize(deps, principal, 'audit.verify');
-      return store.auditHeads(scopeOfAudit(scope, options.clientId));
+      return store.auditHeads(await scopeOfAudit(deps, scope, options.clientId));
     },
   };
 }
@@ -45,9 +49,16 @@ export function auditReads(deps: Deps, principal: Principal, scope: StoreScope):
 /** Every row with its seals behind it, chain by chain, in the order of their ids. Bounded memory. */
 async function* records(deps: Deps, scope: StoreScope, signal: AbortSignal | undefined): AsyncGenerator<AuditRecord> {
   for (const chain of CHAINS) {
+    const told = new Map<string, number>();
     for (let after: number | null = 0; after !== null; ) {
       signal?.throwIfAborted();
       const page = await deps.store.audit(scope, chain, after, ROWS_A_READ);
+      // Read after the page: a cut made meanwhile is told before the rows that it left.
+      for (const cut of await deps.store.auditCuts(scope)) {
+        if (cut.chain !== chain || told.get(cut.clientId) === cut.seq) continue;
+        told.set(cut.clientId, cut.seq);
+        yield { kind: 'cut', ...cut };
+      }
       let next = 0;
       const sealsUpTo = function* (id: number): Generator<AuditRecord> {
         for (; next < page.seals.length && (page.seals[next]?.lastId as number) <= id; next++)
@@ -82,9 +93,11 @@ export async function checkRecords(hash: Hash, from: AsyncIterable<AuditRecord>,
   return checking.verdict();
 }
 
-/** An admin of the platform or an auditor of it may narrow to one client. */
-function scopeOfAudit(scope: StoreScope, clientId: string | undefined): StoreScope {
+/** An admin of the platform or an auditor of it may narrow to one client. A name that nobody has is no empty audit. */
+async function scopeOfAudit({ store }: Deps, scope: StoreScope, clientId: string | undefined): Promise<StoreScope> {
   if (clientId === undefined) return scope;
-  if (scope.clients !== '*' && !scope.clients.includes(clientId)) throw new QueueError('not_found', 'there is no such client');
-  return { ...scope, clients: [clientId] };
+  const narrowed = { ...scope, clients: [clientId] };
+  const isKnown = scope.clients === '*' ? (await store.clients({ ...narrowed, role: 'system' })).length > 0 : scope.clients.includes(clientId);
+  if (!isKnown) throw new QueueError('not_found', 'there is no such client');
+  return narrowed;
 }

@@ -5,7 +5,7 @@ import type { Operation } from '../domain/access.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { KeyPrincipal, Principal } from '../domain/principal.ts';
 import type { TaskDefinition } from '../domain/definition.ts';
-import type { AuditReads } from './audit-handle.ts';
+import type { AuditReads, AuditSystem } from './audit-handle.ts';
 import type { AdminHandle, BootstrapSecret, MadeKey, SecurityEvent } from './admin-handle.ts';
 import type { BookReads } from './book.ts';
 import type { CallerOrigin } from './credential.ts';
@@ -23,7 +23,7 @@ export type {
   SecurityEvent,
   AdminHandle,
 } from './admin-handle.ts';
-export type { AuditReads, ExportHeader, OfClient, TrailEntry, TrailFilter, VerifyOptions } from './audit-handle.ts';
+export type * from './audit-handle.ts';
 export type { AnchoredHead, AuditRecord, AuditVerdict } from '../domain/audit-check.ts';
 export type { StandardResult, StandardSchema, TaskDefinition } from '../domain/definition.ts';
 import type { StrategyName } from '../domain/strategy.ts';
@@ -208,7 +208,7 @@ export interface WorkerHandle {
   wake(timeoutMs: number, signal?: AbortSignal): Promise<void>;
 }
 
-export interface SystemHandle {
+export interface SystemHandle extends AuditSystem {
   /** One bounded step of everything that is due. Any process may run it; none is needed for safety. */
   tick(): Promise<TickReport>;
   stats(): Promise<QueueStats>;

@@ -2,11 +2,11 @@
 // there is no unscoped call. An engine answers with data; typed refusals are values for items of a batch and errors otherwise.
 import type { ChainName } from '../domain/audit-chain.ts';
 import type { AnchoredHead } from '../domain/audit-check.ts';
-import type { AuditPage, AuditSummary, TrailFilter, TrailRow } from './audit.ts';
+import type { AuditPage, AuditSummary, CutStore, TrailFilter, TrailRow } from './audit.ts';
+import type { StoreScope } from './scope.ts';
 import type { BackoffPolicy } from '../domain/retry.ts';
 import type { Refusal, Result } from '../domain/errors.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
-import type { Role } from '../domain/principal.ts';
 import type { Strategy } from '../domain/strategy.ts';
 import type {
   ClaimedTask,
@@ -24,20 +24,6 @@ import type {
   WorkerInfo,
   WorkerStatus,
 } from '../domain/task.ts';
-
-/** Who acts, for which clients: bound into the database before each statement. */
-export interface StoreScope {
-  readonly role: Role;
-  /** How the audit names the actor. */
-  readonly actor: string;
-  /** `*` is every client; for a worker it follows from its grants. */
-  readonly clients: '*' | readonly string[];
-  readonly workerId?: string;
-  /** No payloads, no results: an admin of the platform inside a client, a key without the scope of payloads. */
-  readonly blind?: true;
-  /** Payloads, results and progress are answered as `JsonText`, byte for byte. */
-  readonly raw?: true;
-}
 
 export interface EnqueueOutcome {
   readonly taskId: string;
@@ -183,7 +169,7 @@ export interface NewSecurityEvent {
 }
 export type CategoryMode = 'open' | 'hierarchical' | 'registered';
 
-export interface Store {
+export interface Store extends CutStore {
   readonly capabilities: { readonly renewal: 'thread' | 'loop'; readonly file: string | null; readonly engine: 'sqlite' | 'postgres' };
   now(): number;
 
@@ -287,5 +273,6 @@ export interface StoreOptions {
   readonly busyTimeoutMs: number;
   readonly lanesPerClient: number;
 }
-export type { AuditPage, AuditSummary, TrailFilter, TrailRow } from './audit.ts';
+export type { StoreScope } from './scope.ts';
+export type { AuditPage, AuditRetention, AuditSummary, CutReport, TrailFilter, TrailRow } from './audit.ts';
 export type { TaskFailure };

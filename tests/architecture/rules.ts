@@ -90,7 +90,17 @@ export const LAYERS = [
   { name: 'server', at: ['src/server/'], may: ['src/', 'node:*', '*'], never: ['src/cli/'], because: 'it wires everything' },
   {
     name: 'entries',
-    at: ['src/index.ts', 'src/sqlite.ts', 'src/postgres.ts', 'src/renewal.ts', 'src/sealer.ts', 'src/sealing.ts', 'src/sealing-thread.ts'],
+    at: [
+      'src/index.ts',
+      'src/sqlite.ts',
+      'src/postgres.ts',
+      'src/renewal.ts',
+      'src/sealer.ts',
+      'src/sealing.ts',
+      'src/sealing-thread.ts',
+      'src/anchoring.ts',
+      'src/background.ts',
+    ],
     may: ['src/', 'node:*'],
     never: ['src/cli/', 'src/server/', 'node:process'],
     because: 'what is published wires what is inside, and nothing else',

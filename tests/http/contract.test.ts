@@ -14,7 +14,7 @@ import type { Got, World } from './rig.ts';
 
 /** Rows of the access table that no request reaches by itself. */
 const IN_PROCESS: Partial<Record<Operation, string>> = {
-  'audit.export': 'made where the database is',
+  'audit.cut': 'every process does it on a timer',
   'audit.seal': 'every process does it on a timer',
   'key.bootstrap': 'the server opens the one-time secret when it starts',
   'janitor.tick': 'every process does it on a timer',

@@ -5,6 +5,7 @@ import type { Store, StoreOptions } from '../store.ts';
 import { SYSTEM } from './acting.ts';
 import { keyOperations } from './api-keys.ts';
 import { auditOperations } from './audit.ts';
+import { cutOperations } from './cuts.ts';
 import { Batches } from './batches.ts';
 import * as book from './book.ts';
 import { createClaimer } from './claim.ts';
@@ -151,6 +152,7 @@ function wire(engine: Engine, claimer: Claimer, watch: Watch): Store {
     ...bookOperations(engine),
     ...keyOperations(engine),
     ...auditOperations(engine),
+    ...cutOperations(engine),
     async tick({ retentionMs }) {
       const row = (await pools.admin.row('tick', SYSTEM, { retention_ms: retentionMs, backoff: JSON.stringify(engine.options.defaultBackoff) })) as number[];
       const [expired = 0, promoted = 0, buried = 0, lapsed = 0, purged = 0] = row;

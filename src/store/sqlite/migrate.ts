@@ -92,7 +92,7 @@ function applied(db: DatabaseSync): readonly Applied[] {
 }
 
 function check(before: readonly Applied[], migrations: readonly Migration[]): void {
-  const newest = migrations.length;
+  const newest = migrations.at(-1)?.number ?? 0;
   const last = before.at(-1)?.number ?? 0;
   if (last > newest) throw new QueueError('store_newer', `the database has schema ${last}, this program knows ${newest}: install a newer version`);
   for (const [i, row] of before.entries()) {

@@ -24,10 +24,13 @@ export const CLIENT_TABLES = {
   api_keys: 'client',
   security_events: 'client',
   audit_seals: 'client',
+  audit_anchors: 'client',
+  audit_cuts: 'client',
+  audit_retention: 'client',
 } as const;
 
 /** Tables without a client: the registry's own. */
-export const SHARED_TABLES = ['capability_sets', 'workers', 'categories', 'meta', 'secrets', 'audit_passed'] as const;
+export const SHARED_TABLES = ['capability_sets', 'workers', 'categories', 'meta', 'secrets', 'audit_passed', 'audit_anchored'] as const;
 
 export interface WriteRight {
   readonly insert?: true;
@@ -95,8 +98,16 @@ const REGISTRY: Readonly<Record<string, WriteRight>> = {
 };
 
 const SEALS: Readonly<Record<string, WriteRight>> = {
-  audit_seals: { insert: true },
+  audit_seals: { insert: true, delete: true, keys: ['client_id', 'chain', 'seq'] },
   audit_passed: { update: ['sealed_id'], keys: ['chain'] },
+  audit_anchors: { insert: true, delete: true, keys: ['client_id', 'chain', 'seq'] },
+  audit_anchored: { update: ['n', 'digest'], keys: ['n'] },
+  audit_cuts: { insert: true },
+  audit_retention: { insert: true, delete: true, keys: ['client_id'] },
+  // Behind a cut, which the triggers of the schema look for.
+  task_events: { delete: true, keys: ['log_id', 'client_id'] },
+  security_events: { insert: true, delete: true, keys: ['event_id', 'client_id'] },
+  tasks: { delete: true, keys: ['', 'task_no'] },
 };
 
 export const WRITES: Readonly<Partial<Record<StatementClass, Readonly<Record<string, WriteRight>>>>> = { engine: MOVES, registry: REGISTRY, sealer: SEALS };
@@ -145,10 +156,15 @@ export const READS: Readonly<Partial<Record<StatementClass, Readonly<Record<stri
   },
   sealer: {
     task_events: true,
-    tasks: { only: ['task_no', 'task_id', 'client_id'] },
+    tasks: { only: ['task_no', 'task_id', 'client_id', 'purged_at_utc'] },
+    clients: { only: ['client_id'] },
     security_events: true,
     audit_seals: true,
     audit_passed: true,
+    audit_anchors: true,
+    audit_anchored: true,
+    audit_cuts: true,
+    audit_retention: true,
   },
   client: {
     task_queue: true,
