@@ -11,11 +11,8 @@ WHERE NOT EXISTS (SELECT 1 FROM walled.audit_anchors a WHERE a.client_id = h.cli
 -- name: anchor_on_chain (sealer)
 SELECT 1 FROM walled.audit_seals s WHERE s.client_id = :client_id AND s.chain = :chain AND s.seq = :seq AND s.hash = :hash;
 
--- name: anchor_known (sealer)
-SELECT 1 FROM walled.audit_anchors a WHERE a.client_id = :client_id AND a.chain = :chain AND a.seq = :seq;
-
 -- name: anchor_insert (sealer)
-INSERT INTO main.audit_anchors (client_id, chain, seq, hash, n, at_utc) VALUES (:client_id, :chain, :seq, :hash, :n, :now);
+INSERT OR IGNORE INTO main.audit_anchors (client_id, chain, seq, hash, n, at_utc) VALUES (:client_id, :chain, :seq, :hash, :n, :now);
 
 -- name: anchor_done (sealer)
 UPDATE main.audit_anchored SET n = :n, digest = :digest WHERE n < :n;
@@ -34,9 +31,6 @@ DELETE FROM main.audit_retention WHERE client_id = :client_id;
 
 -- name: retention_put (sealer)
 INSERT INTO main.audit_retention (client_id, keep_ms) VALUES (:client_id, :keep_ms);
-
--- name: retention_event (sealer)
-INSERT INTO main.security_events (at_utc, actor, action, client_id, object, outcome, details) VALUES (:now, :actor, :action, :client_id, :object, 'done', :details);
 
 -- The newest anchored end of a seal that is old enough, behind the end of its chain and beyond its last cut.
 -- name: cut_point (sealer)

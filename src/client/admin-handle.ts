@@ -61,7 +61,6 @@ const auditAdmin = (line: Line): AuditAdmin => ({
   ...auditReads(line),
   nextAnchor: () => line.call('nextAnchor'),
   anchored: (anchor) => line.call('anchored', { body: anchor }),
-  retention: async () => (await line.call('auditRetention')).clients,
   retain: (clientId, keepMs) => line.call('retainAudit', { body: { clientId, keepMs } }),
 });
 
@@ -72,6 +71,7 @@ const auditReads = ({ call, settings, headers }: Line): AuditReads => ({
   },
   verify: ({ anchors, clientId, signal } = {}) => call('verifyAudit', { body: { anchors, clientId }, signal, waitMs: VERIFY_MS }),
   export: ({ clientId, signal } = {}) => exportOf({ settings, headers }, clientId, signal),
+  retention: async () => (await call('auditRetention')).clients,
   heads: async (options = {}) => (await call('auditHeads', { query: { ...options } })).heads,
 });
 

@@ -233,7 +233,7 @@ export const OPERATIONS = {
     body: 'Anchored',
     summary: 'Notes an anchor that is kept elsewhere: retention cuts at anchored points only.',
   }),
-  auditRetention: get('/queue/admin/audit/retention', 'audit.retain', 'AuditRetention', { summary: 'Clients whose audit has a retention of its own.' }),
+  auditRetention: get('/queue/admin/audit/retention', 'audit.retention', 'AuditRetention', { summary: 'Clients whose audit has a retention of its own.' }),
   retainAudit: row({
     method: 'PUT',
     path: '/queue/admin/audit/retention',

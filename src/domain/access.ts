@@ -83,6 +83,7 @@ export const ACCESS = {
   'audit.export': row('audit', ['no', 'no', 'own', 'any', 'any', 'no'], 'empty', 'always'),
   'audit.anchor': row('audit', ['no', 'no', 'no', 'any', 'no', 'any'], 'n/a', 'denied'),
   'audit.retain': row('audit', ['no', 'no', 'no', 'any', 'no', 'no'], 'not_found', 'always'),
+  'audit.retention': row('audit', ['no', 'no', 'own', 'any', 'any', 'no'], 'empty', 'none'),
   'audit.cut': row('audit', ['no', 'no', 'no', 'no', 'no', 'any'], 'n/a', 'none'),
   'audit.seal': row('audit', ['no', 'no', 'no', 'no', 'no', 'any'], 'n/a', 'none'),
   'metrics.read': row('queue', ['no', 'no', 'own', 'any', 'any', 'any'], 'empty', 'none'),

@@ -52,8 +52,6 @@ interface Chain {
   beyond: number;
   lastAt: number;
   note: AuditFault | null;
-  /** A row behind the cut, until its seal comes. */
-  behind: AuditRow | null;
 }
 
 /** No seal covers more rows: so many are kept until theirs comes. */
@@ -111,7 +109,6 @@ const emptyChain = (chain: ChainName, clientId: string, head: Head): Chain => ({
   beyond: 0,
   lastAt: 0,
   note: null,
-  behind: null,
 });
 
 const faultAt = ({ chain, clientId }: Chain, seq: number, id: number | null, why: string): AuditFault => ({ chain, clientId, seq, id, why });
@@ -124,11 +121,6 @@ function want(chain: Chain, { seq, hash }: Head): void {
 }
 
 function takeRow(chain: Chain, row: AuditRow): number {
-  // Behind a cut nothing counts: what is left there goes with the next steps of retention.
-  if (chain.cut !== null && row.id <= chain.cut.lastId) {
-    chain.behind ??= row;
-    return 0;
-  }
   const at = Number(row.fields[0]);
   if (at < chain.lastAt - CLOCK_MS)
     chain.note ??= faultAt(chain, chain.head.seq + 1 + chain.pending.length, row.id, `the clock went back by ${chain.lastAt - at} ms`);
@@ -183,8 +175,7 @@ function takeSeal(hash: Hash, chain: Chain, seal: Seal): number {
   const { beyond } = chain;
   chain.pending = [];
   chain.beyond = 0;
-  if (chain.cut !== null && seal.seq <= chain.cut.seq) chain.behind = null;
-  if (chain.fault !== null || (chain.cut !== null && seal.seq <= chain.cut.seq)) return 0;
+  if (chain.fault !== null) return 0;
   if (beyond > 0) {
     chain.fault = faultAt(chain, chain.head.seq + 1, segment[0]?.id ?? null, `more than ${MOST_ROWS_A_SEAL} rows have no seal of their own: one was taken out`);
     return 0;
@@ -200,8 +191,6 @@ function takeSeal(hash: Hash, chain: Chain, seal: Seal): number {
 }
 
 function takePassed(chain: Chain, id: number): void {
-  if (chain.behind !== null)
-    chain.note ??= faultAt(chain, 0, chain.behind.id, 'the row is behind the cut and of no seal: retention is under way, or it was put in');
   const [row] = chain.pending;
   if (chain.fault !== null || row === undefined || row.id > id) return;
   chain.fault = {

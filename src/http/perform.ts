@@ -194,7 +194,7 @@ const bookPerformers = {
     await adminOf(call, bench).audit.anchored(given<NextAnchor & { digest: string }>(call));
     return done;
   },
-  auditRetention: async (call, bench) => value({ clients: await adminOf(call, bench).audit.retention() }),
+  auditRetention: async (call, bench) => value({ clients: await auditOf(call, bench).retention() }),
   async retainAudit(call, bench) {
     const { clientId, keepMs } = given<AuditRetention>(call);
     await adminOf(call, bench).audit.retain(clientId, keepMs);

@@ -19,7 +19,7 @@ export function anchorSource(deps: Deps, principal: Principal): AnchorSource {
     async anchored(anchor) {
       await authorize(deps, principal, 'audit.anchor');
       if (await deps.store.anchored(anchor)) return;
-      throw new QueueError('invalid_input', 'a head of the anchor is not on its chain: verify the audit', {
+      throw new QueueError('invalid_input', 'a head of the anchor is not on its chain, or its number is not the next: verify the audit', {
         fields: [{ field: 'heads', message: 'not on the chain' }],
       });
     },
@@ -30,10 +30,6 @@ export function auditAdmin(deps: Deps, principal: Principal, scope: StoreScope):
   return {
     ...auditReads(deps, principal, scope),
     ...anchorSource(deps, principal),
-    async retention() {
-      await authorize(deps, principal, 'audit.retain');
-      return deps.store.auditRetention();
-    },
     async retain(clientId, keepMs) {
       await authorize(deps, principal, 'audit.retain');
       const retention = {

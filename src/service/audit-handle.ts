@@ -73,8 +73,6 @@ export interface AuditRetention {
 
 /** What admins of the platform hold beyond the reads. */
 export interface AuditAdmin extends AuditReads, AnchorSource {
-  /** Clients that have a retention of their own; all others have what the program was given. */
-  retention(): Promise<readonly AuditRetention[]>;
   /** At least a day; null: for ever. */
   retain(clientId: string, keepMs: number | null): Promise<void>;
 }
@@ -86,6 +84,8 @@ export interface AuditReads {
   verify(options?: VerifyOptions): Promise<AuditVerdict>;
   /** Every row and seal, for a verification elsewhere; recorded as a security event. */
   export(options?: OfClient & { readonly signal?: AbortSignal }): AsyncIterable<ExportHeader | AuditRecord>;
+  /** Clients that have a retention of their own; all others have what the program was given. */
+  retention(): Promise<readonly AuditRetention[]>;
   /** The end of each chain, to be signed and kept elsewhere. */
   heads(options?: OfClient): Promise<readonly AnchoredHead[]>;
 }

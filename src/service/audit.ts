@@ -2,7 +2,7 @@
 import { AUDIT_VERSION, CHAINS } from '../domain/audit-chain.ts';
 import type { Hash } from '../domain/audit-chain.ts';
 import { createCheck } from '../domain/audit-check.ts';
-import type { AuditRecord, AuditVerdict } from '../domain/audit-check.ts';
+import type { AuditRecord, AuditVerdict, Cut } from '../domain/audit-check.ts';
 import { QueueError, unwrap } from '../domain/errors.ts';
 import { checkInt } from '../domain/limits.ts';
 import type { Principal } from '../domain/principal.ts';
@@ -39,6 +39,10 @@ export function auditReads(deps: Deps, principal: Principal, scope: StoreScope):
       yield { kind: 'audit', version: AUDIT_VERSION, clientId, atUtc: store.now() };
       yield* records(deps, of, options.signal);
     },
+    async retention() {
+      await authorize(deps, principal, 'audit.retention');
+      return (await store.auditRetention()).filter(({ clientId }) => scope.clients === '*' || scope.clients.includes(clientId));
+    },
     async heads(options = {}) {
       await authorize(deps, principal, 'audit.verify');
       return store.auditHeads(await scopeOfAudit(deps, scope, options.clientId));
@@ -49,22 +53,24 @@ export function auditReads(deps: Deps, principal: Principal, scope: StoreScope):
 /** Every row with its seals behind it, chain by chain, in the order of their ids. Bounded memory. */
 async function* records(deps: Deps, scope: StoreScope, signal: AbortSignal | undefined): AsyncGenerator<AuditRecord> {
   for (const chain of CHAINS) {
-    const told = new Map<string, number>();
+    const cuts = new Map<string, Cut>();
     for (let after: number | null = 0; after !== null; ) {
       signal?.throwIfAborted();
       const page = await deps.store.audit(scope, chain, after, ROWS_A_READ);
       // Read after the page: a cut made meanwhile is told before the rows that it left.
       for (const cut of await deps.store.auditCuts(scope)) {
-        if (cut.chain !== chain || told.get(cut.clientId) === cut.seq) continue;
-        told.set(cut.clientId, cut.seq);
+        if (cut.chain !== chain || cuts.get(cut.clientId)?.seq === cut.seq) continue;
+        cuts.set(cut.clientId, cut);
         yield { kind: 'cut', ...cut };
       }
+      // What is left behind a cut goes with the next steps of retention, and is no part of the chain any more.
+      const rows = page.rows.filter(({ clientId, id }) => id > (cuts.get(clientId)?.lastId ?? 0));
+      const seals = page.seals.filter(({ clientId, seq }) => seq > (cuts.get(clientId)?.seq ?? 0));
       let next = 0;
       const sealsUpTo = function* (id: number): Generator<AuditRecord> {
-        for (; next < page.seals.length && (page.seals[next]?.lastId as number) <= id; next++)
-          yield { kind: 'seal', ...(page.seals[next] as (typeof page.seals)[number]) };
+        for (; next < seals.length && (seals[next]?.lastId as number) <= id; next++) yield { kind: 'seal', ...(seals[next] as (typeof seals)[number]) };
       };
-      for (const row of page.rows) {
+      for (const row of rows) {
         // A seal whose last row is gone stands where that row stood.
         yield* sealsUpTo(row.id - 1);
         yield { kind: 'row', ...row };

@@ -60,7 +60,7 @@ export interface CutStore {
   auditCuts(scope: StoreScope): Promise<readonly Cut[]>;
   /** Up to `most` heads that no anchor has yet. */
   nextAnchor(most: number): Promise<NextAnchor>;
-  /** Notes an anchor that is kept elsewhere; false when one of its heads is not on its chain. */
+  /** Notes an anchor that is kept elsewhere; false when one of its heads is not on its chain, or it skips numbers. */
   anchored(anchor: NextAnchor & { readonly digest: string }): Promise<boolean>;
   auditRetention(): Promise<readonly AuditRetention[]>;
   /** With its security event in the same transaction; false when there is no such client. */

@@ -15,6 +15,8 @@ END $$;
 CREATE FUNCTION prismq.anchor_put(token text, number bigint, its_digest text, heads jsonb) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE who text[] := prismq.enter(token, 'system');
 BEGIN
+  -- Who could skip numbers could use them up.
+  IF number > (SELECT a.n + 1 FROM prismq.audit_anchored a) THEN RETURN false; END IF;
   IF EXISTS (SELECT FROM jsonb_to_recordset(heads) x (chain text, client_id text, seq bigint, hash text)
     WHERE NOT EXISTS (SELECT FROM prismq.audit_seals s WHERE s.client_id = x.client_id AND s.chain = x.chain AND s.seq = x.seq AND s.hash = x.hash)) THEN RETURN false; END IF;
   INSERT INTO prismq.audit_anchors (client_id, chain, seq, hash, n, at_utc)
@@ -111,6 +113,7 @@ BEGIN
   FOREACH t IN ARRAY ARRAY['task_events', 'security_events', 'audit_numbers', 'audit_seals'] LOOP
     EXECUTE format('CREATE POLICY audit_cut ON prismq.%I FOR DELETE TO prismq_audit USING (client_id IN (SELECT c.client_id FROM prismq.audit_cuts c) OR (client_id IS NULL AND EXISTS (SELECT FROM prismq.audit_cuts c WHERE c.client_id = '''')))', t);
   END LOOP;
+  EXECUTE 'CREATE POLICY engine_read ON prismq.audit_cuts FOR SELECT TO prismq_engine USING (true)';
   EXECUTE 'CREATE POLICY audit_clients ON prismq.clients FOR SELECT TO prismq_audit USING (true)';
   -- An emptied task is a tombstone for its audit.
   EXECUTE 'CREATE POLICY audit_tombstones ON prismq.tasks FOR SELECT TO prismq_audit USING (purged_at_utc IS NOT NULL)';
@@ -119,6 +122,7 @@ END $$;
 GRANT SELECT, INSERT, DELETE ON prismq.audit_anchors TO prismq_audit;
 GRANT SELECT, UPDATE ON prismq.audit_anchored TO prismq_audit;
 GRANT SELECT, INSERT ON prismq.audit_cuts TO prismq_audit;
+GRANT SELECT (client_id, chain) ON prismq.audit_cuts TO prismq_engine;
 GRANT SELECT, INSERT, UPDATE ON prismq.audit_retention TO prismq_audit;
 GRANT DELETE ON prismq.task_events, prismq.security_events, prismq.audit_numbers, prismq.audit_seals TO prismq_audit;
 GRANT SELECT (client_id) ON prismq.clients TO prismq_audit;

@@ -8,6 +8,7 @@ import { CUT_EVERY_MS } from '../audit.ts';
 import type { AuditRetention, CutReport, StoreScope } from '../store.ts';
 import type { Engine } from './engine.ts';
 import type { Reader } from './reads.ts';
+import { security } from './registry.ts';
 import type { Statements } from './statements.ts';
 
 export function readNextAnchor(reader: Reader, most: number): NextAnchor {
@@ -20,8 +21,10 @@ export function readNextAnchor(reader: Reader, most: number): NextAnchor {
 export function putAnchor({ st, wall }: Engine, { n, digest, heads }: NextAnchor & { readonly digest: string }, now: number): boolean {
   wall.bind({ clients: '*' });
   const keys = heads.map(({ chain, clientId, seq, hash }) => ({ client_id: clientId, chain, seq, hash }));
-  if (!keys.every((key) => st.row('anchor_on_chain', key) !== undefined)) return false;
-  for (const { hash, ...key } of keys) if (st.row('anchor_known', key) === undefined) st.run('anchor_insert', { ...key, hash, n, now });
+  // Who could skip numbers could use them up.
+  const [last] = st.row('anchor_last') as unknown as [number];
+  if (n > last + 1 || !keys.every((key) => st.row('anchor_on_chain', key) !== undefined)) return false;
+  for (const key of keys) st.run('anchor_insert', { ...key, n, now });
   st.run('anchor_done', { n, digest });
   return true;
 }
@@ -46,13 +49,14 @@ export function readRetention({ st, wall }: Pick<Reader, 'st' | 'wall'>): readon
   return (st.rows('retention_list') as unknown as [string, number | null][]).map(([clientId, keepMs]) => ({ clientId, keepMs }));
 }
 
-export function putRetention({ st, wall }: Engine, scope: StoreScope, { clientId, keepMs }: AuditRetention, now: number): boolean {
+export function putRetention(engine: Engine, scope: StoreScope, { clientId, keepMs }: AuditRetention): boolean {
+  const { st, wall } = engine;
   wall.bind({ clients: '*' });
   if (clientId !== '' && st.row('retention_client', { client_id: clientId }) === undefined) return false;
   st.run('retention_drop', { client_id: clientId });
   st.run('retention_put', { client_id: clientId, keep_ms: keepMs });
   const details = JSON.stringify({ keep_ms: keepMs });
-  st.run('retention_event', { now, actor: scope.actor, action: 'audit.retain', client_id: clientId === '' ? null : clientId, object: clientId, details });
+  security(engine, { actor: scope.actor, action: 'audit.retain', clientId: clientId === '' ? null : clientId, object: clientId, outcome: 'done', details });
   return true;
 }
 
@@ -94,10 +98,10 @@ function dueCuts({ st }: Engine, known: ReadonlyMap<string, Cut>, now: number, k
 
 const readRows = (st: Statements): [string, number | null][] => st.rows('retention_list') as unknown as [string, number | null][];
 
-function putCut({ st }: Engine, { chain, clientId, seq, hash, lastId, atUtc }: Cut): void {
-  st.run('cut_put', { client_id: clientId, chain, seq, hash, last_id: lastId, now: atUtc });
+function putCut(engine: Engine, { chain, clientId, seq, hash, lastId, atUtc }: Cut): void {
+  engine.st.run('cut_put', { client_id: clientId, chain, seq, hash, last_id: lastId, now: atUtc });
   const details = JSON.stringify({ seq, hash, last_id: lastId });
-  st.run('retention_event', { now: atUtc, actor: 'system', action: 'audit.cut', client_id: clientId === '' ? null : clientId, object: chain, details });
+  security(engine, { actor: 'system', action: 'audit.cut', clientId: clientId === '' ? null : clientId, object: chain, outcome: 'done', details });
 }
 
 /** The oldest seal behind the cut goes with its rows; how many, or null when there is none. */

@@ -97,6 +97,9 @@ const REGISTRY: Readonly<Record<string, WriteRight>> = {
   secrets: { insert: true },
 };
 
+/** What refers to a task: that nothing is left there is checked when a tombstone goes. */
+const TASK_PARTS = ['delayed', 'leases', 'blocked', 'finished', 'task_attempts', 'task_messages', 'task_progress', 'task_metadata'] as const;
+
 const SEALS: Readonly<Record<string, WriteRight>> = {
   audit_seals: { insert: true, delete: true, keys: ['client_id', 'chain', 'seq'] },
   audit_passed: { update: ['sealed_id'], keys: ['chain'] },
@@ -105,9 +108,10 @@ const SEALS: Readonly<Record<string, WriteRight>> = {
   audit_cuts: { insert: true },
   audit_retention: { insert: true, delete: true, keys: ['client_id'] },
   // Behind a cut, which the triggers of the schema look for.
-  task_events: { delete: true, keys: ['log_id', 'client_id'] },
-  security_events: { insert: true, delete: true, keys: ['event_id', 'client_id'] },
+  task_events: { delete: true, keys: ['log_id', 'client_id', 'task_no'] },
+  security_events: { delete: true, keys: ['event_id', 'client_id'] },
   tasks: { delete: true, keys: ['', 'task_no'] },
+  ...Object.fromEntries(TASK_PARTS.map((table) => [table, { keys: ['task_no'] }])),
 };
 
 export const WRITES: Readonly<Partial<Record<StatementClass, Readonly<Record<string, WriteRight>>>>> = { engine: MOVES, registry: REGISTRY, sealer: SEALS };

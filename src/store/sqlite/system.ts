@@ -17,7 +17,7 @@ const cutOperations = ({ engine, reader }: Parts): CutOperations => ({
   nextAnchor: (most) => read(() => readNextAnchor(reader, most)),
   anchored: (anchor) => engine.writer.one('system', () => putAnchor(engine, anchor, engine.now())),
   auditRetention: () => read(() => readRetention(reader)),
-  retainAudit: (scope, retention) => engine.writer.one('system', () => putRetention(engine, scope, retention, engine.now())),
+  retainAudit: (scope, retention) => engine.writer.one('system', () => putRetention(engine, scope, retention)),
   cutAudit: ({ keepMs, most }) => engine.writer.one('system', () => cutAudit(engine, engine.now(), keepMs, most)),
 });
 
