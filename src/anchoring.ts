@@ -57,12 +57,14 @@ export const verifyAnchor: VerifySignature = (text, signature, publicKey) => {
   }
 };
 
-/** Appends lines to a file, each on the disk before the next. */
+/** Appends lines to a file, each on the disk before the next. A line that a crash tore stays by itself. */
 export function anchorFile(path: string): AnchorSink {
   return async (anchor) => {
-    const file = await open(path, 'a', 0o640);
+    const file = await open(path, 'a+', 0o640);
     try {
-      await file.appendFile(`${JSON.stringify(anchor)}\n`);
+      const { size } = await file.stat();
+      const torn = size > 0 && (await file.read(Buffer.alloc(1), 0, 1, size - 1)).buffer[0] !== 0x0a;
+      await file.appendFile(`${torn ? '\n' : ''}${JSON.stringify(anchor)}\n`);
       await file.sync();
     } finally {
       await file.close();

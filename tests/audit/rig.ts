@@ -56,6 +56,7 @@ export async function openRig(open: (options: OpenOptions) => Promise<Queue>, op
     lines,
     publicKey: signer.publicKey,
     async work() {
+      clock.now += 1;
       for (const client of CLIENTS) await queue.client(client).enqueueMany(Array.from({ length: 4 }, (_, n) => ({ type: 'Mail.Send', payload: n })));
       for (const task of await worker.claim({ max: 6 }))
         await ((task.payload as unknown) === 3 ? worker.fail(task, new Error('no'), { retry: false }) : worker.complete(task));

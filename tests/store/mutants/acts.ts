@@ -124,6 +124,7 @@ async function cut(scene: Scene): Promise<void> {
   for (const most of [3, 500, 500]) await see(`the rest ${most}`, () => store.cutAudit({ keepMs: 3 * DAY, most }));
   await see('verified', () => audit.verify());
   await see('retentions', () => audit.retention());
+  await see('summary', () => queue.auditSummary());
 }
 
 async function overview({ queue, see }: Scene): Promise<void> {
