@@ -126,7 +126,7 @@ export const ANSWERS = {
   Task: task,
   TaskPage: page({ tasks: z.array(task) }),
   LogPage: page({ logs: z.array(log) }),
-  Event: log,
+  Event: log.extend({ position: count.describe('the place in the stream: `Last-Event-ID` goes on after it') }),
   Stats: z.object({
     total: count,
     by_status: z.record(state, count),

@@ -6,8 +6,8 @@ import type { AuditFault, AuditRow, ChainName, Hash, Head, Seal } from './audit-
 export type AuditRecord =
   | ({ readonly kind: 'row' } & AuditRow)
   | ({ readonly kind: 'seal' } & Seal)
-  /** The sealer has looked at every row up to this id. */
-  | { readonly kind: 'passed'; readonly chain: ChainName; readonly id: number };
+  /** The sealer has looked at every row of this chain up to this number. */
+  | { readonly kind: 'passed'; readonly chain: ChainName; readonly clientId: string; readonly id: number };
 
 /** A head that was signed and kept elsewhere. */
 export interface AnchoredHead extends Head {
@@ -60,7 +60,7 @@ export function createCheck(hash: Hash, anchors: readonly AnchoredHead[] = []): 
         rows += 1;
         chainOf(record).pending.push(record);
       } else if (record.kind === 'seal') sealed += takeSeal(hash, chainOf(record), record);
-      else for (const chain of chains.values()) if (chain.chain === record.chain) takePassed(chain, record.id);
+      else takePassed(chainOf(record), record.id);
     },
     verdict() {
       for (const chain of chains.values()) chain.fault ??= cutOf(chain);

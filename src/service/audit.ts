@@ -1,6 +1,6 @@
 // What auditors and admins read of the audit: the trail, the chains with their seals, and whether they hold. The system seals.
 import { AUDIT_VERSION, CHAINS } from '../domain/audit-chain.ts';
-import type { Hash } from '../domain/audit-chain.ts';
+import type { AuditRow, Hash, Seal } from '../domain/audit-chain.ts';
 import { createCheck } from '../domain/audit-check.ts';
 import type { AuditRecord, AuditVerdict } from '../domain/audit-check.ts';
 import { QueueError, unwrap } from '../domain/errors.ts';
@@ -42,30 +42,56 @@ export function auditReads(deps: Deps, principal: Principal, scope: StoreScope):
   };
 }
 
-/** Every row with its seals behind it, chain by chain, in the order of their ids. Bounded memory. */
+/** What was read of one client's chain so far. */
+interface Walked {
+  /** Rows: the number of the last one. */
+  no: number;
+  /** The first row since the last seal: its number, and where the engine has it. */
+  open: { readonly no: number; readonly at: number } | null;
+}
+
+/** Every row with its seals behind it, chain by chain, in the engine's order; outside a row is named by its number in its chain. */
 async function* records(deps: Deps, scope: StoreScope, signal: AbortSignal | undefined): AsyncGenerator<AuditRecord> {
   for (const chain of CHAINS) {
+    const walked = new Map<string, Walked>();
     for (let after: number | null = 0; after !== null; ) {
       signal?.throwIfAborted();
       const page = await deps.store.audit(scope, chain, after, ROWS_A_READ);
       let next = 0;
-      const sealsUpTo = function* (id: number): Generator<AuditRecord> {
-        for (; next < page.seals.length && (page.seals[next]?.lastId as number) <= id; next++)
-          yield { kind: 'seal', ...(page.seals[next] as (typeof page.seals)[number]) };
+      const sealsUpTo = function* (at: number): Generator<AuditRecord> {
+        for (; next < page.seals.length && (page.seals[next]?.lastId as number) <= at; next++) yield sealed(walked, page.seals[next] as Seal);
       };
       for (const row of page.rows) {
         // A seal whose last row is gone stands where that row stood.
         yield* sealsUpTo(row.id - 1);
-        yield { kind: 'row', ...row };
+        yield numbered(walked, row);
         yield* sealsUpTo(row.id);
       }
       if (page.next === null) {
         yield* sealsUpTo(Number.MAX_SAFE_INTEGER);
-        yield { kind: 'passed', chain, id: page.passed };
+        for (const [clientId, { no, open }] of walked) yield { kind: 'passed', chain, clientId, id: open === null ? no : open.no - (open.at <= page.passed ? 0 : 1) };
       }
       after = page.next;
     }
   }
+}
+
+function walkedOf(walked: Map<string, Walked>, clientId: string): Walked {
+  let found = walked.get(clientId);
+  if (found === undefined) walked.set(clientId, (found = { no: 0, open: null }));
+  return found;
+}
+
+function numbered(walked: Map<string, Walked>, row: AuditRow): AuditRecord {
+  const of = walkedOf(walked, row.clientId);
+  of.no += 1;
+  of.open ??= { no: of.no, at: row.id };
+  return { kind: 'row', ...row, id: of.no };
+}
+
+function sealed(walked: Map<string, Walked>, seal: Seal): AuditRecord {
+  walkedOf(walked, seal.clientId).open = null;
+  return { kind: 'seal', ...seal, firstId: seal.seq - seal.rows + 1, lastId: seal.seq };
 }
 
 /** Rows between two words of progress. */

@@ -35,6 +35,7 @@ import type {
   Json,
   LeaseRef,
   LogEntry,
+  StreamEntry,
   Settlement,
   SettleResult,
   Task,
@@ -118,8 +119,8 @@ export interface TaskReads {
   get(taskId: string): Promise<Task>;
   list(filter?: ListFilter): Promise<Page<Task>>;
   logs(taskId: string, page?: { readonly limit?: number; readonly cursor?: string }): Promise<Page<LogEntry>>;
-  /** What happens from now on, or after a `logId`; ends when the signal fires. */
-  events(options?: EventOptions): AsyncIterable<LogEntry>;
+  /** What happens from now on, or after a `position`; ends when the signal fires. */
+  events(options?: EventOptions): AsyncIterable<StreamEntry>;
   stats(): Promise<QueueStats>;
 }
 export interface EventOptions {
