@@ -129,7 +129,7 @@ export const ANSWERS = {
   Task: task,
   TaskPage: page({ tasks: z.array(task) }),
   LogPage: page({ logs: z.array(log) }),
-  Event: log,
+  Event: log.extend({ position: count.describe('the place in the stream: `Last-Event-ID` goes on after it') }),
   Stats: z.object({
     total: count,
     by_status: z.record(state, count),
@@ -224,7 +224,8 @@ export const ANSWERS = {
       at_utc: instant,
     }),
     z.object({ kind: z.literal('cut'), ...anchoredHead.shape, last_id: z.int(), at_utc: instant }),
-    z.object({ kind: z.literal('passed'), chain: z.enum(CHAINS), id: z.int() }),
+    z.object({ kind: z.literal('passed'), chain: z.enum(CHAINS), client_id: z.string(), id: z.int() }),
+    z.object({ kind: z.literal('end'), rows: count }),
   ]),
   AuditVerdict: z.object({
     rows: count,

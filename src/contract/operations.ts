@@ -224,7 +224,7 @@ export const OPERATIONS = {
     contentType: 'application/x-ndjson',
     errors: TASK,
     summary:
-      'Every row, seal and cut of the audit, one record a line, for a verification elsewhere: docs/audit-format.md. It is whole when both chains have their `passed`.',
+      'Every row, seal and cut of the audit, one record a line, for a verification elsewhere: docs/audit-format.md. It is whole when the last one is `end`.',
   }),
   nextAnchor: get('/queue/admin/audit/anchors', 'audit.anchor', 'NextAnchor', {
     summary: 'Heads that no anchor has yet, with the number of the next anchor and the digest that it follows.',

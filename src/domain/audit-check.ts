@@ -5,7 +5,7 @@ import type { AuditFault, AuditRow, ChainName, Hash, Head, Seal } from './audit-
 
 /** Rows of a chain that retention took: it begins after the one of this number, whose hash was anchored. */
 export interface Cut extends AnchoredHead {
-  /** The id of the last row that is gone. */
+  /** Where the last row is that is gone: in an engine its own order, outside the number. */
   readonly lastId: number;
   readonly atUtc: number;
 }
@@ -15,8 +15,10 @@ export type AuditRecord =
   | ({ readonly kind: 'cut' } & Cut)
   | ({ readonly kind: 'row' } & AuditRow)
   | ({ readonly kind: 'seal' } & Seal)
-  /** The sealer has looked at every row up to this id. */
-  | { readonly kind: 'passed'; readonly chain: ChainName; readonly id: number };
+  /** The sealer has looked at every row of this chain up to this number. */
+  | { readonly kind: 'passed'; readonly chain: ChainName; readonly clientId: string; readonly id: number }
+  /** Nothing is missing after so many rows. */
+  | { readonly kind: 'end'; readonly rows: number };
 
 /** A head that was signed and kept elsewhere. */
 export interface AnchoredHead extends Head {
@@ -85,7 +87,7 @@ export function createCheck(hash: Hash, anchors: readonly AnchoredHead[] = []): 
         if (record.chain === 'security') noteCut(told, record);
       } else if (record.kind === 'seal') sealed += takeSeal(hash, chainOf(record), record);
       else if (record.kind === 'cut') takeCut(chainOf(record), record, anchors.length > 0);
-      else for (const chain of chains.values()) if (chain.chain === record.chain) takePassed(chain, record.id);
+      else if (record.kind === 'passed') takePassed(chainOf(record), record.id);
     },
     verdict() {
       const all = [...chains.values()];
@@ -121,9 +123,10 @@ function want(chain: Chain, { seq, hash }: Head): void {
 }
 
 function takeRow(chain: Chain, row: AuditRow): number {
+  const no = chain.head.seq + chain.pending.length + chain.beyond + 1;
+  if (row.id !== no) chain.fault ??= faultAt(chain, no, row.id, `the row says that it is number ${row.id}: one was taken out, put in or moved`);
   const at = Number(row.fields[0]);
-  if (at < chain.lastAt - CLOCK_MS)
-    chain.note ??= faultAt(chain, chain.head.seq + 1 + chain.pending.length, row.id, `the clock went back by ${chain.lastAt - at} ms`);
+  if (at < chain.lastAt - CLOCK_MS) chain.note ??= faultAt(chain, no, row.id, `the clock went back by ${chain.lastAt - at} ms`);
   chain.lastAt = at;
   if (chain.pending.length < MOST_ROWS_A_SEAL) chain.pending.push(row);
   else chain.beyond += 1;

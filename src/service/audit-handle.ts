@@ -89,3 +89,19 @@ export interface AuditReads {
   /** The end of each chain, to be signed and kept elsewhere. */
   heads(options?: OfClient): Promise<readonly AnchoredHead[]>;
 }
+
+export interface AuditReport {
+  readonly enqueued: number;
+  readonly completed: number;
+  readonly deadLetter: number;
+  readonly cancelled: number;
+  /** Enqueued and in no final state. */
+  readonly lost: number;
+  /** Claims beyond the first of each task; `unexplained`: not preceded by fail, expire, release or requeue. */
+  readonly duplicateStarts: number;
+  readonly unexplainedDuplicates: number;
+  /** Tasks whose audit rows do not join up. */
+  readonly incompleteLogs: number;
+  readonly clients: number;
+  readonly categories: number;
+}

@@ -1,6 +1,6 @@
 // What auditors and admins read of the audit: the trail, the chains with their seals, and whether they hold. The system seals.
 import { AUDIT_VERSION, CHAINS } from '../domain/audit-chain.ts';
-import type { Hash } from '../domain/audit-chain.ts';
+import type { AuditRow, Hash, Seal } from '../domain/audit-chain.ts';
 import { createCheck } from '../domain/audit-check.ts';
 import type { AuditRecord, AuditVerdict, Cut } from '../domain/audit-check.ts';
 import { QueueError, unwrap } from '../domain/errors.ts';
@@ -50,9 +50,19 @@ export function auditReads(deps: Deps, principal: Principal, scope: StoreScope):
   };
 }
 
-/** Every row with its seals behind it, chain by chain, in the order of their ids. Bounded memory. */
+/** What was read of one client's chain so far. */
+interface Walked {
+  /** Rows: the number of the last one. */
+  no: number;
+  /** The first row since the last seal: its number, and where the engine has it. */
+  open: { readonly no: number; readonly at: number } | null;
+}
+
+/** Every row with its seals behind it, chain by chain, in the engine's order; outside a row is named by its number in its chain. */
 async function* records(deps: Deps, scope: StoreScope, signal: AbortSignal | undefined): AsyncGenerator<AuditRecord> {
+  let count = 0;
   for (const chain of CHAINS) {
+    const walked = new Map<string, Walked>();
     const cuts = new Map<string, Cut>();
     for (let after: number | null = 0; after !== null; ) {
       signal?.throwIfAborted();
@@ -61,28 +71,56 @@ async function* records(deps: Deps, scope: StoreScope, signal: AbortSignal | und
       for (const cut of await deps.store.auditCuts(scope)) {
         if (cut.chain !== chain || cuts.get(cut.clientId)?.seq === cut.seq) continue;
         cuts.set(cut.clientId, cut);
-        yield { kind: 'cut', ...cut };
+        yield cutAt(walked, cut);
       }
       // What is left behind a cut goes with the next steps of retention, and is no part of the chain any more.
       const rows = page.rows.filter(({ clientId, id }) => id > (cuts.get(clientId)?.lastId ?? 0));
       const seals = page.seals.filter(({ clientId, seq }) => seq > (cuts.get(clientId)?.seq ?? 0));
       let next = 0;
-      const sealsUpTo = function* (id: number): Generator<AuditRecord> {
-        for (; next < seals.length && (seals[next]?.lastId as number) <= id; next++) yield { kind: 'seal', ...(seals[next] as (typeof seals)[number]) };
+      const sealsUpTo = function* (at: number): Generator<AuditRecord> {
+        for (; next < seals.length && (seals[next]?.lastId as number) <= at; next++) yield sealed(walked, seals[next] as Seal);
       };
       for (const row of rows) {
         // A seal whose last row is gone stands where that row stood.
         yield* sealsUpTo(row.id - 1);
-        yield { kind: 'row', ...row };
+        count += 1;
+        yield numbered(walked, row);
         yield* sealsUpTo(row.id);
       }
       if (page.next === null) {
         yield* sealsUpTo(Number.MAX_SAFE_INTEGER);
-        yield { kind: 'passed', chain, id: page.passed };
+        for (const [clientId, { no, open }] of walked)
+          yield { kind: 'passed', chain, clientId, id: open === null ? no : open.no - (open.at <= page.passed ? 0 : 1) };
       }
       after = page.next;
     }
   }
+  yield { kind: 'end', rows: count };
+}
+
+function walkedOf(walked: Map<string, Walked>, clientId: string): Walked {
+  let found = walked.get(clientId);
+  if (found === undefined) walked.set(clientId, (found = { no: 0, open: null }));
+  return found;
+}
+
+function numbered(walked: Map<string, Walked>, row: AuditRow): AuditRecord {
+  const of = walkedOf(walked, row.clientId);
+  of.no += 1;
+  of.open ??= { no: of.no, at: row.id };
+  return { kind: 'row', ...row, id: of.no };
+}
+
+/** What follows a cut is numbered on from it. */
+function cutAt(walked: Map<string, Walked>, cut: Cut): AuditRecord {
+  const of = walkedOf(walked, cut.clientId);
+  if (of.no < cut.seq) Object.assign(of, { no: cut.seq, open: null } satisfies Walked);
+  return { kind: 'cut', ...cut, lastId: cut.seq };
+}
+
+function sealed(walked: Map<string, Walked>, seal: Seal): AuditRecord {
+  walkedOf(walked, seal.clientId).open = null;
+  return { kind: 'seal', ...seal, firstId: seal.seq - seal.rows + 1, lastId: seal.seq };
 }
 
 /** Rows between two words of progress. */

@@ -40,9 +40,8 @@ export function taskReads(deps: Deps, principal: Principal, scope: StoreScope): 
       while (signal?.aborted !== true) {
         const page = await deps.store.events(scope, last, EVENTS_A_READ);
         yield* page.items;
-        const more = page.last > last;
         last = page.last;
-        if (!more) await deps.store.changed(EVENT_LOOK_MS, signal);
+        if (!page.more) await deps.store.changed(EVENT_LOOK_MS, signal);
       }
     },
     async stats() {

@@ -18,6 +18,7 @@ export interface TrailFilter {
 }
 export interface TrailRow {
   readonly chain: ChainName;
+  /** The number in its task, or the id of the security event. */
   readonly id: number;
   readonly atUtc: number;
   readonly clientId: string | null;
@@ -28,13 +29,14 @@ export interface TrailRow {
   /** JSON text. */
   readonly details: string;
 }
+/** Ids of rows and seals are the engine's own order here: they stay inside, and are numbers of the chain when they leave. */
 export interface AuditPage {
   readonly rows: readonly AuditRow[];
   /** The seals that end among these rows, in order. */
   readonly seals: readonly Seal[];
   /** Where to go on; null at the end. */
   readonly next: number | null;
-  /** The sealer has looked at every row up to this id. */
+  /** The sealer has looked at every row up to here. */
   readonly passed: number;
 }
 

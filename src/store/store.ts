@@ -16,6 +16,7 @@ import type {
   LogEntry,
   NewTask,
   SettleResult,
+  StreamEntry,
   Settlement,
   Task,
   TaskFailure,
@@ -56,6 +57,14 @@ export interface TaskFilter {
 export interface StorePage<T> {
   readonly items: readonly T[];
   readonly nextCursor: string | null;
+}
+
+export interface StreamPage {
+  readonly items: readonly StreamEntry[];
+  /** Where to go on. */
+  readonly last: number;
+  /** There is more to look at now. */
+  readonly more: boolean;
 }
 
 export interface TaskChange {
@@ -180,8 +189,8 @@ export interface Store extends CutStore {
   task(scope: StoreScope, taskId: string): Promise<Task | null>;
   tasks(scope: StoreScope, filter: TaskFilter): Promise<StorePage<Task>>;
   logs(scope: StoreScope, taskId: string, page: { readonly limit: number; readonly cursor?: string }): Promise<StorePage<LogEntry> | null>;
-  /** What happened after a row of the audit, oldest first; `last` is where to go on. `after` null: only where the audit is now. */
-  events(scope: StoreScope, after: number | null, limit: number): Promise<{ readonly items: readonly LogEntry[]; readonly last: number }>;
+  /** What happened after a position, oldest first. `after` null: only where the audit is now. */
+  events(scope: StoreScope, after: number | null, limit: number): Promise<StreamPage>;
   counts(scope: StoreScope): Promise<Counts>;
   cancel(scope: StoreScope, taskId: string, reason: string): Promise<Refusal | null>;
   requeue(scope: StoreScope, taskId: string): Promise<Refusal | null>;

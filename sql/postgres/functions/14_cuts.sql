@@ -88,7 +88,7 @@ BEGIN
           AND NOT EXISTS (SELECT FROM prismq.task_events e WHERE e.client_id = t.client_id AND e.task_id = t.task_id);
       ELSE
         WITH behind AS (DELETE FROM prismq.audit_numbers x WHERE x.chain = 'security' AND x.client_id = last.client_id AND x.id BETWEEN s.first_id AND s.last_id RETURNING x.event_id),
-          taken AS (DELETE FROM prismq.security_events e USING behind b WHERE e.event_id = b.event_id RETURNING e.event_id)
+          taken AS (DELETE FROM prismq.security_events e USING behind b WHERE coalesce(e.client_id, '') = last.client_id AND e.event_id = b.event_id RETURNING e.event_id)
         SELECT count(*) INTO n FROM taken t;
       END IF;
       DELETE FROM prismq.audit_seals e WHERE e.client_id = last.client_id AND e.chain = last.chain AND e.seq = s.seq;

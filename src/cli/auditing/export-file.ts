@@ -5,7 +5,7 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { rename, rm, stat } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { decode, encode } from '../../contract/wire.ts';
-import { AUDIT_VERSION, CHAINS } from '../../domain/audit-chain.ts';
+import { AUDIT_VERSION } from '../../domain/audit-chain.ts';
 import type { AuditRecord } from '../../domain/audit-check.ts';
 import type { ExportHeader } from '../../service/handles.ts';
 import { wrongInput } from '../failure.ts';
@@ -55,24 +55,27 @@ export async function* readExport(path: string, onBytes: (bytes: number) => void
   const input = createReadStream(path, 'utf8');
   let number = 0;
   let bytes = 0;
-  const ended = new Set<string>();
+  let rows = 0;
+  let ended = false;
   try {
     for await (const line of createInterface({ input, crlfDelay: Infinity })) {
       number += 1;
       bytes += Buffer.byteLength(line) + 1;
       if (line === '') continue;
       const record = recordIn(line, number, path);
-      if (record.kind === 'passed') ended.add(record.chain);
+      if (ended) throw wrongInput('--export', `line ${number} of ${path} is behind the end`);
+      if (record.kind === 'row') rows += 1;
+      ended = record.kind === 'end' && record.rows === rows;
       yield record;
       onBytes(bytes);
     }
   } catch (error) {
     throw (error as NodeJS.ErrnoException).syscall === undefined ? error : unreadable('--export', path, error);
   }
-  if (number === 0 || ended.size < CHAINS.length) throw wrongInput('--export', `${path} is not whole: it ends before its end`);
+  if (!ended) throw wrongInput('--export', `${path} is not whole: it ends before its end`);
 }
 
-const KINDS: readonly unknown[] = ['audit', 'row', 'seal', 'cut', 'passed'];
+const KINDS: readonly unknown[] = ['audit', 'row', 'seal', 'cut', 'passed', 'end'];
 
 function recordIn(line: string, number: number, path: string): ExportHeader | AuditRecord {
   let record: ExportHeader | AuditRecord;

@@ -116,7 +116,7 @@ async function check(records: Records, anchors: readonly AnchoredHead[], onRows:
       );
       continue;
     }
-    if (record.kind !== 'passed') {
+    if (record.kind !== 'end') {
       isSeen ||= record.clientId === client;
       if (of !== undefined && record.clientId !== of) continue;
     }

@@ -4,7 +4,7 @@ import { summaryOf } from '../numbers.ts';
 import type { Store, StoreOptions } from '../store.ts';
 import { SYSTEM } from './acting.ts';
 import { keyOperations } from './api-keys.ts';
-import { auditOperations } from './audit.ts';
+import { auditOperations, createNumbering } from './audit.ts';
 import { cutOperations } from './cuts.ts';
 import { Batches } from './batches.ts';
 import * as book from './book.ts';
@@ -102,6 +102,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
     signer,
     batches: new Batches(() => watch.committed()),
     options,
+    number: createNumbering(pools.admin),
     now: options.replacedClock ? options.now : () => Math.floor(options.wallMs() + offsetMs),
   };
   const claimer = createClaimer(engine);

@@ -33,7 +33,7 @@ export function migrate(db: DatabaseSync, migrations: readonly Migration[], nowU
   const before = applied(db);
   check(before, migrations);
   const pending = migrations.slice(before.length);
-  const report = { from: before.length, to: before.length + pending.length, sql: pending.map(({ number, name, sql }) => ({ number, name, sql })) };
+  const report = { from: before.at(-1)?.number ?? 0, to: migrations.at(-1)?.number ?? 0, sql: pending.map(({ number, name, sql }) => ({ number, name, sql })) };
   if (dryRun || pending.length === 0) return report;
   db.exec('BEGIN IMMEDIATE');
   try {

@@ -120,6 +120,8 @@ export const WRITES: Readonly<Partial<Record<StatementClass, Readonly<Record<str
 export type ReadRight = true | { readonly except: readonly string[] } | { readonly only: readonly string[] };
 
 const SECRETS = { except: ['payload', 'result', 'progress', 'idempotency_key', 'metadata'] } as const;
+/** Without the order of the table, which runs over all clients. */
+const LOGS = { except: ['row_no'] } as const;
 const NUMBERS = ['v_queue_status_summary', 'v_queue_type_summary', 'v_task_performance'] as const;
 const numbers = Object.fromEntries(NUMBERS.map((view) => [view, true as const]));
 
@@ -157,9 +159,11 @@ export const READS: Readonly<Partial<Record<StatementClass, Readonly<Record<stri
     ready: { only: ['lane_id'] },
     delayed: { only: ['lane_id'] },
     tasks: { only: ['lane_id'] },
+    security_events: { only: ['client_id', 'shown_id'] },
   },
   sealer: {
     task_events: true,
+    task_logs: true,
     tasks: { only: ['task_no', 'task_id', 'client_id', 'purged_at_utc'] },
     clients: { only: ['client_id'] },
     security_events: true,
@@ -172,8 +176,8 @@ export const READS: Readonly<Partial<Record<StatementClass, Readonly<Record<stri
   },
   client: {
     task_queue: true,
-    task_logs: true,
-    task_messages: true,
+    task_logs: LOGS,
+    task_messages: { except: ['message_id'] },
     task_progress: true,
     task_metadata: true,
     task_attempts: { except: ['lease_id'] },
@@ -193,8 +197,8 @@ export const READS: Readonly<Partial<Record<StatementClass, Readonly<Record<stri
   worker: { worker_inbox: true, held: true, self: true, own_grants: true, categories: { only: ['pattern', 'max_run_ms'] } },
   admin: {
     task_queue: true,
-    task_logs: true,
-    task_messages: true,
+    task_logs: LOGS,
+    task_messages: { except: ['message_id'] },
     task_progress: true,
     task_metadata: true,
     task_attempts: { except: ['lease_id'] },
@@ -210,7 +214,7 @@ export const READS: Readonly<Partial<Record<StatementClass, Readonly<Record<stri
     lanes: true,
     worker_grants: true,
     api_keys: { except: ['digest'] },
-    security_events: true,
+    security_events: { except: ['event_id'] },
     categories: true,
     visible_workers: true,
     workers: { only: ['status', 'heartbeat_utc', 'worker_id'] },
@@ -240,8 +244,8 @@ export const READS: Readonly<Partial<Record<StatementClass, Readonly<Record<stri
     capability_sets: true,
   },
   auditor: {
-    task_logs: true,
-    security_events: true,
+    task_logs: LOGS,
+    security_events: { except: ['event_id'] },
     clients: true,
     worker_grants: true,
     api_keys: { except: ['digest'] },

@@ -20,8 +20,9 @@ import { addMessage, holderOf, setProgress } from './held.ts';
 import { amend, cancel, purge, reprioritise, requeue } from './moves.ts';
 import { loadMigrations, migrate } from './migrate.ts';
 import type { MigrationReport } from './migrate.ts';
+import { createEvents } from './events.ts';
 import { ensureLanes, hasLanes } from './orders.ts';
-import { readEvents, readInbox, readLogs, readSecurity, readTask, readTasks } from './reads.ts';
+import { readInbox, readLogs, readSecurity, readTask, readTasks } from './reads.ts';
 import type { Reader } from './reads.ts';
 import { backoffIn, read } from './parts.ts';
 import type { Parts } from './parts.ts';
@@ -127,6 +128,7 @@ type TaskOperations = Pick<
 function taskOperations(parts: Parts): TaskOperations {
   const { engine, sets, reader } = parts;
   const { writer } = engine;
+  const readEvents = createEvents();
   return {
     enqueue(scope, tasks, { atomic, createClients }) {
       const items = tasks.map((task) => ({ task, createClient: createClients }));
