@@ -98,6 +98,10 @@ const CALLS: { readonly [O in Operation]?: Calls } = {
   'audit.trail': { ...admins((h) => h.audit.trail()), auditor: (h) => h.audit.trail() },
   'audit.verify': { ...admins((h) => h.audit.verify()), auditor: (h) => h.audit.verify() },
   'audit.export': { ...admins((h) => first(h.audit.export())), auditor: (h) => first(h.audit.export()) },
+  'audit.anchor': { platform_admin: (h) => h.audit.nextAnchor(), client_admin: (h) => h.audit.nextAnchor(), system: (h) => h.nextAnchor() },
+  'audit.retain': admins((h, s) => h.audit.retain(s.clientId, null)),
+  'audit.retention': { ...admins((h) => h.audit.retention()), auditor: (h) => h.audit.retention() },
+  'audit.cut': { system: (h) => h.cutAudit() },
   'audit.seal': { system: (h) => h.seal() },
   'metrics.read': { ...admins((h) => h.metrics()), auditor: (h) => h.metrics(), system: (h) => h.metrics() },
   'janitor.tick': { ...admins((h) => h.tick()), system: (h) => h.tick() },
@@ -160,7 +164,7 @@ async function snapshot(queue: Queue): Promise<unknown> {
 test('the table of the code is the table of the tests, cell for cell', () => {
   const rows = Object.entries<AccessRule>(ACCESS).map(([operation, { reach, foreign, audit }]) => ({ operation, reach, foreign, audit }));
   assert.deepEqual(rows, EXPECTED);
-  assert.equal(EXPECTED.length, 51);
+  assert.equal(EXPECTED.length, 55);
   for (const { operation, reach } of EXPECTED)
     for (const column of Object.keys(CALLS[operation as Operation] ?? {})) assert.ok(column in reach, `${operation} has a column ${column}`);
 });

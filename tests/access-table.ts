@@ -52,6 +52,10 @@ audit.events       -      -      own          any            any     -      empt
 audit.trail        -      -      own          any            any     -      empty       none
 audit.verify       -      -      own          any            any     any    empty       none
 audit.export       -      -      own          any            any     -      empty       always
+audit.anchor       -      -      -            any            -       any    n/a         denied
+audit.retain       -      -      -            any            -       -      not_found   always
+audit.retention    -      -      own          any            any     -      empty       none
+audit.cut          -      -      -            -              -       any    n/a         none
 audit.seal         -      -      -            -              -       any    n/a         none
 metrics.read       -      -      own          any            any     any    empty       none
 janitor.tick       -      -      -            any            -       any    n/a         none

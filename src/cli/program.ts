@@ -4,6 +4,7 @@ import { ERRORS, QueueError } from '../domain/errors.ts';
 import { CONFIG } from '../server/config.ts';
 import { packageVersion } from '../server/version.ts';
 import type { Cli } from './command.ts';
+import { auditCommand } from './commands/audit.ts';
 import { categoriesCommand } from './commands/categories.ts';
 import { clientsCommand } from './commands/clients.ts';
 import { configCommand } from './commands/config.ts';
@@ -47,6 +48,7 @@ const COMMANDS = [
   keysCommand,
   categoriesCommand,
   securityEventsCommand,
+  auditCommand,
   setupCommand,
   migrateCommand,
   migrateStoreCommand,

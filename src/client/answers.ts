@@ -2,6 +2,7 @@
 import type { OperationName } from '../contract/operations.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { Role } from '../domain/principal.ts';
+import type { NextAnchor } from '../domain/audit-anchor.ts';
 import type { DependencyInfo, HeartbeatResult, LogEntry, SettleResult, Task, WorkerInfo } from '../domain/task.ts';
 import type { AnchoredHead, AuditVerdict } from '../domain/audit-check.ts';
 import type {
@@ -15,6 +16,7 @@ import type {
   MadeKey,
   QueueStats,
   SecurityEvent,
+  AuditRetention,
   TrailEntry,
 } from '../service/handles.ts';
 
@@ -88,11 +90,15 @@ export interface Answers {
   readonly auditTrail: Paged & { readonly entries: readonly TrailEntry[] };
   readonly auditHeads: { readonly heads: readonly AnchoredHead[] };
   readonly verifyAudit: AuditVerdict;
+  readonly nextAnchor: NextAnchor;
+  readonly anchored: undefined;
+  readonly auditRetention: { readonly clients: readonly AuditRetention[] };
+  readonly retainAudit: undefined;
   readonly securityEvents: Paged & { readonly events: readonly SecurityEvent[] };
 }
 
-/** All but the stream and what wants no key: those are not asked by `call`. */
-export type Callable = Exclude<OperationName, 'events' | 'metrics' | 'livez' | 'readyz' | 'openapi'>;
+/** All but the streams and what wants no key: those are not asked by `call`. */
+export type Callable = Exclude<OperationName, 'events' | 'exportAudit' | 'metrics' | 'livez' | 'readyz' | 'openapi'>;
 
 /** What is missing above does not compile here. */
 export type AnswerOf<Name extends Callable> = Answers[Name];

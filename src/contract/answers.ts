@@ -123,6 +123,9 @@ const category = z.object({
 const page = (items: Record<string, z.ZodType>) => z.object({ ...items, next_cursor: z.string().nullable() });
 const rate = z.number().min(0);
 
+const anchoredHead = z.object({ chain: z.enum(CHAINS), client_id: z.string(), seq: z.int(), hash: z.string() });
+const fault = z.object({ chain: z.enum(CHAINS), client_id: z.string(), seq: z.int(), id: z.int().nullable(), why: z.string() });
+
 export const ANSWERS = {
   Enqueued: enqueued,
   EnqueuedMany: z.object({ results: z.array(z.union([enqueued.extend({ ok: z.literal(true) }), refusal])) }),
@@ -143,7 +146,7 @@ export const ANSWERS = {
   Children: z.object({ children: z.array(enqueued), next: enqueued.nullable() }),
   ParentPage: z.object({ parents: z.array(z.object({ task_id: z.string(), type: z.string(), status: state, result: json })), next_after: count.nullable() }),
   LogPage: page({ logs: z.array(log) }),
-  Event: log,
+  Event: log.extend({ position: count.describe('the place in the stream: `Last-Event-ID` goes on after it') }),
   Stats: z.object({
     total: count,
     by_status: z.record(state, count),
@@ -221,14 +224,35 @@ export const ANSWERS = {
       }),
     ),
   }),
-  AuditHeads: z.object({ heads: z.array(z.object({ chain: z.enum(CHAINS), client_id: z.string(), seq: z.int(), hash: z.string() })) }),
+  AuditHeads: z.object({ heads: z.array(anchoredHead) }),
+  NextAnchor: z.object({ n: z.int(), prev: z.string(), heads: z.array(anchoredHead) }),
+  AuditRetention: z.object({ clients: z.array(z.object({ client_id: z.string(), keep_ms: z.int().nullable() })) }),
+  AuditRecord: z.union([
+    z.object({ kind: z.literal('audit'), version: z.string(), client_id: z.string().nullable(), at_utc: instant }),
+    z.object({ kind: z.literal('row'), chain: z.enum(CHAINS), client_id: z.string(), id: z.int(), fields: z.array(z.union([z.string(), z.int(), z.null()])) }),
+    z.object({
+      kind: z.literal('seal'),
+      ...anchoredHead.shape,
+      rows: z.int(),
+      first_id: z.int(),
+      last_id: z.int(),
+      prev_hash: z.string(),
+      marks: z.string(),
+      at_utc: instant,
+    }),
+    z.object({ kind: z.literal('cut'), ...anchoredHead.shape, last_id: z.int(), at_utc: instant }),
+    z.object({ kind: z.literal('passed'), chain: z.enum(CHAINS), client_id: z.string(), id: z.int() }),
+    z.object({ kind: z.literal('end'), rows: count }),
+  ]),
   AuditVerdict: z.object({
     rows: count,
     sealed: count,
     unsealed: count,
     chains: count,
     anchors: count,
-    faults: z.array(z.object({ chain: z.enum(CHAINS), client_id: z.string(), seq: z.int(), id: z.int().nullable(), why: z.string() })),
+    cuts: count,
+    faults: z.array(fault),
+    notes: z.array(fault),
   }),
   Metrics: z.string().describe('OpenMetrics text'),
   Alive: z.object({ status: z.string() }),

@@ -236,6 +236,32 @@ export const OPERATIONS = {
     summary: 'Reads every row of the audit and recomputes its chains.',
   }),
 
+  exportAudit: get('/queue/admin/audit/export', 'audit.export', 'AuditRecord', {
+    query: 'OfClientQuery',
+    contentType: 'application/x-ndjson',
+    errors: TASK,
+    summary:
+      'Every row, seal and cut of the audit, one record a line, for a verification elsewhere: docs/audit-format.md. It is whole when the last one is `end`.',
+  }),
+  nextAnchor: get('/queue/admin/audit/anchors', 'audit.anchor', 'NextAnchor', {
+    summary: 'Heads that no anchor has yet, with the number of the next anchor and the digest that it follows.',
+  }),
+  anchored: post('/queue/admin/audit/anchors', 'audit.anchor', null, {
+    body: 'Anchored',
+    summary: 'Notes an anchor that is kept elsewhere: retention cuts at anchored points only.',
+  }),
+  auditRetention: get('/queue/admin/audit/retention', 'audit.retention', 'AuditRetention', { summary: 'Clients whose audit has a retention of its own.' }),
+  retainAudit: row({
+    method: 'PUT',
+    path: '/queue/admin/audit/retention',
+    access: 'audit.retain',
+    body: 'Retain',
+    answer: null,
+    status: [204],
+    errors: TASK,
+    summary: 'How long the audit of a client is kept; null is for ever, and an empty client the chain of none.',
+  }),
+
   // of the server
   metrics: get('/metrics', 'metrics.read', 'Metrics', {
     contentType: 'application/openmetrics-text; version=1.0.0; charset=utf-8',

@@ -1,6 +1,7 @@
 // What a request may say, as zod schemas: strict, so that an unknown property is refused. `payload` and `result` are any JSON;
 // the server cuts their text out before this is asked.
 import { z } from 'zod';
+import { MOST_HEADS } from '../domain/audit-anchor.ts';
 import { CHAINS } from '../domain/audit-chain.ts';
 import { CATEGORY_MODES } from '../domain/category.ts';
 import { MOST_PARENTS, POLICIES } from '../domain/dependencies.ts';
@@ -65,6 +66,9 @@ const strategy = z.string().min(1).max(32);
 const fairness = z.enum(['weighted', 'none']);
 const backoff = z.strictObject({ initial_ms: z.int(), max_ms: z.int(), multiplier: z.number(), jitter: z.number() });
 const grant = { client_id: z.union([clientId, z.literal('*')]), pattern, attributes: attributes.optional() };
+
+const digest = z.string().regex(/^[0-9a-f]{64}$/);
+const head = z.strictObject({ chain: z.enum(CHAINS), client_id: text(63), seq: z.int().min(1), hash: digest });
 
 export const REQUESTS = {
   Enqueue: z.strictObject(enqueue),
@@ -148,11 +152,10 @@ export const REQUESTS = {
   CategoryMode: z.strictObject({ mode: z.enum(CATEGORY_MODES) }),
   Verify: z.strictObject({
     client_id: clientId.optional(),
-    anchors: z
-      .array(z.strictObject({ chain: z.enum(CHAINS), client_id: text(63), seq: z.int().min(1), hash: z.string().regex(/^[0-9a-f]{64}$/) }))
-      .max(20_000)
-      .optional(),
+    anchors: z.array(head).max(20_000).optional(),
   }),
+  Anchored: z.strictObject({ n: z.int().min(1), prev: digest.or(z.literal('')), digest, heads: z.array(head).max(MOST_HEADS) }),
+  Retain: z.strictObject({ client_id: text(63), keep_ms: int('auditRetentionMs').nullable() }),
 
   // query strings
   TaskQuery: z.strictObject({

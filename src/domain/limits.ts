@@ -48,6 +48,7 @@ export const LIMITS = {
   errorMessage: limit(0, 8192, 8192, 'characters', 'message of a failure or a log line; the rest is cut'),
   errorStack: limit(0, 16_384, 16_384, 'characters', 'stack of a failure; the rest is cut'),
   retentionMs: limit(0, 3650 * DAY_MS, 7 * DAY_MS, 'ms', 'how long ended tasks are kept'),
+  auditRetentionMs: limit(DAY_MS, 100 * YEAR_MS, 100 * YEAR_MS, 'ms', 'how long the audit is kept where it is not kept for ever; only what was anchored goes'),
   messagesMs: limit(0, 3650 * DAY_MS, 30 * DAY_MS, 'ms', 'how long what handlers log is kept'),
   activeMs: limit(1000, DAY_MS, 60_000, 'ms', 'a worker is active this long after its last sign of life'),
   staleMs: limit(1000, 30 * DAY_MS, 300_000, 'ms', 'a worker is stale this long after its last sign of life'),

@@ -136,6 +136,7 @@ export interface ParentResult {
 
 /** One row of the audit of one task. */
 export interface LogEntry {
+  /** The number in its task, from 1. */
   readonly logId: number;
   readonly taskId: string;
   readonly clientId: string;
@@ -148,6 +149,11 @@ export interface LogEntry {
   readonly actor: string;
   readonly attempt: number | null;
   readonly details: Readonly<Record<string, Json>>;
+}
+
+/** An event with its place in the stream: counted within the client, or over all clients for who reads all. */
+export interface StreamEntry extends LogEntry {
+  readonly position: number;
 }
 
 /** What names one attempt in every worker write. */

@@ -2,7 +2,7 @@
 // nothing is told twice or left out. Ends when the caller goes, the server drains, or the credential no longer opens.
 import { encode } from '../contract/wire.ts';
 import { QueueError } from '../domain/errors.ts';
-import type { LogEntry } from '../domain/task.ts';
+import type { StreamEntry } from '../domain/task.ts';
 import type { TaskReads } from '../service/handles.ts';
 import { LOOK_MS } from './bench.ts';
 import type { Call } from './reply.ts';
@@ -12,7 +12,7 @@ export type EventStream = (call: Call, reads: Pick<TaskReads, 'events'>, from: {
 /** A line without meaning this often, so that nothing between here and there takes the silence for the end. */
 const LOOKS_A_BEAT = 15;
 
-const frame = (entry: LogEntry): string => `id: ${entry.logId}\nevent: ${entry.event}\ndata: ${encode(entry)}\n\n`;
+const frame = (entry: StreamEntry): string => `id: ${entry.position}\nevent: ${entry.event}\ndata: ${encode(entry)}\n\n`;
 
 /** Streams, at most so many of one key at once. */
 export function createStreams(most: number): EventStream {

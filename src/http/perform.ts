@@ -1,12 +1,14 @@
 // What each operation does, over the handles of the service: the one place where a route meets a handle. The role was
 // authorised before; what the call may name is bound inside its handle.
 import type { OperationName } from '../contract/operations.ts';
+import type { NextAnchor } from '../domain/audit-anchor.ts';
 import { QueueError } from '../domain/errors.ts';
 import { JsonText } from '../domain/json-text.ts';
 import type { KeyPrincipal } from '../domain/principal.ts';
 import type {
   AdminHandle,
   AuditReads,
+  AuditRetention,
   AuditorHandle,
   BookReads,
   ClientHandle,
@@ -21,6 +23,7 @@ import type {
 import { LOOK_MS, given, handleOf, itemOf } from './bench.ts';
 import type { Bench, Performer } from './bench.ts';
 import type { Answer, Call } from './reply.ts';
+import { lines } from './lines.ts';
 import { workerPerformers } from './perform-worker.ts';
 
 const adminOf = (call: Call, bench: Bench): AdminHandle => handleOf(call, bench) as AdminHandle;
@@ -188,6 +191,18 @@ const bookPerformers = {
   auditTrail: async (call, bench) => page('entries', await auditOf(call, bench).trail(given<TrailFilter>(call))),
   auditHeads: async (call, bench) => value({ heads: await auditOf(call, bench).heads(call.input) }),
   verifyAudit: async (call, bench) => value(await auditOf(call, bench).verify(given<VerifyOptions>(call))),
+  exportAudit: async (call, bench) => ({ stream: await lines(call, auditOf(call, bench).export({ ...call.input, signal: call.signal })) }),
+  nextAnchor: async (call, bench) => value(await adminOf(call, bench).audit.nextAnchor()),
+  async anchored(call, bench) {
+    await adminOf(call, bench).audit.anchored(given<NextAnchor & { digest: string }>(call));
+    return done;
+  },
+  auditRetention: async (call, bench) => value({ clients: await auditOf(call, bench).retention() }),
+  async retainAudit(call, bench) {
+    const { clientId, keepMs } = given<AuditRetention>(call);
+    await adminOf(call, bench).audit.retain(clientId, keepMs);
+    return done;
+  },
 } satisfies Partial<Record<OperationName, Performer>>;
 
 const auditOf = (call: Call, bench: Bench): AuditReads => (handleOf(call, bench) as AuditorHandle).audit;

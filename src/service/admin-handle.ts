@@ -1,6 +1,6 @@
 // What an admin holds, and what it is answered. Types only; `handles.ts` has the other roles.
 import type { GrantSpec, Json, Task, TickReport, WorkerInfo } from '../domain/task.ts';
-import type { AuditReads } from './audit-handle.ts';
+import type { AuditAdmin } from './audit-handle.ts';
 import type { ClientHandle, Page, QueueStats, TaskMoves, TaskReads } from './handles.ts';
 
 export interface ClientInfo {
@@ -85,7 +85,7 @@ export interface AdminHandle extends TaskReads, TaskMoves {
    * sees it.
    */
   payload(taskId: string, reason: string): Promise<Task>;
-  readonly audit: AuditReads;
+  readonly audit: AuditAdmin;
   /** `enqueue` and `reprioritise` need `inside`. */
   purge(taskId: string): Promise<void>;
   readonly clients: {

@@ -8,7 +8,7 @@ import { checkClientId, checkWorkerId } from '../domain/names.ts';
 import type { AdminPrincipal, Principal } from '../domain/principal.ts';
 import type { Task } from '../domain/task.ts';
 import type { StoreScope } from '../store/store.ts';
-import { auditReads } from './audit.ts';
+import { auditAdmin } from './audit-admin.ts';
 import { categoryAdmin } from './category-admin.ts';
 import { clientHandle } from './client.ts';
 import { authorize, ownClient, recordRefusal } from './deps.ts';
@@ -21,7 +21,7 @@ export function adminHandle(deps: Deps, principal: AdminPrincipal, scope: StoreS
   return {
     ...taskReads(deps, principal, scope),
     ...taskMoves(deps, principal, scope),
-    audit: auditReads(deps, principal, scope),
+    audit: auditAdmin(deps, principal, scope),
     inside: (clientId, reason) => inside(deps, principal, clientId, reason, scope.raw === true),
     payload: (taskId, reason) => payload(deps, principal, scope, taskId, reason),
     async purge(taskId) {

@@ -19,6 +19,8 @@ export interface Given {
   readonly randomHex: (bytes: number) => string;
   readonly limits: { readonly payloadBytes: number; readonly payloadDepth: number };
   readonly retentionMs: number;
+  /** Of clients without one of their own; null: for ever. */
+  readonly auditRetentionMs: number | null;
   /** Strategies beside those built in. */
   readonly strategies: readonly Strategy[];
   /** Whether a client that the program names is made on first use. */

@@ -4,7 +4,7 @@ import type { Operation } from '../domain/access.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { KeyPrincipal, Principal } from '../domain/principal.ts';
 import type { TaskDefinition } from '../domain/definition.ts';
-import type { AuditReads } from './audit-handle.ts';
+import type { AuditReads, AuditReport, AuditSystem } from './audit-handle.ts';
 import type { AdminHandle, BootstrapSecret, MadeKey, SecurityEvent } from './admin-handle.ts';
 import type { BookReads } from './book.ts';
 import type { CallerOrigin } from './credential.ts';
@@ -25,7 +25,7 @@ export type {
   SecurityEvent,
   AdminHandle,
 } from './admin-handle.ts';
-export type { AuditReads, ExportHeader, OfClient, TrailEntry, TrailFilter, VerifyOptions } from './audit-handle.ts';
+export type * from './audit-handle.ts';
 export type { AnchoredHead, AuditRecord, AuditVerdict } from '../domain/audit-check.ts';
 export type { StandardResult, StandardSchema, TaskDefinition } from '../domain/definition.ts';
 import type { StrategyName } from '../domain/strategy.ts';
@@ -40,6 +40,7 @@ import type {
   Json,
   LeaseRef,
   LogEntry,
+  StreamEntry,
   Settlement,
   SettleResult,
   Task,
@@ -95,8 +96,8 @@ export interface TaskReads {
   get(taskId: string): Promise<Task>;
   list(filter?: ListFilter): Promise<Page<Task>>;
   logs(taskId: string, page?: { readonly limit?: number; readonly cursor?: string }): Promise<Page<LogEntry>>;
-  /** What happens from now on, or after a `logId`; ends when the signal fires. */
-  events(options?: EventOptions): AsyncIterable<LogEntry>;
+  /** What happens from now on, or after a `position`; ends when the signal fires. */
+  events(options?: EventOptions): AsyncIterable<StreamEntry>;
   stats(): Promise<QueueStats>;
   /** Who a task waits for (`parents`, the default), or who waits for it. */
   dependencies(taskId: string, page?: DependencyPage): Promise<Page<DependencyInfo>>;
@@ -187,7 +188,7 @@ export interface WorkerHandle {
   wake(timeoutMs: number, signal?: AbortSignal): Promise<void>;
 }
 
-export interface SystemHandle {
+export interface SystemHandle extends AuditSystem {
   /** One bounded step of everything that is due. Any process may run it; none is needed for safety. */
   tick(): Promise<TickReport>;
   stats(): Promise<QueueStats>;
@@ -218,22 +219,6 @@ export type HandleOf<P extends Principal> = P extends { role: 'client' }
       : P extends { role: 'auditor' }
         ? AuditorHandle
         : SystemHandle;
-
-export interface AuditReport {
-  readonly enqueued: number;
-  readonly completed: number;
-  readonly deadLetter: number;
-  readonly cancelled: number;
-  /** Enqueued and in no final state. */
-  readonly lost: number;
-  /** Claims beyond the first of each task; `unexplained`: not preceded by fail, expire, release or requeue. */
-  readonly duplicateStarts: number;
-  readonly unexplainedDuplicates: number;
-  /** Tasks whose audit rows do not join up. */
-  readonly incompleteLogs: number;
-  readonly clients: number;
-  readonly categories: number;
-}
 
 export interface HandleOptions {
   /** Payloads, results and progress are answered as `JsonText`, byte for byte. */

@@ -5,6 +5,7 @@ import { checkClientId, checkWorkerId } from '../domain/names.ts';
 import type { Principal } from '../domain/principal.ts';
 import type { GrantSpec } from '../domain/task.ts';
 import { adminHandle, metrics, securityEvents } from './admin.ts';
+import { anchorSource } from './audit-admin.ts';
 import { auditReads } from './audit.ts';
 import { clientHandle } from './client.ts';
 import { bookReads } from './book.ts';
@@ -19,6 +20,8 @@ import { workerHandle } from './worker.ts';
 
 /** Rows that one transaction seals. */
 const SEAL_STEP = 1000;
+/** Rows of the audit that one transaction takes. */
+const CUT_STEP = 500;
 
 export interface QueueParts {
   readonly url: string;
@@ -126,6 +129,11 @@ function systemHandle(deps: Deps, principal: Principal): SystemHandle {
       let sealed = 0;
       for (let step = SEAL_STEP; step === SEAL_STEP; sealed += step) step = await deps.store.seal(SEAL_STEP);
       return sealed;
+    },
+    ...anchorSource(deps, principal),
+    async cutAudit() {
+      await authorize(deps, principal, 'audit.cut');
+      return deps.store.cutAudit({ keepMs: deps.auditRetentionMs, most: CUT_STEP });
     },
     stats: async () => statsOf(await deps.store.counts(scopeOf(principal))),
     metrics: () => metrics(deps, principal, scopeOf(principal)),

@@ -46,9 +46,8 @@ export function taskReads(deps: Deps, principal: Principal, scope: StoreScope): 
         reached?.(last);
         const page = await deps.store.events(scope, last, EVENTS_A_READ);
         yield* page.items;
-        const more = page.last > last;
         last = page.last;
-        if (!more) await deps.store.changed(EVENT_LOOK_MS, signal, { for: 'events', clients: scope.clients });
+        if (!page.more) await deps.store.changed(EVENT_LOOK_MS, signal, { for: 'events', clients: scope.clients });
       }
     },
     async stats() {

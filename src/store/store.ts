@@ -2,13 +2,13 @@
 // there is no unscoped call. An engine answers with data; typed refusals are values for items of a batch and errors otherwise.
 import type { ChainName } from '../domain/audit-chain.ts';
 import type { AnchoredHead } from '../domain/audit-check.ts';
-import type { AuditPage, AuditSummary, TrailFilter, TrailRow } from './audit.ts';
+import type { AuditPage, AuditSummary, CutStore, TrailFilter, TrailRow } from './audit.ts';
+import type { StoreScope } from './scope.ts';
 import type { ClientRow, GrantRow, KeyRow, NewKeyRow, Rotation, FoundKey, CategoryRow, SecurityRow, NewSecurityEvent } from './book-rows.ts';
 export type { ClientRow, GrantRow, KeyRow, NewKeyRow, Rotation, FoundKey, CategoryRow, SecurityRow, NewSecurityEvent } from './book-rows.ts';
 import type { BackoffPolicy } from '../domain/retry.ts';
 import type { Refusal, Result } from '../domain/errors.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
-import type { Role } from '../domain/principal.ts';
 import type { Strategy } from '../domain/strategy.ts';
 import type { DatabaseCapabilities } from './database.ts';
 import type {
@@ -21,6 +21,7 @@ import type {
   LogEntry,
   NewTask,
   SettleResult,
+  StreamEntry,
   Settlement,
   Task,
   TaskFailure,
@@ -29,20 +30,6 @@ import type {
   WorkerInfo,
   WorkerStatus,
 } from '../domain/task.ts';
-
-/** Who acts, for which clients: bound into the database before each statement. */
-export interface StoreScope {
-  readonly role: Role;
-  /** How the audit names the actor. */
-  readonly actor: string;
-  /** `*` is every client; for a worker it follows from its grants. */
-  readonly clients: '*' | readonly string[];
-  readonly workerId?: string;
-  /** No payloads, no results: an admin of the platform inside a client, a key without the scope of payloads. */
-  readonly blind?: true;
-  /** Payloads, results and progress are answered as `JsonText`, byte for byte. */
-  readonly raw?: true;
-}
 
 export interface EnqueueOutcome {
   readonly taskId: string;
@@ -75,6 +62,14 @@ export interface TaskFilter {
 export interface StorePage<T> {
   readonly items: readonly T[];
   readonly nextCursor: string | null;
+}
+
+export interface StreamPage {
+  readonly items: readonly StreamEntry[];
+  /** Where to go on. */
+  readonly last: number;
+  /** There is more to look at now. */
+  readonly more: boolean;
 }
 
 export interface TaskChange {
@@ -114,7 +109,7 @@ export interface Counts {
 
 export type CategoryMode = 'open' | 'hierarchical' | 'registered';
 
-export interface Store {
+export interface Store extends CutStore {
   readonly capabilities: {
     readonly renewal: 'thread' | 'loop';
     readonly file: string | null;
@@ -136,8 +131,8 @@ export interface Store {
     page: { readonly direction: 'parents' | 'children'; readonly limit: number; readonly cursor?: string },
   ): Promise<StorePage<DependencyInfo> | null>;
   logs(scope: StoreScope, taskId: string, page: { readonly limit: number; readonly cursor?: string }): Promise<StorePage<LogEntry> | null>;
-  /** What happened after a row of the audit, oldest first; `last` is where to go on. `after` null: only where the audit is now. */
-  events(scope: StoreScope, after: number | null, limit: number): Promise<{ readonly items: readonly LogEntry[]; readonly last: number }>;
+  /** What happened after a position, oldest first. `after` null: only where the audit is now. */
+  events(scope: StoreScope, after: number | null, limit: number): Promise<StreamPage>;
   counts(scope: StoreScope): Promise<Counts>;
   cancel(scope: StoreScope, taskId: string, reason: string): Promise<Refusal | null>;
   requeue(scope: StoreScope, taskId: string): Promise<Refusal | null>;
@@ -238,5 +233,6 @@ export interface StoreOptions {
   readonly busyTimeoutMs: number;
   readonly lanesPerClient: number;
 }
-export type { AuditPage, AuditSummary, TrailFilter, TrailRow } from './audit.ts';
+export type { StoreScope } from './scope.ts';
+export type { AuditPage, AuditRetention, AuditSummary, CutReport, TrailFilter, TrailRow } from './audit.ts';
 export type { TaskFailure };

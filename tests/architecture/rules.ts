@@ -100,6 +100,8 @@ export const LAYERS = [
       'src/sealing-thread.ts',
       'src/moving.ts',
       'src/doctor.ts',
+      'src/anchoring.ts',
+      'src/background.ts',
     ],
     may: ['src/', 'node:*'],
     never: ['src/cli/', 'src/server/', 'node:process'],

@@ -107,8 +107,10 @@ export async function call(url: string, method: string, path: string, { key, bod
 
 export async function answered(response: Response): Promise<Answered> {
   const text = await response.text();
-  const isJson = /json/.test(response.headers.get('content-type') ?? '');
-  return { status: response.status, headers: response.headers, text, json: (isJson && text !== '' ? JSON.parse(text) : null) as Answered['json'] };
+  const type = response.headers.get('content-type') ?? '';
+  // Of records that come one a line the last.
+  const json = type.includes('ndjson') ? text.trimEnd().split('\n').at(-1) : /json/.test(type) ? text : '';
+  return { status: response.status, headers: response.headers, text, json: (json === undefined || json === '' ? null : JSON.parse(json)) as Answered['json'] };
 }
 
 /** A member of an answer, as the type that the test expects. */

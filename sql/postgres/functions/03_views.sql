@@ -57,4 +57,5 @@ ALTER VIEW prismq.task_logs OWNER TO prismq_owner;
 ALTER VIEW prismq.worker_inbox OWNER TO prismq_owner;
 GRANT SELECT ON prismq.task_queue TO prismq_client;
 GRANT SELECT ON prismq.task_queue_open, prismq.task_logs TO prismq_client, prismq_admin;
+GRANT SELECT ON prismq.task_logs TO prismq_audit;
 GRANT SELECT ON prismq.worker_inbox TO prismq_worker;

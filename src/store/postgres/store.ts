@@ -8,7 +8,8 @@ import { EVERYTHING, claimed, moved } from '../waiters.ts';
 import type { Touched } from '../waiters.ts';
 import { SYSTEM } from './acting.ts';
 import { keyOperations } from './api-keys.ts';
-import { auditOperations } from './audit.ts';
+import { auditOperations, createNumbering } from './audit.ts';
+import { cutOperations } from './cuts.ts';
 import { Batches } from './batches.ts';
 import * as book from './book.ts';
 import { probeCapabilities } from './capabilities.ts';
@@ -113,6 +114,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
     signer,
     batches: new Batches((touched) => watch.committed(touched)),
     options,
+    number: createNumbering(pools.admin),
     now: options.replacedClock ? options.now : () => Math.floor(options.wallMs() + offsetMs),
   };
   const claimer: Claimer = createClaimer(engine);
@@ -168,6 +170,7 @@ function wire(engine: Engine, claimer: Claimer, watch: Watch, database: Database
     ...bookOperations(engine, watch),
     ...keyOperations(engine),
     ...auditOperations(engine),
+    ...cutOperations(engine),
     async tick({ retentionMs }) {
       const row = (await pools.admin.row('tick', SYSTEM, { retention_ms: retentionMs, backoff: JSON.stringify(engine.options.defaultBackoff) })) as number[];
       const [expired = 0, promoted = 0, buried = 0, lapsed = 0, purged = 0] = row;

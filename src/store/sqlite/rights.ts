@@ -27,10 +27,13 @@ export const CLIENT_TABLES = {
   task_dependencies: 'client',
   ended_parents: 'client',
   priority_changes: 'client',
+  audit_anchors: 'client',
+  audit_cuts: 'client',
+  audit_retention: 'client',
 } as const;
 
 /** Tables without a client: the registry's own. */
-export const SHARED_TABLES = ['capability_sets', 'workers', 'categories', 'meta', 'secrets', 'audit_passed'] as const;
+export const SHARED_TABLES = ['capability_sets', 'workers', 'categories', 'meta', 'secrets', 'audit_passed', 'audit_anchored'] as const;
 
 export interface WriteRight {
   readonly insert?: true;
@@ -100,9 +103,21 @@ const REGISTRY: Readonly<Record<string, WriteRight>> = {
   secrets: { insert: true },
 };
 
+/** What refers to a task: that nothing is left there is checked when a tombstone goes. */
+const TASK_PARTS = ['delayed', 'leases', 'blocked', 'finished', 'task_attempts', 'task_messages', 'task_progress', 'task_metadata'] as const;
+
 const SEALS: Readonly<Record<string, WriteRight>> = {
-  audit_seals: { insert: true },
+  audit_seals: { insert: true, delete: true, keys: ['client_id', 'chain', 'seq'] },
   audit_passed: { update: ['sealed_id'], keys: ['chain'] },
+  audit_anchors: { insert: true, delete: true, keys: ['client_id', 'chain', 'seq'] },
+  audit_anchored: { update: ['n', 'digest'], keys: ['n'] },
+  audit_cuts: { insert: true },
+  audit_retention: { insert: true, delete: true, keys: ['client_id'] },
+  // Behind a cut, which the triggers of the schema look for.
+  task_events: { delete: true, keys: ['log_id', 'client_id', 'task_no'] },
+  security_events: { delete: true, keys: ['event_id', 'client_id'] },
+  tasks: { delete: true, keys: ['', 'task_no'] },
+  ...Object.fromEntries(TASK_PARTS.map((table) => [table, { keys: ['task_no'] }])),
 };
 
 export const WRITES: Readonly<Partial<Record<StatementClass, Readonly<Record<string, WriteRight>>>>> = { engine: MOVES, registry: REGISTRY, sealer: SEALS };
@@ -111,6 +126,8 @@ export const WRITES: Readonly<Partial<Record<StatementClass, Readonly<Record<str
 export type ReadRight = true | { readonly except: readonly string[] } | { readonly only: readonly string[] };
 
 const SECRETS = { except: ['payload', 'result', 'progress', 'idempotency_key', 'metadata'] } as const;
+/** Without the order of the table, which runs over all clients. */
+const LOGS = { except: ['row_no'] } as const;
 const NUMBERS = ['v_queue_status_summary', 'v_queue_type_summary', 'v_task_performance'] as const;
 const numbers = Object.fromEntries(NUMBERS.map((view) => [view, true as const]));
 
@@ -151,18 +168,25 @@ export const READS: Readonly<Partial<Record<StatementClass, Readonly<Record<stri
     ready: { only: ['lane_id'] },
     delayed: { only: ['lane_id'] },
     tasks: { only: ['lane_id'] },
+    security_events: { only: ['client_id', 'shown_id'] },
   },
   sealer: {
     task_events: true,
-    tasks: { only: ['task_no', 'task_id', 'client_id'] },
+    task_logs: true,
+    tasks: { only: ['task_no', 'task_id', 'client_id', 'purged_at_utc'] },
+    clients: { only: ['client_id'] },
     security_events: true,
     audit_seals: true,
     audit_passed: true,
+    audit_anchors: true,
+    audit_anchored: true,
+    audit_cuts: true,
+    audit_retention: true,
   },
   client: {
     task_queue: true,
-    task_logs: true,
-    task_messages: true,
+    task_logs: LOGS,
+    task_messages: { except: ['message_id'] },
     task_progress: true,
     task_metadata: true,
     task_attempts: { except: ['lease_id'] },
@@ -183,8 +207,8 @@ export const READS: Readonly<Partial<Record<StatementClass, Readonly<Record<stri
   worker: { worker_inbox: true, held: true, self: true, own_grants: true, categories: { only: ['pattern', 'max_run_ms'] } },
   admin: {
     task_queue: true,
-    task_logs: true,
-    task_messages: true,
+    task_logs: LOGS,
+    task_messages: { except: ['message_id'] },
     task_progress: true,
     task_metadata: true,
     task_attempts: { except: ['lease_id'] },
@@ -201,7 +225,7 @@ export const READS: Readonly<Partial<Record<StatementClass, Readonly<Record<stri
     task_dependencies: true,
     worker_grants: true,
     api_keys: { except: ['digest'] },
-    security_events: true,
+    security_events: { except: ['event_id'] },
     categories: true,
     visible_workers: true,
     workers: { only: ['status', 'heartbeat_utc', 'worker_id'] },
@@ -232,8 +256,8 @@ export const READS: Readonly<Partial<Record<StatementClass, Readonly<Record<stri
     capability_sets: true,
   },
   auditor: {
-    task_logs: true,
-    security_events: true,
+    task_logs: LOGS,
+    security_events: { except: ['event_id'] },
     clients: true,
     worker_grants: true,
     api_keys: { except: ['digest'] },

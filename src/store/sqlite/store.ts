@@ -23,8 +23,9 @@ import { addMessage, holderOf, setProgress } from './held.ts';
 import { amend, cancel, purge, reprioritise, requeue } from './moves.ts';
 import { loadMigrations, migrate } from './migrate.ts';
 import type { MigrationReport } from './migrate.ts';
+import { createEvents } from './events.ts';
 import { ensureLanes, ensureListing, hasLanes, hasListing } from './orders.ts';
-import { readEvents, readInbox, readLogs, readSecurity, readTask, readTasks } from './reads.ts';
+import { readInbox, readLogs, readSecurity, readTask, readTasks } from './reads.ts';
 import type { Reader } from './reads.ts';
 import { readDependencies, readParents } from './read-edges.ts';
 import { backoffIn, read } from './parts.ts';
@@ -150,6 +151,7 @@ function taskOperations(parts: Parts): TaskOperations {
   const { writer } = engine;
   const move = (scope: StoreScope, taskId: string, action: () => Refusal | null, isReady?: boolean): Promise<Refusal | null> =>
     writer.one(scope.actor, action, (refusal) => (refusal === null ? moved(scope, taskId, isReady) : NOTHING));
+  const readEvents = createEvents();
   return {
     enqueue(scope, tasks, { atomic, createClients }) {
       const items = tasks.map((task) => ({ task, createClient: createClients }));

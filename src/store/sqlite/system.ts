@@ -1,6 +1,7 @@
 // What the system asks of the SQLite store: the janitor's step, the sealer's, what is read of the audit, and hints of change.
 import type { Store } from '../store.ts';
 import { EVERYTHING, NOTHING } from '../waiters.ts';
+import { cutAudit, putAnchor, putRetention, readCuts, readNextAnchor, readRetention } from './cuts.ts';
 import { tick } from './janitor.ts';
 import { backoffIn, read } from './parts.ts';
 import type { Parts } from './parts.ts';
@@ -9,12 +10,23 @@ import { secretOf } from './secrets.ts';
 import { readAuditSummary } from './stats.ts';
 import { readTrail } from './trail.ts';
 
-type SystemOperations = Pick<Store, 'tick' | 'seal' | 'audit' | 'auditHeads' | 'trail' | 'secret' | 'auditSummary' | 'changed'>;
+type CutOperations = Pick<Store, 'auditCuts' | 'nextAnchor' | 'anchored' | 'auditRetention' | 'retainAudit' | 'cutAudit'>;
+type SystemOperations = CutOperations & Pick<Store, 'tick' | 'seal' | 'audit' | 'auditHeads' | 'trail' | 'secret' | 'auditSummary' | 'changed'>;
+
+const cutOperations = ({ engine, reader }: Parts): CutOperations => ({
+  auditCuts: (scope) => read(() => readCuts(reader, scope)),
+  nextAnchor: (most) => read(() => readNextAnchor(reader, most)),
+  anchored: (anchor) => engine.writer.one('system', () => putAnchor(engine, anchor, engine.now())),
+  auditRetention: () => read(() => readRetention(reader)),
+  retainAudit: (scope, retention) => engine.writer.one('system', () => putRetention(engine, scope, retention)),
+  cutAudit: ({ keepMs, most }) => engine.writer.one('system', () => cutAudit(engine, engine.now(), keepMs, most)),
+});
 
 export function systemOperations(parts: Parts): SystemOperations {
   const backoffOf = backoffIn(parts);
   const { writer } = parts.engine;
   return {
+    ...cutOperations(parts),
     tick: ({ retentionMs }) =>
       writer.one(
         'system',

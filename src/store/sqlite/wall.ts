@@ -221,16 +221,24 @@ function mayRead(names: Names, cls: StatementClass, table: string, column: strin
   return schema === 'main' && (WRITES[cls]?.[table]?.keys ?? []).includes(column) && accessor === null;
 }
 
+const CUT = ['audit_cuts.', 'audit_cuts.client_id', 'audit_cuts.chain', 'audit_cuts.seq', 'audit_cuts.last_id'] as const;
+
 /** What the append-only triggers of the main schema read. Their names are known, so only the classes that write get this. */
 const APPEND_ONLY: Readonly<Record<string, readonly string[]>> = {
   task_events_no_replace: ['task_events.', 'task_events.log_id'],
   task_events_no_update: [],
-  task_events_no_delete: ['task_events.log_id', 'meta.', 'meta.key', 'meta.value'],
+  task_events_no_delete: ['task_events.log_id', 'task_events.client_id', ...CUT],
   security_events_no_replace: ['security_events.', 'security_events.event_id'],
   security_events_no_update: [],
   audit_seals_no_update: [],
-  audit_seals_no_delete: [],
-  security_events_no_delete: ['security_events.event_id', 'meta.', 'meta.key', 'meta.value'],
+  audit_seals_no_delete: ['audit_seals.client_id', 'audit_seals.chain', 'audit_seals.seq', ...CUT],
+  audit_seals_no_replace: ['audit_seals.', 'audit_seals.client_id', 'audit_seals.chain', 'audit_seals.seq'],
+  audit_anchors_no_update: [],
+  audit_anchors_no_delete: ['audit_anchors.client_id', 'audit_anchors.chain', 'audit_anchors.seq', ...CUT],
+  audit_cuts_no_update: [],
+  audit_cuts_no_delete: [],
+  audit_cuts_no_replace: CUT,
+  security_events_no_delete: ['security_events.event_id', 'security_events.client_id', ...CUT],
 };
 
 function mayReadColumn(right: ReadRight | undefined, column: string): boolean {

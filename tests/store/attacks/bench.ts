@@ -73,7 +73,7 @@ function seed(c: string, base: number): string {
     INSERT INTO workers VALUES ('worker-of-${c}', 1, '{}', 'FIFO', 'weighted', 'ready', '{}', ${NOW}, ${NOW});
     INSERT INTO worker_grants VALUES ('grant-of-${c}', 'worker-of-${c}', '${c}', 'mail', '{}', 0, ${NOW});
     INSERT INTO api_keys VALUES ('api-of-${c}', 'digest-of-${c}', 'client', '${c}', NULL, NULL, ${NOW}, NULL, NULL, NULL, NULL, NULL, NULL);
-    INSERT INTO security_events VALUES (${base + 80}, ${NOW}, 'owner-of-${c}', 'grant', '${c}', NULL, 'done', NULL);`;
+    INSERT INTO security_events VALUES (${base + 80}, ${NOW}, 'owner-of-${c}', 'grant', '${c}', NULL, 'done', NULL, ${base + 80});`;
 }
 
 function snapshot(db: DatabaseSync): string {

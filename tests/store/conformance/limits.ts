@@ -127,6 +127,7 @@ export const ELSEWHERE = {
   keyExpiresMs: 'tests/keys',
   keyOverlapMs: 'tests/keys/rotation.test.ts',
   keyName: 'tests/keys',
+  auditRetentionMs: 'tests/audit/retention.test.ts',
   messagesMs: 'the engine: nothing of the public interface shows what handlers said',
 } as const satisfies Record<Exclude<LimitName, keyof typeof BOUNDS>, string>;
 
