@@ -69,7 +69,8 @@ async function* records(deps: Deps, scope: StoreScope, signal: AbortSignal | und
       }
       if (page.next === null) {
         yield* sealsUpTo(Number.MAX_SAFE_INTEGER);
-        for (const [clientId, { no, open }] of walked) yield { kind: 'passed', chain, clientId, id: open === null ? no : open.no - (open.at <= page.passed ? 0 : 1) };
+        for (const [clientId, { no, open }] of walked)
+          yield { kind: 'passed', chain, clientId, id: open === null ? no : open.no - (open.at <= page.passed ? 0 : 1) };
       }
       after = page.next;
     }

@@ -2,7 +2,7 @@
 import { CHAINS } from '../../domain/audit-chain.ts';
 import type { ChainName } from '../../domain/audit-chain.ts';
 import { refuse, unwrap } from '../../domain/errors.ts';
-import { clientOf } from '../pages.ts';
+import { clientOf, mergeNewest } from '../pages.ts';
 import type { StorePage, StoreScope, TrailFilter, TrailRow } from '../store.ts';
 import type { Reader } from './reads.ts';
 import type { Params } from './statements.ts';
@@ -11,10 +11,10 @@ import type { Params } from './statements.ts';
 export function readTrail(reader: Reader, scope: StoreScope, filter: TrailFilter): StorePage<TrailRow> {
   reader.wall.bind({ clients: scope.clients });
   const before = trailCursor(reader, scope, filter.cursor);
-  const rows = CHAINS.flatMap((chain) => (filter.chain === undefined || filter.chain === chain ? trailOf(reader, chain, before[chain].at, filter) : []));
-  const page = rows.toSorted((a, b) => b.atUtc - a.atUtc || b.at - a.at).slice(0, filter.limit);
+  const lists = CHAINS.map((chain) => (filter.chain === undefined || filter.chain === chain ? trailOf(reader, chain, before[chain].at, filter) : []));
+  const page = mergeNewest(lists, filter.limit);
   const items = page.map(({ at: _, ...row }) => row);
-  if (rows.length <= filter.limit) return { items, nextCursor: null };
+  if (lists.reduce((sum, list) => sum + list.length, 0) === page.length) return { items, nextCursor: null };
   const next = { ...before };
   for (const row of page) if (row.at < next[row.chain].at) next[row.chain] = { at: row.at, name: nameOf(scope, row) };
   return { items, nextCursor: `${next.tasks.name}~${next.security.name}` };
@@ -37,8 +37,10 @@ function trailCursor(reader: Reader, scope: StoreScope, cursor: string | undefin
   if (cursor === undefined) return { tasks: START, security: START };
   const match = NAMES.exec(cursor);
   const [, taskId, no, event] = match ?? [];
-  const tasks = no === undefined ? START.at : scope.clients === '*' ? Number(no) : rowOf(reader, 'trail_row', { ...own(scope), task_id: taskId ?? '', number: Number(no) });
-  const security = event === undefined ? START.at : scope.clients === '*' ? Number(event) : rowOf(reader, 'trail_event', { ...own(scope), shown_id: Number(event) });
+  const tasks =
+    no === undefined ? START.at : scope.clients === '*' ? Number(no) : rowOf(reader, 'trail_row', { ...own(scope), task_id: taskId ?? '', number: Number(no) });
+  const security =
+    event === undefined ? START.at : scope.clients === '*' ? Number(event) : rowOf(reader, 'trail_event', { ...own(scope), shown_id: Number(event) });
   if (match === null || tasks === undefined || security === undefined)
     return unwrap(refuse('invalid_input', 'the cursor is not one that an earlier page answered', { fields: [{ field: 'cursor', message: 'not a cursor' }] }));
   const [name = '', other = ''] = cursor.split('~');
