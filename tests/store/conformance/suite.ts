@@ -17,6 +17,7 @@ import { retentionSuite } from './retention.ts';
 import { settlingSuite } from './settling.ts';
 import { strategySuite } from './strategies.ts';
 import { transitionSuite } from './transitions.ts';
+import { volumeSuite } from './volume.ts';
 import { workerSuite } from './workers.ts';
 
 export function conformance(suite: Conformance): void {
@@ -38,4 +39,5 @@ export function conformance(suite: Conformance): void {
   workerSuite(suite);
   dependencySuite(suite);
   lendingSuite(suite);
+  volumeSuite(suite);
 }
