@@ -3,13 +3,14 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { asOwner, attack, BOUND, control, openBench, REFUSAL, tellsOfB } from './attacks/bench.ts';
+import { CLOSED } from './attacks/closed.ts';
 import { ENGINE_ROOM } from './attacks/engine-room.ts';
 import { READING } from './attacks/reading.ts';
 import { WRITING } from './attacks/writing.ts';
 
 const bench = openBench();
 after(() => bench.close());
-const groups = [...READING, ...WRITING, ...ENGINE_ROOM];
+const groups = [...READING, ...WRITING, ...ENGINE_ROOM, ...CLOSED];
 
 for (const group of groups) {
   test(group.title, async (t) => {
