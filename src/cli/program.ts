@@ -11,6 +11,8 @@ import { demoCommand } from './commands/demo.ts';
 import { devCommand } from './commands/dev.ts';
 import { enqueueCommand } from './commands/enqueue.ts';
 import { grantsCommand } from './commands/grants.ts';
+import { limitsCommand, pauseCommand, resumeCommand } from './commands/limits.ts';
+import { schedulesCommand } from './commands/schedules.ts';
 import { keysCommand } from './commands/keys.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { replayCommand } from './commands/replay.ts';
@@ -42,6 +44,10 @@ const COMMANDS = [
   grantsCommand,
   keysCommand,
   categoriesCommand,
+  schedulesCommand,
+  limitsCommand,
+  pauseCommand,
+  resumeCommand,
   securityEventsCommand,
   setupCommand,
   migrateCommand,

@@ -3,6 +3,8 @@ import type { OperationName } from '../contract/operations.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { Role } from '../domain/principal.ts';
 import type { HeartbeatResult, LogEntry, SettleResult, Task, WorkerInfo } from '../domain/task.ts';
+import type { Schedule } from '../domain/schedule.ts';
+import type { LimitInfo } from '../domain/work-limit.ts';
 import type { AnchoredHead, AuditVerdict } from '../domain/audit-check.ts';
 import type {
   CategoryInfo,
@@ -84,6 +86,19 @@ export interface Answers {
   readonly auditTrail: Paged & { readonly entries: readonly TrailEntry[] };
   readonly auditHeads: { readonly heads: readonly AnchoredHead[] };
   readonly verifyAudit: AuditVerdict;
+  readonly listSchedules: Paged & { readonly schedules: readonly Schedule[] };
+  readonly getSchedule: Schedule;
+  readonly setSchedule: Schedule;
+  readonly deleteSchedule: undefined;
+  readonly pauseSchedule: Schedule;
+  readonly resumeSchedule: Schedule;
+  readonly runSchedule: EnqueueResult;
+  readonly previewSchedule: { readonly ticksUtc: readonly number[] };
+  readonly listLimits: { readonly limits: readonly LimitInfo[] };
+  readonly setLimit: LimitInfo;
+  readonly deleteLimit: undefined;
+  readonly pauseWork: LimitInfo;
+  readonly resumeWork: undefined;
   readonly securityEvents: Paged & { readonly events: readonly SecurityEvent[] };
 }
 

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { CHAINS } from '../domain/audit-chain.ts';
 import { CATEGORY_MODES } from '../domain/category.ts';
 import { LIMITS } from '../domain/limits.ts';
+import { MISSED } from '../domain/schedule.ts';
 import {
   attributes,
   clientId,
@@ -28,22 +29,28 @@ import {
   workerId,
 } from './fields.ts';
 
-const options = {
+/** What every task of a schedule may be given. */
+const scheduled = {
   priority: int('priority').optional(),
   compatibility: compatibility.optional(),
   max_attempts: int('maxAttempts').optional(),
-  run_after_utc: instant.optional(),
   delay_ms: int('delayMs').optional(),
-  expires_at_utc: instant.optional(),
   ttl_ms: int('ttlMs').optional(),
   max_run_ms: int('maxRunMs').optional(),
-  idempotency_key: text(LIMITS.idempotencyKey.max).min(1).optional(),
-  due_at_utc: instant.optional(),
   max_wait_ms: int('maxWaitMs').optional(),
   metadata: metadata.optional(),
-  created_by: text(LIMITS.createdBy.max).min(1).optional(),
   traceparent: text(LIMITS.traceparent.max).min(1).optional(),
+  limit_key: text(LIMITS.limitKey.max).min(1).optional(),
 };
+const options = {
+  ...scheduled,
+  run_after_utc: instant.optional(),
+  expires_at_utc: instant.optional(),
+  idempotency_key: text(LIMITS.idempotencyKey.max).min(1).optional(),
+  due_at_utc: instant.optional(),
+  created_by: text(LIMITS.createdBy.max).min(1).optional(),
+};
+const part = { pattern: pattern.optional(), key: text(128).min(1).optional() };
 const enqueue = { type, payload: json.optional(), ...options };
 const failure = z.union([z.string(), z.strictObject({ message: z.string(), kind: z.string().optional(), stack: z.string().optional() })]);
 const timing = { started_after_ms: count.optional(), run_ms: count.optional() };
@@ -132,6 +139,19 @@ export const REQUESTS = {
     backoff: backoff.nullable().optional(),
     schema: json.optional(),
   }),
+  NewSchedule: z.strictObject({
+    cron: text(200).min(1).optional(),
+    time_zone: text(64).min(1).optional(),
+    every_ms: z.int().min(1000).optional(),
+    at_utc: instant.optional(),
+    type,
+    payload: json.optional(),
+    options: z.strictObject(scheduled).optional(),
+    missed: z.enum(MISSED).optional(),
+    paused: z.boolean().optional(),
+  }),
+  NewLimit: z.strictObject({ ...part, concurrency: z.int().min(0).optional(), rate: z.int().min(1).optional(), per_ms: z.int().min(1).optional() }),
+  Part: z.strictObject(part),
   Bootstrap: z.strictObject({ secret: text(128).min(1) }),
   CategoryMode: z.strictObject({ mode: z.enum(CATEGORY_MODES) }),
   Verify: z.strictObject({
@@ -153,6 +173,15 @@ export const REQUESTS = {
   PageQuery: z.strictObject({ limit: queryInt('listLimit').optional(), cursor: text(200).optional() }),
   LimitQuery: z.strictObject({ limit: queryInt('listLimit').optional() }),
   GrantQuery: z.strictObject({ worker_id: workerId.optional() }),
+  ScheduleQuery: z.strictObject({ limit: queryInt('listLimit').optional(), cursor: text(200).optional() }),
+  PreviewQuery: z.strictObject({
+    count: z
+      .string()
+      .regex(/^\d{1,3}$/)
+      .transform(Number)
+      .meta({ override: 'integer' })
+      .optional(),
+  }),
   WaitQuery: z.strictObject({
     wait_ms: z
       .string()

@@ -37,6 +37,8 @@ export interface EnqueueOptions {
   readonly createdBy?: string;
   /** W3C trace context, kept and handed to the worker. */
   readonly traceparent?: string;
+  /** What limits under a free key count together: a host, an account, a customer. */
+  readonly limitKey?: string;
 }
 
 /** One enqueue, checked and normalised by `domain/limits.ts`: what the store is given. */
@@ -67,6 +69,7 @@ export interface NewTask {
   readonly metadata: string | null;
   readonly createdBy: string | null;
   readonly traceparent: string | null;
+  readonly limitKey: string | null;
 }
 
 /** A task as it is read. `payload`, `result` and `errorStack` are absent for who may not read them. */

@@ -6,6 +6,7 @@ import type { AssetFiles } from '../http/assets.ts';
 import { listen } from '../http/node.ts';
 import type { Listening } from '../http/node.ts';
 import { QueueError } from '../domain/errors.ts';
+import { cron } from '../cron.ts';
 import { fileOf, openQueue } from '../index.ts';
 import type { BootstrapSecret, Queue } from '../service/handles.ts';
 import { CONFIG } from './config.ts';
@@ -46,6 +47,7 @@ export async function serve(settings: ServerSettings, options: ServeOptions): Pr
   const tls = readTls(settings, now());
   const verifyToken = settings.issuers.length === 0 ? undefined : await refusing(() => createTokenVerifier(settings.issuers, now));
   const queue = await openQueue(settings.db, {
+    cron,
     synchronous: settings.synchronous,
     retentionMs: settings.retentionMs,
     payloadBytes: settings.payloadBytes,

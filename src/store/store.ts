@@ -8,6 +8,8 @@ import type { Refusal, Result } from '../domain/errors.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { Role } from '../domain/principal.ts';
 import type { Strategy } from '../domain/strategy.ts';
+import type { LimitStore } from './limits.ts';
+import type { ScheduleStore } from './schedules.ts';
 import type {
   ClaimedTask,
   GrantSpec,
@@ -249,6 +251,9 @@ export interface Store {
   securityEvents(scope: StoreScope, page: { readonly limit: number; readonly cursor?: string }): Promise<StorePage<SecurityRow>>;
   recordSecurity(event: NewSecurityEvent): Promise<void>;
 
+  readonly schedules: ScheduleStore;
+  readonly limits: LimitStore;
+
   // the system
   /** Chains up to `most` rows of the audit that have no seal yet; how many. */
   seal(most: number): Promise<number>;
@@ -288,4 +293,6 @@ export interface StoreOptions {
   readonly lanesPerClient: number;
 }
 export type { AuditPage, AuditSummary, TrailFilter, TrailRow } from './audit.ts';
+export type { LimitStore } from './limits.ts';
+export type { DueSchedule, Firing, ScheduleRow, ScheduleStore } from './schedules.ts';
 export type { TaskFailure };

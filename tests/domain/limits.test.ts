@@ -53,6 +53,7 @@ test('without options everything has its default', () => {
     metadata: null,
     createdBy: null,
     traceparent: null,
+    limitKey: null,
   } satisfies NewTask);
 });
 
@@ -72,6 +73,7 @@ test('an option that is undefined is one that was not given', () => {
     'metadata',
     'createdBy',
     'traceparent',
+    'limitKey',
   ];
   assert.deepEqual(valueOf(make(Object.fromEntries(names.map((name) => [name, undefined])))), valueOf(make({})));
 });

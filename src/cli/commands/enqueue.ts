@@ -22,6 +22,7 @@ interface Flags {
   readonly ttl?: string;
   readonly due?: string;
   readonly by?: string;
+  readonly limitKey?: string;
 }
 
 export function enqueueCommand(cli: Cli, program: Command): void {
@@ -42,7 +43,8 @@ export function enqueueCommand(cli: Cli, program: Command): void {
     .option('--metadata <key=value>', 'may be given again', collect)
     .option('--ttl <duration>', 'cancelled when not started within this time')
     .option('--due <when>', 'when it should be done: a date or a duration from now')
-    .option('--by <name>', 'who submitted it');
+    .option('--by <name>', 'who submitted it')
+    .option('--limit-key <text>', 'free key of limits: a host, an account');
   perform<Flags>(cli, command, async (context, [type = '', given], flags) => {
     const payload = given === undefined ? undefined : parseJson('payload', await readText(context.io, 'payload', given));
     const options = enqueueOptions(context.io, flags);
@@ -61,7 +63,7 @@ export function enqueueCommand(cli: Cli, program: Command): void {
 }
 
 function enqueueOptions(io: Io, flags: Flags): EnqueueOptions {
-  const { priority, delay, key, maxAttempts, maxRun, compat, metadata, ttl, due, by } = flags;
+  const { priority, delay, key, maxAttempts, maxRun, compat, metadata, ttl, due, by, limitKey } = flags;
   if (key === '') throw wrongInput('--key', 'must not be empty');
   return {
     ...(priority === undefined ? {} : { priority: parseInteger('--priority', priority) }),
@@ -74,5 +76,6 @@ function enqueueOptions(io: Io, flags: Flags): EnqueueOptions {
     ...(ttl === undefined ? {} : { ttlMs: parseDuration('--ttl', ttl) }),
     ...(due === undefined ? {} : { dueAtUtc: parseInstant('--due', due, io.now()) }),
     ...(by === undefined ? {} : { createdBy: by }),
+    ...(limitKey === undefined ? {} : { limitKey }),
   };
 }

@@ -4,6 +4,8 @@ import { summaryOf } from '../numbers.ts';
 import type { Store, StoreOptions } from '../store.ts';
 import { SYSTEM } from './acting.ts';
 import { keyOperations } from './api-keys.ts';
+import { limitOperations } from './limits.ts';
+import { scheduleOperations } from './schedules.ts';
 import { auditOperations } from './audit.ts';
 import { Batches } from './batches.ts';
 import * as book from './book.ts';
@@ -151,6 +153,8 @@ function wire(engine: Engine, claimer: Claimer, watch: Watch): Store {
     ...bookOperations(engine),
     ...keyOperations(engine),
     ...auditOperations(engine),
+    schedules: scheduleOperations(engine),
+    limits: limitOperations(engine),
     async tick({ retentionMs }) {
       const row = (await pools.admin.row('tick', SYSTEM, { retention_ms: retentionMs, backoff: JSON.stringify(engine.options.defaultBackoff) })) as number[];
       const [expired = 0, promoted = 0, buried = 0, lapsed = 0, purged = 0] = row;

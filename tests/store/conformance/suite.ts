@@ -13,8 +13,10 @@ import { listSuite } from './lists.ts';
 import type { Conformance } from './rig.ts';
 import { retentionSuite } from './retention.ts';
 import { settlingSuite } from './settling.ts';
+import { scheduleSuite } from './schedules.ts';
 import { strategySuite } from './strategies.ts';
 import { transitionSuite } from './transitions.ts';
+import { workLimitSuite } from './work-limits.ts';
 import { workerSuite } from './workers.ts';
 
 export function conformance(suite: Conformance): void {
@@ -34,4 +36,6 @@ export function conformance(suite: Conformance): void {
   retentionSuite(suite);
   grantSuite(suite);
   workerSuite(suite);
+  scheduleSuite(suite);
+  workLimitSuite(suite);
 }
