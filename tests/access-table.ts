@@ -48,7 +48,7 @@ category.list      any    any    any          any            any     -      empt
 category.delete    -      -      -            any            -       -      not_found   always
 schedule.set       own    -      own          named          -       -      n/a         always
 schedule.list      own    -      own          meta           -       -      empty       none
-schedule.get       own    -      own          meta           -       -      not_found   none
+schedule.get       own    -      own          -              -       -      not_found   none
 schedule.delete    own    -      own          named          -       -      not_found   always
 schedule.pause     own    -      own          named          -       -      not_found   always
 schedule.run       own    -      own          named          -       -      not_found   always

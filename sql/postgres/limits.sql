@@ -10,3 +10,8 @@ SELECT prismq.limit_drop(:token, :client_id, :name, :action, :reason);
 SELECT m.client_id, m.name, m.pattern, m.limit_key, m.concurrency, m.rate, m.per_ms, m.created_at_utc,
   (SELECT count(*) FROM prismq.leases l JOIN prismq.lane_limits x ON x.client_id = l.client_id AND x.lane_no = l.lane_no AND x.name = m.name WHERE l.client_id = m.client_id)
 FROM prismq.limits m WHERE m.client_id = :client_id ORDER BY m.name;
+
+-- name: limits_all (admin)
+SELECT m.client_id, m.name, m.pattern, m.limit_key, m.concurrency, m.rate, m.per_ms, m.created_at_utc,
+  (SELECT count(*) FROM prismq.leases l JOIN prismq.lane_limits x ON x.client_id = l.client_id AND x.lane_no = l.lane_no AND x.name = m.name WHERE l.client_id = m.client_id)
+FROM prismq.limits m ORDER BY m.client_id, m.name;

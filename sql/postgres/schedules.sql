@@ -35,3 +35,7 @@ FROM prismq.schedules s WHERE s.client_id = :client_id AND s.name > :after ORDER
 -- name: schedule_list_open (admin)
 SELECT s.client_id, s.name, s.kind, s.cron, s.time_zone, s.every_ms, s.at_utc, s.type, s.options, s.missed, s.paused, s.next_utc, s.last_utc, s.last_task_id, s.last_refusal, s.fired, s.created_at_utc, s.changed_at_utc
 FROM prismq.schedules s WHERE s.client_id = :client_id AND s.name > :after ORDER BY s.name LIMIT :most;
+
+-- name: schedule_list_all (admin)
+SELECT s.client_id, s.name, s.kind, s.cron, s.time_zone, s.every_ms, s.at_utc, s.type, s.options, s.missed, s.paused, s.next_utc, s.last_utc, s.last_task_id, s.last_refusal, s.fired, s.created_at_utc, s.changed_at_utc
+FROM prismq.schedules s WHERE (s.client_id, s.name) > (:from, :after) ORDER BY s.client_id, s.name LIMIT :most;

@@ -14,6 +14,11 @@ SELECT m.client_id, m.name, m.pattern, m.limit_key, m.concurrency, m.rate, m.per
   (SELECT count(*) FROM walled.leases l CROSS JOIN walled.lane_limits x ON x.client_id = l.client_id AND x.lane_id = l.lane_id AND x.name = m.name WHERE l.client_id = m.client_id)
 FROM walled.limits m WHERE m.client_id = :client_id ORDER BY m.name;
 
+-- name: limits_all (registry)
+SELECT m.client_id, m.name, m.pattern, m.limit_key, m.concurrency, m.rate, m.per_ms, m.created_at_utc,
+  (SELECT count(*) FROM walled.leases l CROSS JOIN walled.lane_limits x ON x.client_id = l.client_id AND x.lane_id = l.lane_id AND x.name = m.name WHERE l.client_id = m.client_id)
+FROM walled.limits m ORDER BY m.client_id, m.name;
+
 -- name: lanes_of_client (registry)
 SELECT n.lane_id, n.type, n.limit_key FROM walled.lanes n WHERE n.client_id = :client_id;
 

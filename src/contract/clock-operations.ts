@@ -7,9 +7,9 @@ export const CLOCK_OPERATIONS = {
   listSchedules: get('/queue/admin/schedules', 'schedule.list', 'Schedules', {
     query: 'ScheduleQuery',
     inside: true,
-    summary: 'Schedules of the client, by name.',
+    summary: 'Schedules by client and name; for the platform without payloads.',
   }),
-  getSchedule: get('/queue/admin/schedules/{id}', 'schedule.get', 'Schedule', { errors: TASK, inside: true, summary: 'One schedule.' }),
+  getSchedule: get('/queue/admin/schedules/{id}', 'schedule.get', 'Schedule', { errors: TASK, summary: 'One schedule.' }),
   setSchedule: row({
     method: 'PUT',
     path: '/queue/admin/schedules/{id}',
@@ -21,7 +21,6 @@ export const CLOCK_OPERATIONS = {
     inside: true,
     summary: 'Makes a schedule, or gives it another rule: by cron, by an interval, or once.',
   }),
-  deleteSchedule: remove('/queue/admin/schedules/{id}', 'schedule.delete', 'The schedule goes; its tasks stay.', { inside: true }),
   pauseSchedule: post('/queue/admin/schedules/{id}/pause', 'schedule.pause', 'Schedule', {
     errors: TASK,
     inside: true,
@@ -41,9 +40,9 @@ export const CLOCK_OPERATIONS = {
   previewSchedule: get('/queue/admin/schedules/{id}/preview', 'schedule.get', 'Preview', {
     query: 'PreviewQuery',
     errors: TASK,
-    inside: true,
     summary: 'Its next ticks, paused or not.',
   }),
+  deleteSchedule: remove('/queue/admin/schedules/{id}', 'schedule.delete', 'The schedule goes; its tasks stay.', { inside: true }),
   listLimits: get('/queue/admin/limits', 'limit.list', 'Limits', { inside: true, summary: 'Limits of the client, by name, with what runs under each.' }),
   setLimit: row({
     method: 'PUT',

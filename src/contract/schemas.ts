@@ -142,7 +142,7 @@ export const REQUESTS = {
   NewSchedule: z.strictObject({
     cron: text(200).min(1).optional(),
     time_zone: text(64).min(1).optional(),
-    every_ms: z.int().min(1000).optional(),
+    every_ms: z.int().min(1000).max(31_622_400_000).optional(),
     at_utc: instant.optional(),
     type,
     payload: json.optional(),
@@ -150,7 +150,12 @@ export const REQUESTS = {
     missed: z.enum(MISSED).optional(),
     paused: z.boolean().optional(),
   }),
-  NewLimit: z.strictObject({ ...part, concurrency: z.int().min(0).optional(), rate: z.int().min(1).optional(), per_ms: z.int().min(1).optional() }),
+  NewLimit: z.strictObject({
+    ...part,
+    concurrency: z.int().min(0).max(1_000_000).optional(),
+    rate: z.int().min(1).max(1_000_000).optional(),
+    per_ms: z.int().min(1).max(86_400_000).optional(),
+  }),
   Part: z.strictObject(part),
   Bootstrap: z.strictObject({ secret: text(128).min(1) }),
   CategoryMode: z.strictObject({ mode: z.enum(CATEGORY_MODES) }),

@@ -79,7 +79,7 @@ export const ACCESS = {
   'category.delete': row('category', ['no', 'no', 'no', 'any', 'no', 'no'], 'not_found', 'always'),
   'schedule.set': row('schedule', ['own', 'no', 'own', 'named', 'no', 'no'], 'n/a', 'always'),
   'schedule.list': row('schedule', ['own', 'no', 'own', 'meta', 'no', 'no'], 'empty', 'none'),
-  'schedule.get': row('schedule', ['own', 'no', 'own', 'meta', 'no', 'no'], 'not_found', 'none'),
+  'schedule.get': row('schedule', ['own', 'no', 'own', 'no', 'no', 'no'], 'not_found', 'none'),
   'schedule.delete': row('schedule', ['own', 'no', 'own', 'named', 'no', 'no'], 'not_found', 'always'),
   'schedule.pause': row('schedule', ['own', 'no', 'own', 'named', 'no', 'no'], 'not_found', 'always'),
   'schedule.run': row('schedule', ['own', 'no', 'own', 'named', 'no', 'no'], 'not_found', 'always'),

@@ -2,17 +2,20 @@
 import type { OperationName } from '../contract/operations.ts';
 import type { ScheduleInput } from '../domain/schedule.ts';
 import type { LimitInput } from '../domain/work-limit.ts';
-import type { Part } from '../service/handles.ts';
-import { given } from './bench.ts';
-import type { Performer } from './bench.ts';
+import type { AdminHandle, Part } from '../service/handles.ts';
+import { given, handleOf } from './bench.ts';
+import type { Bench, Performer } from './bench.ts';
 import { clientOf } from './insides.ts';
 import type { Call } from './reply.ts';
 
+/** Of one client, or for an admin of the platform that names none, of all. */
+const readsOf = (call: Call, bench: Bench): Pick<AdminHandle, 'schedules' | 'limits'> =>
+  call.inside === null ? (handleOf(call, bench) as AdminHandle) : clientOf(call, bench);
 const idOf = (call: Call): string => call.params['id'] as string;
 
 export const clockPerformers = {
   async listSchedules(call, bench) {
-    const { items, nextCursor } = await clientOf(call, bench).schedules.list(call.input);
+    const { items, nextCursor } = await readsOf(call, bench).schedules.list(call.input);
     return { value: { schedules: items, nextCursor } };
   },
   getSchedule: async (call, bench) => ({ value: await clientOf(call, bench).schedules.get(idOf(call)) }),
@@ -27,7 +30,7 @@ export const clockPerformers = {
   previewSchedule: async (call, bench) => ({
     value: { ticksUtc: await clientOf(call, bench).schedules.preview(idOf(call), given<{ count?: number }>(call).count) },
   }),
-  listLimits: async (call, bench) => ({ value: { limits: await clientOf(call, bench).limits.list() } }),
+  listLimits: async (call, bench) => ({ value: { limits: await readsOf(call, bench).limits.list() } }),
   setLimit: async (call, bench) => ({ value: await clientOf(call, bench).limits.set(idOf(call), given<LimitInput>(call)) }),
   async deleteLimit(call, bench) {
     await clientOf(call, bench).limits.delete(idOf(call));

@@ -9,6 +9,14 @@ import { authorize } from './deps.ts';
 import type { Deps } from './deps.ts';
 import type { LimitHandle, Part } from './handles.ts';
 
+/** Of one client, or of all that may be seen. */
+export const limitList = (deps: Deps, principal: Principal, scope: StoreScope): Pick<LimitHandle, 'list'> => ({
+  async list() {
+    await authorize(deps, principal, 'limit.list');
+    return deps.store.limits.list(scope);
+  },
+});
+
 export function limitHandle(deps: Deps, principal: Principal, scope: StoreScope): LimitHandle {
   const { store } = deps;
   const reason = principal.role === 'admin' && principal.clientId === undefined ? (principal.reason ?? null) : null;
@@ -28,10 +36,7 @@ export function limitHandle(deps: Deps, principal: Principal, scope: StoreScope)
       await authorize(deps, principal, 'limit.set');
       return put('limit.set', unwrap(checkLimit(name, limit)));
     },
-    async list() {
-      await authorize(deps, principal, 'limit.list');
-      return store.limits.list(scope);
-    },
+    ...limitList(deps, principal, scope),
     async delete(name) {
       await authorize(deps, principal, 'limit.delete');
       return drop('limit.delete', name, 'there is no such limit');

@@ -24,6 +24,10 @@ export function scheduleHandle(deps: Deps, principal: Principal, clientId: strin
   const { store } = deps;
   const reason = principal.role === 'admin' && principal.clientId === undefined ? (principal.reason ?? null) : null;
   const find = async (name: string): Promise<Schedule> => (isScheduleName(name) ? await store.schedules.get(scope, name) : null) ?? absent();
+  const look = async (name: string): Promise<Schedule> => {
+    await authorize(deps, principal, 'schedule.get');
+    return find(name);
+  };
   const pause = async (name: string, paused: boolean): Promise<Schedule> => {
     await authorize(deps, principal, 'schedule.pause');
     for (;;) {
@@ -33,7 +37,8 @@ export function scheduleHandle(deps: Deps, principal: Principal, clientId: strin
     }
   };
   return {
-    ...scheduleReads(deps, principal, scope, find),
+    ...scheduleReads(deps, look),
+    ...scheduleList(deps, principal, scope),
     async set(name, input) {
       await authorize(deps, principal, 'schedule.set');
       let refusal = await set(deps, clientId, scope, name, input, reason);
@@ -67,26 +72,11 @@ const absent = (): never => {
   throw new QueueError('not_found', 'there is no such schedule');
 };
 
-function scheduleReads(
-  deps: Deps,
-  principal: Principal,
-  scope: StoreScope,
-  find: (name: string) => Promise<Schedule>,
-): Pick<ScheduleHandle, 'get' | 'list' | 'preview'> {
+function scheduleReads(deps: Deps, find: (name: string) => Promise<Schedule>): Pick<ScheduleHandle, 'get' | 'preview'> {
   const { store } = deps;
   return {
-    async get(name) {
-      await authorize(deps, principal, 'schedule.get');
-      return find(name);
-    },
-    async list(page = {}) {
-      await authorize(deps, principal, 'schedule.list');
-      const { limit } = checkPage(page.limit === undefined ? {} : { limit: page.limit });
-      const items = await store.schedules.list(scope, { limit: limit + 1, after: page.cursor ?? '' });
-      return { items: items.slice(0, limit), nextCursor: items.length > limit ? (items[limit - 1] as Schedule).name : null };
-    },
+    get: find,
     async preview(name, count = PREVIEW.default) {
-      await authorize(deps, principal, 'schedule.get');
       if (!Number.isInteger(count) || count < 1 || count > PREVIEW.most) unwrap(wrongField('count', `is not an integer from 1 to ${PREVIEW.most}`));
       const schedule = needCron(deps.cron, await find(name));
       const ticks: number[] = [];
@@ -95,6 +85,20 @@ function scheduleReads(
         at = tickAfter(schedule, at, deps.cron);
       }
       return ticks;
+    },
+  };
+}
+
+/** Of one client, or of all that may be seen. */
+export function scheduleList(deps: Deps, principal: Principal, scope: StoreScope): Pick<ScheduleHandle, 'list'> {
+  return {
+    async list(page = {}) {
+      await authorize(deps, principal, 'schedule.list');
+      const { limit } = checkPage(page.limit === undefined ? {} : { limit: page.limit });
+      const [from = '', name = ''] = page.cursor === undefined ? [] : page.cursor.split('/');
+      const items = await deps.store.schedules.list(scope, { limit: limit + 1, after: [from, name] });
+      const last = items[limit - 1];
+      return { items: items.slice(0, limit), nextCursor: items.length > limit && last !== undefined ? `${last.clientId}/${last.name}` : null };
     },
   };
 }

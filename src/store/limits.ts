@@ -7,6 +7,7 @@ import type { StoreScope } from './store.ts';
 export interface LimitStore {
   /** Makes it or changes it, with its security event `action`. */
   set(scope: StoreScope, limit: WorkLimit, action: string, reason: string | null): Promise<Refusal | null>;
+  /** Of one client, or of all. */
   list(scope: StoreScope): Promise<readonly LimitInfo[]>;
   delete(scope: StoreScope, name: string, action: string, reason: string | null): Promise<boolean>;
 }

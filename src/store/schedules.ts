@@ -40,8 +40,8 @@ export interface ScheduleStore {
   /** Makes it, or gives it another rule, with its security event; `nextUtc` null while it is paused. What it fired stays known. */
   set(scope: StoreScope, row: ScheduleRow, nextUtc: number | null, reason: string | null): Promise<Refusal | null>;
   get(scope: StoreScope, name: string): Promise<Schedule | null>;
-  /** Of one client, by name. */
-  list(scope: StoreScope, page: { readonly limit: number; readonly after: string }): Promise<readonly Schedule[]>;
+  /** By client and name. */
+  list(scope: StoreScope, page: { readonly limit: number; readonly after: readonly [clientId: string, name: string] }): Promise<readonly Schedule[]>;
   delete(scope: StoreScope, name: string, reason: string | null): Promise<boolean>;
   /** Nothing unless it is as it was read: false then. */
   pause(scope: StoreScope, seen: Schedule, paused: boolean, nextUtc: number | null, reason: string | null): Promise<boolean>;

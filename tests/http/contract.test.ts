@@ -16,6 +16,7 @@ import type { Got, World } from './rig.ts';
 const IN_PROCESS: Partial<Record<Operation, string>> = {
   'audit.export': 'made where the database is',
   'audit.seal': 'every process does it on a timer',
+  'schedule.fire': 'every process does it on a timer',
   'key.bootstrap': 'the server opens the one-time secret when it starts',
   'janitor.tick': 'every process does it on a timer',
 };

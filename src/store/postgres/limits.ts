@@ -20,7 +20,8 @@ export function limitOperations(engine: Engine): LimitStore {
       return refusalOf(answer?.[0], client_id, `the client ${client_id} has ${LIMITS_PER_CLIENT} limits: one with * at the end of its key is about many keys`);
     },
     async list(scope) {
-      const one = { statement: statement('limits_list'), params: { client_id: clientOf(scope) } };
+      const all = scope.clients === '*';
+      const one = { statement: statement(all ? 'limits_all' : 'limits_list'), params: all ? {} : { client_id: clientOf(scope) } };
       return ((await engine.pools[classOf(scope)].read(actingOf(scope), [one]))[0] as Row[]).map(limitOf);
     },
     delete: async (scope, name, action, reason) =>

@@ -35,7 +35,13 @@ export function scheduleOperations(engine: Engine): ScheduleStore {
       const [row] = await select(scope, 'schedule_one', { name });
       return row === undefined ? null : scheduleOf(row, scope.raw === true);
     },
-    list: async (scope, { limit, after }) => (await select(scope, 'schedule_list', { after, most: limit })).map((row) => scheduleOf(row, scope.raw === true)),
+    async list(scope, { limit, after: [from, after] }) {
+      const rows =
+        scope.clients === '*'
+          ? await engine.pools.admin.read(actingOf(scope), [{ statement: statement('schedule_list_all'), params: { from, after, most: limit } }])
+          : [await select(scope, 'schedule_list', { after, most: limit })];
+      return (rows[0] as Row[]).map((row) => scheduleOf(row, scope.raw === true));
+    },
     delete: async (scope, name, reason) => (await call(engine, scope, 'schedule_delete', { client_id: clientOf(scope), name, reason }))[0]?.[0] === true,
     async pause(scope, seen, paused, nextUtc, reason) {
       const params = { client_id: clientOf(scope), name: seen.name, seen: seen.changedAtUtc, paused, next_utc: nextUtc, reason };

@@ -21,7 +21,7 @@ export function limitOperations({ engine, own }: Parts): LimitStore {
     list: (scope) =>
       read(() => {
         own.wall.bind({ clients: scope.clients });
-        return own.st.rows('limits_list', { client_id: clientOf(scope) }).map(limitOf);
+        return own.st.rows(scope.clients === '*' ? 'limits_all' : 'limits_list', scope.clients === '*' ? {} : { client_id: clientOf(scope) }).map(limitOf);
       }),
     delete: (scope, name, action, reason) => writer.one(scope.actor, () => deleteLimit(engine, scope, name, action, reason)),
   };

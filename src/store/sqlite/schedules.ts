@@ -18,8 +18,12 @@ export function scheduleOperations(parts: Parts): ScheduleStore {
   const { writer } = engine;
   return {
     set: (scope, row, nextUtc, reason) => writer.one(scope.actor, () => setSchedule(engine, scope, row, nextUtc, reason)),
-    get: (scope, name) => read(() => select(parts, scope, 's.name = :name', { name })[0] ?? null),
-    list: (scope, { limit, after }) => read(() => select(parts, scope, 's.name > :after ORDER BY s.name LIMIT :most', { after, most: limit })),
+    get: (scope, name) => read(() => select(parts, scope, 's.client_id = :client_id AND s.name = :name', { name })[0] ?? null),
+    list: (scope, { limit, after: [from, name] }) =>
+      read(() => {
+        const where = scope.clients === '*' ? '(s.client_id, s.name) > (:from, :name)' : 's.client_id = :client_id AND s.name > :name';
+        return select(parts, scope, `${where} ORDER BY s.client_id, s.name LIMIT :most`, { from, name, most: limit });
+      }),
     delete: (scope, name, reason) =>
       writer.one(scope.actor, () => {
         engine.wall.bind({ clients: scope.clients });
@@ -62,7 +66,7 @@ function select({ reader }: Parts, scope: StoreScope, where: string, params: Rec
   reader.wall.bind({ clients: scope.clients });
   const cls = readerOf(scope);
   const columns = cls === 'platform' ? SCHEDULE_COLUMNS : [...SCHEDULE_COLUMNS, 'payload'];
-  const sql = `SELECT ${columns.map((column) => `s.${column}`).join(', ')} FROM walled.schedules s WHERE s.client_id = :client_id AND ${where}`;
+  const sql = `SELECT ${columns.map((column) => `s.${column}`).join(', ')} FROM walled.schedules s WHERE ${where}`;
   return reader.st.composed(cls, sql, { ...params, client_id: clientOf(scope) }).map((row) => scheduleOf(row, scope.raw === true));
 }
 

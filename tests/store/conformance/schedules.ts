@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { cron } from '../../../src/cron.ts';
-import type { Queue } from '../../../src/service/handles.ts';
+import type { Schedule } from '../../../src/domain/schedule.ts';
+import type { Page, Queue } from '../../../src/service/handles.ts';
 import { freshClient, history, settle } from './rig.ts';
 import type { Conformance } from './rig.ts';
 
@@ -182,7 +183,15 @@ export function scheduleSuite(suite: Conformance): void {
     );
     clock.now += HOUR;
     assert.equal(await fireAll(queue, other), 1);
-    assert.equal('payload' in (await queue.admin().inside(id, 'a ticket').schedules.get('same')), false, 'the platform sees no payload');
+    const shown = (await queue.admin().inside(id, 'a ticket').schedules.list()).items.find(({ name }) => name === 'same');
+    assert.deepEqual([shown?.type, 'payload' in (shown ?? {})], ['T.Same', false], 'the platform sees no payload');
+    const all: string[] = [];
+    for (let cursor: string | null = ''; cursor !== null; ) {
+      const page: Page<Schedule> = await queue.admin().schedules.list({ limit: 2, ...(cursor === '' ? {} : { cursor }) });
+      all.push(...page.items.filter(({ clientId }) => clientId === id || clientId === foreign.clientId).map(({ clientId, name }) => `${clientId} ${name}`));
+      cursor = page.nextCursor;
+    }
+    assert.deepEqual(all, [`${id} mine`, `${id} same`]);
     const events = (await queue.as({ role: 'admin', clientId: id }).securityEvents()).items.map(({ action, object, actor }) => [action, object, actor]);
     assert.deepEqual(events, [
       ['schedule.pause', 'mine', `client:${id}`],
