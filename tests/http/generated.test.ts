@@ -175,7 +175,7 @@ function requestsOf(operation: Operation, components: Components, world: World):
     const isOwn = kind !== 'any';
     const broken = kind === 'whole' ? null : drawnBreak;
     const subject = world.subjects[clientId];
-    const given = isOwn ? { ...drawn, id: idOf(path, subject) } : drawn;
+    const given = isOwn ? { ...drawn, id: operationId === 'deleteSchedule' ? `spare-${clientId}` : idOf(path, subject) } : drawn;
     // An admin of the platform that acts for a client names it; nobody else may.
     const inside = isOwn && role === 'platform_admin' && parameters.some(({ name }) => name === 'PrismQ-Client');
     const names = isOwn ? drawnNames.filter((name) => !name.startsWith('PrismQ-')) : drawnNames;

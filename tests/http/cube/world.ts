@@ -112,6 +112,7 @@ async function subjectOf(rig: Rig, keys: World['keys'], clientId: ClientId): Pro
   // A name of its own in each client, so that the other's is absent here.
   const { schedules, limits } = rig.queue.as({ role: 'admin', clientId }).inside(clientId, 'made here');
   await schedules.set(`ticks-${clientId}`, { everyMs: 86_400_000, type: 'T.Tick', payload: { note: secretOf(clientId) } });
+  await schedules.set(`spare-${clientId}`, { everyMs: 86_400_000, type: 'T.Tick', payload: { note: secretOf(clientId) } });
   await limits.set(`some-${clientId}`, { concurrency: 100_000 });
   await limits.pause({ pattern: 'Held.*' });
   return {

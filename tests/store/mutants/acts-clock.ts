@@ -67,9 +67,10 @@ const schedules = {
   async due(scene) {
     const { queue, me, see, store, clock } = scene;
     await made(scene);
-    clock.now += HOUR - SECOND;
+    const next = (await queue.client(me).schedules.get('tick')).nextUtc ?? 0;
+    clock.now = next - SECOND;
     await see('nothing yet', () => queue.system().fire());
-    clock.now += 2 * SECOND;
+    clock.now = next + SECOND;
     await see('due', () => store.schedules.due(100, true));
     await see('due without cron', () => store.schedules.due(100, false));
     const { items } = await store.schedules.due(100, true);
@@ -87,6 +88,7 @@ const schedules = {
     await see('a little', () => store.schedules.due(100, true));
     clock.now += 45 * SECOND;
     await see('less', () => store.schedules.due(100, true));
+    clock.now += 2 * DAY;
   },
 } as const satisfies Record<string, Act['play']>;
 
