@@ -28,7 +28,7 @@ export function startBackground(
   thread: SealingData | null,
 ): Sealer | undefined {
   if (janitorMs === 0) return undefined;
-  const timers = [every(janitorMs, () => system.tick(), onError), every(CUT_MS, () => cut(system), onError)];
+  const timers = [every(janitorMs, () => Promise.all([system.tick(), system.fire()]), onError), every(CUT_MS, () => cut(system), onError)];
   if (anchors !== undefined) {
     const { everyMs = ANCHOR_MS } = anchors;
     const anchor = (): Promise<unknown> => anchorAll(system, anchors, now);

@@ -7,6 +7,7 @@ import { QueueError, unwrap } from './domain/errors.ts';
 import { createIds } from './domain/ids.ts';
 import { LIMITS, checkInt } from './domain/limits.ts';
 import { DEFAULT_BACKOFF } from './domain/retry.ts';
+import type { NextCron } from './domain/schedule.ts';
 import type { BackoffPolicy } from './domain/retry.ts';
 import type { Strategy } from './domain/strategy.ts';
 import type { CheckResult } from './doctor.ts';
@@ -32,6 +33,8 @@ export { deadLetter, release, retryIn } from './worker/outcome.ts';
 export type * from './service/handles.ts';
 export type * from './domain/task.ts';
 export type * from './domain/principal.ts';
+export type { LimitInfo, LimitInput } from './domain/work-limit.ts';
+export type { Missed, NextCron, Schedule, ScheduleInput, ScheduleOptions } from './domain/schedule.ts';
 export type { PostgresLogins } from './store/postgres/store.ts';
 export type { CheckResult, CheckState } from './doctor.ts';
 export type { MovePlaces, MovePlan, MoveReport, MoveStep, MoveWishes, Mover } from './moving.ts';
@@ -68,6 +71,8 @@ export interface OpenOptions {
   readonly newId?: () => string;
   /** Verifies tokens that are no API keys, for `principalOf`; default: none is taken. */
   readonly verifyToken?: VerifyToken;
+  /** For schedules by cron: `cron` of `prismq/cron`. Without it this process fires the others, and leaves those to a server. */
+  readonly cron?: NextCron;
   /** Told of what goes wrong in the background. */
   readonly onError?: (error: unknown) => void;
   /** PostgreSQL: most connections of each class of login; default 4. */
@@ -130,6 +135,7 @@ export async function openQueue(url: string | PostgresLogins = 'prismq.db', opti
       strategies,
       createClients: options.createClients ?? true,
       ...(options.verifyToken === undefined ? {} : { verifyToken: options.verifyToken }),
+      ...(options.cron === undefined ? {} : { cron: options.cron }),
     },
     { url: typeof url === 'string' ? shownUrl(url) : shownUrl(url.clientUrl), renewal, onClose: () => background?.stop() },
   );

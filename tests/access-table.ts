@@ -48,6 +48,17 @@ client.weight      -      -      -            any            -       -      not_
 category.set       -      -      -            any            -       -      n/a         always
 category.list      any    any    any          any            any     -      empty       none
 category.delete    -      -      -            any            -       -      not_found   always
+schedule.set       own    -      own          named          -       -      n/a         always
+schedule.list      own    -      own          meta           -       -      empty       none
+schedule.get       own    -      own          -              -       -      not_found   none
+schedule.delete    own    -      own          named          -       -      not_found   always
+schedule.pause     own    -      own          named          -       -      not_found   always
+schedule.run       own    -      own          named          -       -      not_found   always
+schedule.fire      -      -      -            -              -       any    n/a         none
+limit.set          -      -      own          named          -       -      n/a         always
+limit.list         own    -      own          any            -       -      empty       none
+limit.delete       -      -      own          named          -       -      not_found   always
+queue.pause        -      -      own          named          -       -      n/a         always
 audit.events       -      -      own          any            any     -      empty       none
 audit.trail        -      -      own          any            any     -      empty       none
 audit.verify       -      -      own          any            any     any    empty       none

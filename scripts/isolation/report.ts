@@ -56,9 +56,23 @@ function mutants(results: readonly Result[]): string {
   const rows = results.flatMap(({ engine, title, file, mutants: of }) =>
     of === undefined
       ? []
-      : [[ENGINE[engine], title.replace(/^mutants: /, ''), of.alone + of.masked.length + of.survivors.length, of.alone, of.masked.length, of.survivors.length, `\`${file}\``]],
+      : [
+          [
+            ENGINE[engine],
+            title.replace(/^mutants: /, ''),
+            of.alone + of.masked.length + of.survivors.length,
+            of.alone,
+            of.masked.length,
+            of.survivors.length,
+            `\`${file}\``,
+          ],
+        ],
   );
-  return table(['engine', 'what is taken away or opened', 'mutants', 'seen alone', 'seen with the wall that hides it', 'survivors', 'test'], rows, [2, 3, 4, 5]);
+  return table(
+    ['engine', 'what is taken away or opened', 'mutants', 'seen alone', 'seen with the wall that hides it', 'survivors', 'test'],
+    rows,
+    [2, 3, 4, 5],
+  );
 }
 
 function masks(results: readonly Result[]): string {

@@ -8,13 +8,13 @@ SELECT status FROM walled.clients WHERE client_id = :client_id;
 INSERT INTO main.clients (client_id, created_at_utc) VALUES (:client_id, :now);
 
 -- name: lane_find (engine)
-SELECT lane_id FROM walled.lanes WHERE client_id = :client_id AND type = :type AND compatibility = :compatibility;
+SELECT lane_id FROM walled.lanes WHERE client_id = :client_id AND type = :type AND compatibility = :compatibility AND limit_key = :limit_key;
 
 -- name: lane_count (engine)
 SELECT count(*) FROM walled.lanes WHERE client_id = :client_id;
 
 -- name: lane_insert (engine)
-INSERT INTO main.lanes (client_id, type, compatibility, region) VALUES (?1, ?2, ?3, ?4);
+INSERT INTO main.lanes (client_id, type, compatibility, region, limit_key) VALUES (?1, ?2, ?3, ?4, ?5);
 
 -- name: set_list (engine)
 SELECT set_id, key FROM walled.capability_sets;

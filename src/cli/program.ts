@@ -14,6 +14,8 @@ import { dependenciesCommand } from './commands/dependencies.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { enqueueCommand } from './commands/enqueue.ts';
 import { grantsCommand } from './commands/grants.ts';
+import { limitsCommand, pauseCommand, resumeCommand } from './commands/limits.ts';
+import { schedulesCommand } from './commands/schedules.ts';
 import { keysCommand } from './commands/keys.ts';
 import { migrateStoreCommand } from './commands/migrate-store.ts';
 import { migrateCommand } from './commands/migrate.ts';
@@ -47,6 +49,10 @@ const COMMANDS = [
   grantsCommand,
   keysCommand,
   categoriesCommand,
+  schedulesCommand,
+  limitsCommand,
+  pauseCommand,
+  resumeCommand,
   securityEventsCommand,
   auditCommand,
   setupCommand,

@@ -3,6 +3,7 @@ import { QueueError } from '../domain/errors.ts';
 import type { AdminHandle, AuditAdmin, AuditReads, AuditorHandle, SecurityEvent, Page } from '../service/handles.ts';
 import { jsonOf } from './body.ts';
 import { clientHandle } from './client-handle.ts';
+import { limitHandle, scheduleHandle } from './clock.ts';
 import { exportOf } from './export.ts';
 import type { Line } from './line.ts';
 import { taskMoves, taskReads } from './reads.ts';
@@ -33,6 +34,8 @@ export function adminHandle(line: Line): AdminHandle {
       revoke: (id) => call('revokeKey', { path: { id } }),
     },
     categories: categoryAdmin(line),
+    schedules: scheduleHandle(line),
+    limits: limitHandle(line),
     metrics: () => call('stats'),
     /** The server does these steps by itself. */
     tick: () => Promise.reject(new QueueError('forbidden', 'tick is not given over HTTP: the server does these steps by itself')),

@@ -3,7 +3,9 @@ import type { OperationName } from '../contract/operations.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { Role } from '../domain/principal.ts';
 import type { NextAnchor } from '../domain/audit-anchor.ts';
+import type { Schedule } from '../domain/schedule.ts';
 import type { DependencyInfo, HeartbeatResult, LogEntry, SettleResult, Task, WorkerInfo } from '../domain/task.ts';
+import type { LimitInfo } from '../domain/work-limit.ts';
 import type { AnchoredHead, AuditVerdict } from '../domain/audit-check.ts';
 import type {
   CategoryInfo,
@@ -94,6 +96,19 @@ export interface Answers {
   readonly anchored: undefined;
   readonly auditRetention: { readonly clients: readonly AuditRetention[] };
   readonly retainAudit: undefined;
+  readonly listSchedules: Paged & { readonly schedules: readonly Schedule[] };
+  readonly getSchedule: Schedule;
+  readonly setSchedule: Schedule;
+  readonly deleteSchedule: undefined;
+  readonly pauseSchedule: Schedule;
+  readonly resumeSchedule: Schedule;
+  readonly runSchedule: EnqueueResult;
+  readonly previewSchedule: { readonly ticksUtc: readonly number[] };
+  readonly listLimits: { readonly limits: readonly LimitInfo[] };
+  readonly setLimit: LimitInfo;
+  readonly deleteLimit: undefined;
+  readonly pauseWork: LimitInfo;
+  readonly resumeWork: undefined;
   readonly securityEvents: Paged & { readonly events: readonly SecurityEvent[] };
 }
 

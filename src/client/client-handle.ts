@@ -4,6 +4,7 @@ import { QueueError } from '../domain/errors.ts';
 import type { EnqueueOptions } from '../domain/task.ts';
 import type { ClientHandle, EnqueueItem, EnqueueItemResult, EnqueueResult, TaskDefinition, TaskHandle } from '../service/handles.ts';
 import { jsonOf, newKey, taskBody } from './body.ts';
+import { limitHandle, scheduleHandle } from './clock.ts';
 import type { Line } from './line.ts';
 import { taskMoves, taskReads, waitFor } from './reads.ts';
 
@@ -30,6 +31,8 @@ export function clientHandle(line: Line, clientId: string): ClientHandle {
     amend: (id, change) =>
       call('updateTask', { path: { id }, body: { ...change, ...('payload' in change ? { payload: jsonOf(change.payload, 'payload') } : {}) }, headers }),
     wait: (id, options = {}) => waitFor(line, id, options),
+    schedules: scheduleHandle(line),
+    limits: limitHandle(line),
   };
 }
 

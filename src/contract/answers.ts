@@ -4,6 +4,7 @@ import { CHAINS } from '../domain/audit-chain.ts';
 import { CATEGORY_MODES } from '../domain/category.ts';
 import { EDGE_STATES, POLICIES } from '../domain/dependencies.ts';
 import { TASK_EVENTS } from '../domain/lifecycle.ts';
+import { MISSED } from '../domain/schedule.ts';
 import { attributes, count, instant, json, leaseId, metadata, role, state } from './fields.ts';
 
 const enqueued = z.object({ task_id: z.string(), status: state, created_at_utc: instant, deduplicated: z.boolean() });
@@ -96,6 +97,38 @@ const grantInfo = z.object({
   client_id: z.string(),
   pattern: z.string(),
   attributes: attributes.optional(),
+  created_at_utc: instant,
+});
+const schedule = z.object({
+  client_id: z.string(),
+  name: z.string(),
+  kind: z.enum(['cron', 'every', 'once']),
+  cron: z.string().nullable(),
+  time_zone: z.string().nullable(),
+  every_ms: count.nullable(),
+  at_utc: instant.nullable(),
+  type: z.string(),
+  payload: json.optional(),
+  options: z.record(z.string(), z.unknown()),
+  missed: z.enum(MISSED),
+  paused: z.boolean(),
+  next_utc: instant.nullable().describe('null: paused, or no tick is left'),
+  last_utc: instant.nullable(),
+  last_task_id: z.string().nullable(),
+  last_refusal: z.string().nullable().describe('why the last tick made no task'),
+  fired: count,
+  created_at_utc: instant,
+  changed_at_utc: instant,
+});
+const limit = z.object({
+  client_id: z.string(),
+  name: z.string(),
+  pattern: z.string().nullable(),
+  key: z.string().nullable(),
+  concurrency: count.nullable(),
+  rate: count.nullable(),
+  per_ms: count.nullable(),
+  running: count,
   created_at_utc: instant,
 });
 const key = z.object({
@@ -195,6 +228,11 @@ export const ANSWERS = {
   Category: category,
   Categories: z.object({ mode: z.enum(CATEGORY_MODES), categories: z.array(category) }),
   CategoryMode: z.object({ mode: z.enum(CATEGORY_MODES) }),
+  Schedule: schedule,
+  Schedules: page({ schedules: z.array(schedule) }),
+  Preview: z.object({ ticks_utc: z.array(instant) }),
+  Limit: limit,
+  Limits: z.object({ limits: z.array(limit) }),
   SecurityEvents: page({
     events: z.array(
       z.object({

@@ -1,6 +1,7 @@
 // The HTTP interface as one table: routes, validation, OpenAPI, the typed client and the docs page come from it. A row names
 // its operation of the access table; `public` rows want no key and tell nothing.
 import type { ErrorCode } from '../domain/errors.ts';
+import { CLOCK_OPERATIONS } from './clock-operations.ts';
 import { ENQUEUE, LEASE, MOVE, TASK, get, post, remove, row } from './row.ts';
 import type { OperationRow } from './row.ts';
 
@@ -261,6 +262,7 @@ export const OPERATIONS = {
     errors: TASK,
     summary: 'How long the audit of a client is kept; null is for ever, and an empty client the chain of none.',
   }),
+  ...CLOCK_OPERATIONS,
 
   // of the server
   metrics: get('/metrics', 'metrics.read', 'Metrics', {

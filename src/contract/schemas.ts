@@ -7,6 +7,7 @@ import { CATEGORY_MODES } from '../domain/category.ts';
 import { MOST_PARENTS, POLICIES } from '../domain/dependencies.ts';
 import type { DependencyPolicy } from '../domain/dependencies.ts';
 import { LIMITS } from '../domain/limits.ts';
+import { MISSED } from '../domain/schedule.ts';
 import {
   attributes,
   clientId,
@@ -34,23 +35,29 @@ import {
 const policy = z.enum(Object.keys(POLICIES) as [DependencyPolicy, ...DependencyPolicy[]]).optional();
 const position = count;
 const dependency = z.union([taskId, position, z.strictObject({ task_id: taskId, policy }), z.strictObject({ position, policy })]);
-const options = {
+/** What every task of a schedule may be given. */
+const scheduled = {
   priority: int('priority').optional(),
   compatibility: compatibility.optional(),
   max_attempts: int('maxAttempts').optional(),
-  run_after_utc: instant.optional(),
   delay_ms: int('delayMs').optional(),
-  expires_at_utc: instant.optional(),
   ttl_ms: int('ttlMs').optional(),
   max_run_ms: int('maxRunMs').optional(),
-  idempotency_key: text(LIMITS.idempotencyKey.max).min(1).optional(),
-  due_at_utc: instant.optional(),
   max_wait_ms: int('maxWaitMs').optional(),
   metadata: metadata.optional(),
-  created_by: text(LIMITS.createdBy.max).min(1).optional(),
   traceparent: text(LIMITS.traceparent.max).min(1).optional(),
+  limit_key: text(LIMITS.limitKey.max).min(1).optional(),
+};
+const options = {
+  ...scheduled,
+  run_after_utc: instant.optional(),
+  expires_at_utc: instant.optional(),
+  idempotency_key: text(LIMITS.idempotencyKey.max).min(1).optional(),
+  due_at_utc: instant.optional(),
+  created_by: text(LIMITS.createdBy.max).min(1).optional(),
   depends_on: z.array(dependency).max(MOST_PARENTS).describe('tasks that it waits for; a number is a position of the same call').optional(),
 };
+const part = { pattern: pattern.optional(), key: text(128).min(1).optional() };
 const enqueue = { type, payload: json.optional(), ...options };
 const failure = z.union([z.string(), z.strictObject({ message: z.string(), kind: z.string().optional(), stack: z.string().optional() })]);
 const timing = { started_after_ms: count.optional(), run_ms: count.optional() };
@@ -148,6 +155,24 @@ export const REQUESTS = {
     backoff: backoff.nullable().optional(),
     schema: json.optional(),
   }),
+  NewSchedule: z.strictObject({
+    cron: text(200).min(1).optional(),
+    time_zone: text(64).min(1).optional(),
+    every_ms: z.int().min(1000).max(31_622_400_000).optional(),
+    at_utc: instant.optional(),
+    type,
+    payload: json.optional(),
+    options: z.strictObject(scheduled).optional(),
+    missed: z.enum(MISSED).optional(),
+    paused: z.boolean().optional(),
+  }),
+  NewLimit: z.strictObject({
+    ...part,
+    concurrency: z.int().min(0).max(1_000_000).optional(),
+    rate: z.int().min(1).max(1_000_000).optional(),
+    per_ms: z.int().min(1).max(86_400_000).optional(),
+  }),
+  Part: z.strictObject(part),
   Bootstrap: z.strictObject({ secret: text(128).min(1) }),
   CategoryMode: z.strictObject({ mode: z.enum(CATEGORY_MODES) }),
   Verify: z.strictObject({
@@ -173,6 +198,15 @@ export const REQUESTS = {
   }),
   LimitQuery: z.strictObject({ limit: queryInt('listLimit').optional() }),
   GrantQuery: z.strictObject({ worker_id: workerId.optional() }),
+  ScheduleQuery: z.strictObject({ limit: queryInt('listLimit').optional(), cursor: text(200).optional() }),
+  PreviewQuery: z.strictObject({
+    count: z
+      .string()
+      .regex(/^\d{1,3}$/)
+      .transform(Number)
+      .meta({ override: 'integer' })
+      .optional(),
+  }),
   WaitQuery: z.strictObject({
     wait_ms: z
       .string()

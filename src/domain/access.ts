@@ -18,7 +18,7 @@ export const COLUMNS = ['client', 'worker', 'client_admin', 'platform_admin', 'a
 export type Column = (typeof COLUMNS)[number];
 
 export interface AccessRule {
-  readonly object: 'task' | 'log' | 'worker' | 'grant' | 'key' | 'client' | 'category' | 'audit' | 'queue';
+  readonly object: 'task' | 'log' | 'worker' | 'grant' | 'key' | 'client' | 'category' | 'schedule' | 'limit' | 'audit' | 'queue';
   readonly reach: Readonly<Record<Column, Reach>>;
   /** What a foreign object answers: the same as an absent one. */
   readonly foreign: 'not_found' | 'empty' | 'lease_lost' | 'n/a';
@@ -79,6 +79,17 @@ export const ACCESS = {
   'category.set': row('category', ['no', 'no', 'no', 'any', 'no', 'no'], 'n/a', 'always'),
   'category.list': row('category', ['any', 'any', 'any', 'any', 'any', 'no'], 'empty', 'none'),
   'category.delete': row('category', ['no', 'no', 'no', 'any', 'no', 'no'], 'not_found', 'always'),
+  'schedule.set': row('schedule', ['own', 'no', 'own', 'named', 'no', 'no'], 'n/a', 'always'),
+  'schedule.list': row('schedule', ['own', 'no', 'own', 'meta', 'no', 'no'], 'empty', 'none'),
+  'schedule.get': row('schedule', ['own', 'no', 'own', 'no', 'no', 'no'], 'not_found', 'none'),
+  'schedule.delete': row('schedule', ['own', 'no', 'own', 'named', 'no', 'no'], 'not_found', 'always'),
+  'schedule.pause': row('schedule', ['own', 'no', 'own', 'named', 'no', 'no'], 'not_found', 'always'),
+  'schedule.run': row('schedule', ['own', 'no', 'own', 'named', 'no', 'no'], 'not_found', 'always'),
+  'schedule.fire': row('schedule', ['no', 'no', 'no', 'no', 'no', 'any'], 'n/a', 'none'),
+  'limit.set': row('limit', ['no', 'no', 'own', 'named', 'no', 'no'], 'n/a', 'always'),
+  'limit.list': row('limit', ['own', 'no', 'own', 'any', 'no', 'no'], 'empty', 'none'),
+  'limit.delete': row('limit', ['no', 'no', 'own', 'named', 'no', 'no'], 'not_found', 'always'),
+  'queue.pause': row('queue', ['no', 'no', 'own', 'named', 'no', 'no'], 'n/a', 'always'),
   'audit.events': row('audit', ['no', 'no', 'own', 'any', 'any', 'no'], 'empty', 'none'),
   'audit.trail': row('audit', ['no', 'no', 'own', 'any', 'any', 'no'], 'empty', 'none'),
   'audit.verify': row('audit', ['no', 'no', 'own', 'any', 'any', 'any'], 'empty', 'none'),
@@ -123,6 +134,9 @@ export const READING = [
   'key.list',
   'client.list',
   'category.list',
+  'schedule.list',
+  'schedule.get',
+  'limit.list',
   'audit.events',
   'metrics.read',
 ] as const satisfies readonly Operation[];

@@ -45,6 +45,7 @@ export const LIMITS = {
   metadataValue: limit(0, 256, 256, 'characters', 'a value of metadata'),
   createdBy: limit(1, 128, 128, 'characters', 'who submitted a task'),
   traceparent: limit(1, 128, 128, 'characters', 'W3C trace context'),
+  limitKey: limit(1, 128, 128, 'characters', 'what limits under a free key count together'),
   errorMessage: limit(0, 8192, 8192, 'characters', 'message of a failure or a log line; the rest is cut'),
   errorStack: limit(0, 16_384, 16_384, 'characters', 'stack of a failure; the rest is cut'),
   retentionMs: limit(0, 3650 * DAY_MS, 7 * DAY_MS, 'ms', 'how long ended tasks are kept'),
@@ -124,7 +125,7 @@ const instant =
   };
 
 const text =
-  (key: 'idempotencyKey' | 'createdBy' | 'traceparent'): Check =>
+  (key: 'idempotencyKey' | 'createdBy' | 'traceparent' | 'limitKey'): Check =>
   (value, task, wrong) => {
     const message = textTrouble(value, LIMITS[key].max);
     if (message === null) task[key] = value as string;
@@ -156,6 +157,7 @@ const OPTION_CHECKS = {
   createdBy: text('createdBy'),
   traceparent: text('traceparent'),
   dependsOn: (value, task, wrong) => collect(checkDependsOn(value), wrong, (known) => (task.dependsOn = known)),
+  limitKey: text('limitKey'),
 } as const satisfies Record<keyof EnqueueOptions, Check>;
 const OPTION_NAMES = Object.keys(OPTION_CHECKS) as readonly (keyof EnqueueOptions)[];
 
@@ -230,6 +232,7 @@ function draftOf(input: EnqueueInput, given: EnqueueGiven, payload: { readonly t
     traceparent: null,
     dependsOn: [],
     parentTaskId: null,
+    limitKey: null,
   };
 }
 
@@ -253,5 +256,6 @@ function requestText(task: NewTask, options: EnqueueOptions): string {
   const priority = options.priority ?? null;
   const schedule = [task.delayMs, task.runAfterUtc, task.ttlMs, task.expiresAtUtc, task.dueAtUtc, task.maxWaitMs];
   const parents = task.dependsOn.length === 0 ? [] : [task.dependsOn.map(({ taskId, policy }) => [taskId, policy])];
-  return JSON.stringify([task.type, task.payload, task.compatibility, priority, ...schedule, ...parents]);
+  const key = task.limitKey === null ? [] : [task.limitKey];
+  return JSON.stringify([task.type, task.payload, task.compatibility, priority, ...schedule, ...parents, ...key]);
 }

@@ -40,6 +40,8 @@ export interface EnqueueOptions {
   readonly traceparent?: string;
   /** Parents: the task is `blocked` until they are done with. Ids, or in one call of many positions of the same call. */
   readonly dependsOn?: readonly DependencyInput[];
+  /** What limits under a free key count together: a host, an account, a customer. */
+  readonly limitKey?: string;
 }
 
 /** One enqueue, checked and normalised by `domain/limits.ts`: what the store is given. */
@@ -73,6 +75,7 @@ export interface NewTask {
   readonly dependsOn: readonly Dependency[];
   /** Lineage: the task whose handler enqueued this one. */
   readonly parentTaskId: string | null;
+  readonly limitKey: string | null;
 }
 
 /** A task as it is read. `payload`, `result` and `errorStack` are absent for who may not read them. */

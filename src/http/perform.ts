@@ -6,7 +6,6 @@ import { QueueError } from '../domain/errors.ts';
 import { JsonText } from '../domain/json-text.ts';
 import type { KeyPrincipal } from '../domain/principal.ts';
 import type {
-  AdminHandle,
   AuditReads,
   AuditRetention,
   AuditorHandle,
@@ -22,23 +21,11 @@ import type {
 } from '../service/handles.ts';
 import { LOOK_MS, given, handleOf, itemOf } from './bench.ts';
 import type { Bench, Performer } from './bench.ts';
+import { adminOf, clientOf } from './insides.ts';
+import { clockPerformers } from './perform-clock.ts';
 import type { Answer, Call } from './reply.ts';
 import { lines } from './lines.ts';
 import { workerPerformers } from './perform-worker.ts';
-
-const adminOf = (call: Call, bench: Bench): AdminHandle => handleOf(call, bench) as AdminHandle;
-
-/** Acts for one client: its own, that of an admin of a client, or the one that an admin of the platform names with a reason. */
-function clientOf(call: Call, bench: Bench): ClientHandle {
-  const { principal, inside } = call;
-  if (principal.role === 'client') return handleOf(call, bench) as ClientHandle;
-  if (principal.role === 'admin' && principal.clientId !== undefined) return adminOf(call, bench).inside(principal.clientId, inside?.reason ?? 'by its admin');
-  if (inside === null)
-    throw new QueueError('invalid_input', 'name the client by `PrismQ-Client` and say why by `PrismQ-Reason`: both are written to the audit', {
-      fields: [{ field: 'PrismQ-Client', message: 'missing' }],
-    });
-  return adminOf(call, bench).inside(inside.clientId, inside.reason);
-}
 
 /** Reads and moves: an admin of the platform reaches every client, or the one that it names. */
 function reader(call: Call, bench: Bench): TaskReads & Pick<ClientHandle, 'cancel' | 'requeue'> {
@@ -207,6 +194,11 @@ const bookPerformers = {
 
 const auditOf = (call: Call, bench: Bench): AuditReads => (handleOf(call, bench) as AuditorHandle).audit;
 
-export const PERFORM = { ...taskPerformers, ...workerPerformers, ...keyPerformers, ...serverPerformers, ...bookPerformers } satisfies Partial<
-  Record<OperationName, Performer>
->;
+export const PERFORM = {
+  ...taskPerformers,
+  ...workerPerformers,
+  ...keyPerformers,
+  ...serverPerformers,
+  ...bookPerformers,
+  ...clockPerformers,
+} satisfies Partial<Record<OperationName, Performer>>;

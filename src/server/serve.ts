@@ -6,6 +6,7 @@ import type { AssetFiles } from '../http/assets.ts';
 import { listen } from '../http/node.ts';
 import type { Listening } from '../http/node.ts';
 import { QueueError } from '../domain/errors.ts';
+import { cron } from '../cron.ts';
 import { anchorFile, anchorSigner, fileOf, openQueue } from '../index.ts';
 import type { Anchor, OpenOptions } from '../index.ts';
 import type { BootstrapSecret, Queue } from '../service/handles.ts';
@@ -48,6 +49,7 @@ export async function serve(settings: ServerSettings, options: ServeOptions): Pr
   const verifyToken = settings.issuers.length === 0 ? undefined : await refusing(() => createTokenVerifier(settings.issuers, now));
   const anchors = await refusing(() => anchorsOf(settings, log));
   const queue = await openQueue(settings.db, {
+    cron,
     synchronous: settings.synchronous,
     retentionMs: settings.retentionMs,
     auditRetentionMs: settings.auditRetentionMs ?? null,

@@ -15,6 +15,8 @@ import { authorize, ownClient, recordRefusal } from './deps.ts';
 import type { Deps } from './deps.ts';
 import type { AdminHandle, ClientHandle, Page, QueueStats, SecurityEvent } from './handles.ts';
 import { keyAdmin } from './keys.ts';
+import { limitList } from './limits.ts';
+import { scheduleList } from './schedules.ts';
 import { checkPage, notFound, raise, statsOf, taskMoves, taskReads } from './tasks.ts';
 
 export function adminHandle(deps: Deps, principal: AdminPrincipal, scope: StoreScope): AdminHandle {
@@ -34,6 +36,8 @@ export function adminHandle(deps: Deps, principal: AdminPrincipal, scope: StoreS
     grants: grantAdmin(deps, principal, scope),
     keys: keyAdmin(deps, principal, scope),
     categories: categoryAdmin(deps, principal, scope),
+    schedules: scheduleList(deps, principal, scope),
+    limits: limitList(deps, principal, scope),
     metrics: () => metrics(deps, principal, scope),
     async tick() {
       await authorize(deps, principal, 'janitor.tick');

@@ -1,20 +1,21 @@
 // The handle of a client: enqueue, look, wait, cancel, requeue, reprioritise, amend, all inside its own client.
 import { QueueError, unwrap } from '../domain/errors.ts';
 import type { Result } from '../domain/errors.ts';
-import { checkCategory, checkMode } from '../domain/category.ts';
 import { toJsonText } from '../domain/json-text.ts';
 import { fromDefinition, resultOf } from '../domain/definition.ts';
 import { ENDED } from '../domain/lifecycle.ts';
-import { checkInt, checkMetadata, newTask } from '../domain/limits.ts';
+import { checkInt, checkMetadata } from '../domain/limits.ts';
 import type { Principal } from '../domain/principal.ts';
 import type { EnqueueOptions, Json, NewTask, Task } from '../domain/task.ts';
-import type { CategoryRow, StoreScope } from '../store/store.ts';
+import type { StoreScope } from '../store/store.ts';
 import { authorize } from './deps.ts';
 import type { Deps } from './deps.ts';
 import type { AmendInput, ClientHandle, EnqueueItem, EnqueueItemResult, EnqueueResult, TaskDefinition, TaskHandle, WaitOptions } from './handles.ts';
 import { storeMany, withoutPositions } from './many.ts';
 import { moved, notFound, raise, taskMoves, taskReads } from './tasks.ts';
-import { mostSpecific } from './categories.ts';
+import { limitHandle } from './limits.ts';
+import { prepareWith } from './prepare.ts';
+import { scheduleHandle } from './schedules.ts';
 
 const WAIT_MS = 30_000;
 /** A wait looks again at least this often, whatever the hints say. */
@@ -59,6 +60,8 @@ export function clientHandle(deps: Deps, principal: Principal, clientId: string,
       await authorize(deps, principal, 'task.amend');
       return moved(deps, scope, taskId, await deps.store.amend(scope, taskId, { ...checkAmend(deps, change), digest: deps.digest }));
     },
+    limits: limitHandle(deps, principal, scope),
+    schedules: scheduleHandle(deps, principal, clientId, scope, createClients),
     wait,
   };
 }
@@ -72,31 +75,6 @@ function taskHandle<Output>(result: EnqueueResult, wait: (taskId: string, option
 
 async function prepare(deps: Deps, clientId: string, item: EnqueueItem): Promise<Result<NewTask>> {
   return withoutPositions(prepareWith(deps, clientId, item, await deps.store.categories()));
-}
-
-/** One item checked against the category registry and the limits; its defaults filled in. */
-export function prepareWith(
-  deps: Deps,
-  clientId: string,
-  item: EnqueueItem,
-  categories: { readonly mode: 'open' | 'hierarchical' | 'registered'; readonly rows: readonly CategoryRow[] },
-): Result<NewTask> {
-  const { type, payload, ...options } = item;
-  const form = checkCategory(type);
-  if (!form.ok) return form;
-  const known =
-    categories.mode === 'open'
-      ? form
-      : checkMode(
-          type,
-          categories.mode,
-          categories.rows.map((row) => row.pattern),
-        );
-  if (!known.ok) return known;
-  return newTask(
-    { clientId, type, payload, options },
-    { taskId: deps.newId(), digest: deps.digest, defaults: mostSpecific(categories.rows, type), limits: deps.limits },
-  );
 }
 
 async function enqueueMany(

@@ -9,6 +9,9 @@ import type { AdminHandle, BootstrapSecret, MadeKey, SecurityEvent } from './adm
 import type { BookReads } from './book.ts';
 import type { CallerOrigin } from './credential.ts';
 export type { EventOptions } from '../domain/task.ts';
+import type { LimitHandle } from './limit-handle.ts';
+import type { QueueStats } from './queue-stats.ts';
+import type { ScheduleHandle } from './schedule-handle.ts';
 export type { BookReads } from './book.ts';
 import type { ChildrenResult, DependencyPage, EnqueueItem, EnqueueItemResult, EnqueueResult, TaskHandle, WaitOptions } from './enqueue-handle.ts';
 export type { ChildrenResult, DependencyPage, EnqueueItem, EnqueueItemResult, EnqueueResult, TaskHandle, WaitOptions } from './enqueue-handle.ts';
@@ -25,6 +28,9 @@ export type {
   SecurityEvent,
   AdminHandle,
 } from './admin-handle.ts';
+export type { LimitHandle, Part } from './limit-handle.ts';
+export type { QueueStats } from './queue-stats.ts';
+export type { ScheduleHandle } from './schedule-handle.ts';
 export type * from './audit-handle.ts';
 export type { AnchoredHead, AuditRecord, AuditVerdict } from '../domain/audit-check.ts';
 export type { StandardResult, StandardSchema, TaskDefinition } from '../domain/definition.ts';
@@ -66,24 +72,6 @@ export interface Page<T> {
   readonly nextCursor: string | null;
 }
 
-export interface QueueStats {
-  readonly total: number;
-  readonly byStatus: Readonly<Record<TaskState, number>>;
-  readonly byType: readonly { readonly type: string; readonly status: TaskState; readonly count: number }[];
-  /** Seconds since the oldest task that is due was enqueued; null when none waits. */
-  readonly oldestQueuedAgeSeconds: number | null;
-  /** Over the last 24 h, of what ended: completed / total and dead_letter / total; 0 when nothing ended. */
-  readonly successRate: number;
-  readonly failureRate: number;
-  /** Completed in the last hour, and per minute. */
-  readonly throughput: { readonly lastHour: number; readonly perMinute: number };
-  /** Over the last 24 h: share of ended tasks that took more than one attempt, and their mean number of attempts. */
-  readonly retries: { readonly rate: number; readonly averageAttempts: number; readonly deadLetters: number };
-  /** Run time of completed tasks of the last 24 h, ms, linear interpolation. */
-  readonly runMs: { readonly p50: number; readonly p95: number; readonly p99: number; readonly count: number };
-  readonly workers: { readonly total: number; readonly active: number; readonly stale: number };
-}
-
 export interface AmendInput {
   readonly payload?: unknown;
   readonly maxAttempts?: number;
@@ -121,6 +109,8 @@ export interface ClientHandle extends TaskReads, TaskMoves {
   enqueueMany(items: readonly EnqueueItem[], options?: { readonly atomic?: boolean }): Promise<readonly EnqueueItemResult[]>;
   reprioritise(taskId: string, priority: number): Promise<Task>;
   amend(taskId: string, change: AmendInput): Promise<Task>;
+  readonly schedules: ScheduleHandle;
+  readonly limits: LimitHandle;
   /** Waits until the task is in a final state. */
   wait(taskId: string, options?: WaitOptions): Promise<Task>;
 }
@@ -191,6 +181,8 @@ export interface WorkerHandle {
 export interface SystemHandle extends AuditSystem {
   /** One bounded step of everything that is due. Any process may run it; none is needed for safety. */
   tick(): Promise<TickReport>;
+  /** Fires the ticks of schedules that have come, in bounded steps; how many tasks that made. Any process may. */
+  fire(): Promise<number>;
   stats(): Promise<QueueStats>;
   /** Chains what the audit got since the last time, in bounded steps; how many rows. */
   seal(): Promise<number>;

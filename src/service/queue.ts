@@ -15,6 +15,7 @@ import type { AuditorHandle, HandleOf, HandleOptions, Queue, SystemHandle } from
 import { createKeyring } from './keyring.ts';
 import { openBootstrap, useBootstrap } from './keys.ts';
 import { Refusals } from './refusals.ts';
+import { fireSchedules } from './schedules.ts';
 import { statsOf, taskReads } from './tasks.ts';
 import { workerHandle } from './worker.ts';
 
@@ -123,6 +124,10 @@ function systemHandle(deps: Deps, principal: Principal): SystemHandle {
     async tick() {
       await authorize(deps, principal, 'janitor.tick');
       return deps.store.tick({ retentionMs: deps.retentionMs });
+    },
+    async fire() {
+      await authorize(deps, principal, 'schedule.fire');
+      return fireSchedules(deps);
     },
     async seal() {
       await authorize(deps, principal, 'audit.seal');

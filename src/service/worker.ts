@@ -10,7 +10,7 @@ import type { Principal, WorkerPrincipal } from '../domain/principal.ts';
 import { DEFAULT_STRATEGY, findStrategy } from '../domain/strategy.ts';
 import type { EnqueueOptions, GrantSpec, LeaseRef, RefusedEnd, SettleResult, Settlement, TaskFailure, WorkerInfo } from '../domain/task.ts';
 import type { ClaimRequest, StoreScope } from '../store/store.ts';
-import { prepareWith } from './client.ts';
+import { prepareWith } from './prepare.ts';
 import { authorize } from './deps.ts';
 import { storeMany } from './many.ts';
 import type { Deps } from './deps.ts';

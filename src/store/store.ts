@@ -11,6 +11,8 @@ import type { Refusal, Result } from '../domain/errors.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { Strategy } from '../domain/strategy.ts';
 import type { DatabaseCapabilities } from './database.ts';
+import type { LimitStore } from './limits.ts';
+import type { ScheduleStore } from './schedules.ts';
 import type {
   ClaimedTask,
   DependencyInfo,
@@ -188,6 +190,9 @@ export interface Store extends CutStore {
   securityEvents(scope: StoreScope, page: { readonly limit: number; readonly cursor?: string }): Promise<StorePage<SecurityRow>>;
   recordSecurity(event: NewSecurityEvent): Promise<void>;
 
+  readonly schedules: ScheduleStore;
+  readonly limits: LimitStore;
+
   // the system
   /** Chains up to `most` rows of the audit that have no seal yet; how many. */
   seal(most: number): Promise<number>;
@@ -235,4 +240,6 @@ export interface StoreOptions {
 }
 export type { StoreScope } from './scope.ts';
 export type { AuditPage, AuditRetention, AuditSummary, CutReport, TrailFilter, TrailRow } from './audit.ts';
+export type { LimitStore } from './limits.ts';
+export type { DueSchedule, Firing, ScheduleRow, ScheduleStore } from './schedules.ts';
 export type { TaskFailure };

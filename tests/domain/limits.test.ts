@@ -55,6 +55,7 @@ test('without options everything has its default', () => {
     traceparent: null,
     dependsOn: [],
     parentTaskId: null,
+    limitKey: null,
   } satisfies NewTask);
 });
 
@@ -74,6 +75,7 @@ test('an option that is undefined is one that was not given', () => {
     'metadata',
     'createdBy',
     'traceparent',
+    'limitKey',
   ];
   assert.deepEqual(valueOf(make(Object.fromEntries(names.map((name) => [name, undefined])))), valueOf(make({})));
 });

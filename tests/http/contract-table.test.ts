@@ -21,6 +21,7 @@ const WITHOUT_A_ROUTE: Readonly<Partial<Record<Operation, string>>> = {
   'janitor.tick': 'the server does it by itself',
   'audit.seal': 'the sealer does it by itself',
   'audit.cut': 'the janitor does it by itself',
+  'schedule.fire': 'the server does it by itself',
 };
 
 const accessOf = (name: OperationName): readonly string[] => {

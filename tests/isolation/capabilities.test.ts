@@ -67,12 +67,17 @@ for (const { engine, open } of ENGINES)
           const inbox = await worker.inbox(1000);
           const claimed = [...(await worker.claim({ max: 500 })), ...(await worker.claim({ max: 500, types: ['*'] }))];
           // Nothing outside, and everything inside.
-          assert.deepEqual([...new Set(claimed.map(({ taskId }) => taskId))].toSorted(), [...expected].toSorted(), `${JSON.stringify(grants)} ${JSON.stringify(declared)}`);
+          assert.deepEqual(
+            [...new Set(claimed.map(({ taskId }) => taskId))].toSorted(),
+            [...expected].toSorted(),
+            `${JSON.stringify(grants)} ${JSON.stringify(declared)}`,
+          );
           assert.deepEqual(inbox.map(({ taskId }) => taskId).toSorted(), [...expected].toSorted());
           controls += expected.size;
           refused += TYPES.length * CLIENTS.length - expected.size;
           for (const clientId of CLIENTS)
-            for (const { taskId, status } of (await queue.client(clientId).list({ limit: 1000 })).items) if (status === 'queued') await queue.client(clientId).cancel(taskId);
+            for (const { taskId, status } of (await queue.client(clientId).list({ limit: 1000 })).items)
+              if (status === 'queued') await queue.client(clientId).cancel(taskId);
         }
       await queue.close();
       tell(t, { engine, part: 'capabilities: tasks outside of declared and granted', cases, refused, controls, controlsOk: controls });
@@ -124,5 +129,12 @@ test('a pattern matches what the reference says, on random pairs', (t) => {
     { numRuns: pairs, seed: 7 },
   );
   assert.ok(hits > pairs / 20 && misses > pairs / 20);
-  tell(t, { engine: 'sqlite', part: `capabilities: patterns against a reference, ${pairs.toLocaleString('en')} pairs`, cases: 1, refused: 1, controls: 1, controlsOk: 1 });
+  tell(t, {
+    engine: 'sqlite',
+    part: `capabilities: patterns against a reference, ${pairs.toLocaleString('en')} pairs`,
+    cases: 1,
+    refused: 1,
+    controls: 1,
+    controlsOk: 1,
+  });
 });

@@ -72,7 +72,9 @@ describe('PostgreSQL', { skip: binaries().length === 0 }, () => {
     await client.query('BEGIN');
     await client.query(`SELECT set_config('prismq.ctx', $1, true)`, [token]);
     const { rows: taken } = await client.query(CLAIM, [token]);
-    const { rows } = await client.query<{ n: string }>(`SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) AS n FROM pg_stat_xact_user_tables WHERE schemaname = 'prismq'`);
+    const { rows } = await client.query<{ n: string }>(
+      `SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) AS n FROM pg_stat_xact_user_tables WHERE schemaname = 'prismq'`,
+    );
     await client.query('ROLLBACK');
     assert.equal(taken.length, 10);
     return Number(rows[0]?.n);

@@ -25,7 +25,10 @@ describe('mutants of PostgreSQL behind two walls', { skip: binaries().length ===
 
   for (const [i, { mutant, harm, by, own }] of PAIRS.entries())
     it(`${mutant}: seen without the wall behind it`, async () => {
-      await (server as Server).query((server as Server).urlOf('postgres'), `CREATE DATABASE pair${i} TEMPLATE ${new URL(prepared.url).pathname.slice(1)} STRATEGY wal_log`);
+      await (server as Server).query(
+        (server as Server).urlOf('postgres'),
+        `CREATE DATABASE pair${i} TEMPLATE ${new URL(prepared.url).pathname.slice(1)} STRATEGY wal_log`,
+      );
       arena = await enterArena(prepared, `pair${i}`);
       try {
         if (own !== undefined) await holds(arena, own.login, own.sql);

@@ -16,7 +16,10 @@ test('an unharmed wall lets no attack through', () => {
   for (const kind of ['right', 'filter'] as const) assert.equal(seenBy([{ kind, name: 'nothing', hint: '', apply: () => () => undefined }], whole), null);
 });
 
-const KINDS = { right: 'rights of a class', filter: 'views', trigger: 'triggers', authorizer: 'rules of the authorizer' } as const satisfies Record<Harm['kind'], string>;
+const KINDS = { right: 'rights of a class', filter: 'views', trigger: 'triggers', authorizer: 'rules of the authorizer' } as const satisfies Record<
+  Harm['kind'],
+  string
+>;
 
 for (const kind of Object.keys(KINDS) as Harm['kind'][])
   test(`${KINDS[kind]}: what is opened or taken away is seen`, (t) => {

@@ -74,6 +74,7 @@ export function wakes(name: string, workers: number, open: () => Promise<Store>)
         metadata: null,
         createdBy: null,
         traceparent: null,
+        limitKey: null,
         dependsOn: [],
         parentTaskId: null,
       };

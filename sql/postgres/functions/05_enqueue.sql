@@ -10,14 +10,14 @@ AS $$ SELECT value = '1' FROM prismq.meta WHERE key = 'draws' $$;
 -- Answers one row an item, in order: how it went (`stored`, `again`, or the code of a refusal), and the task that it is.
 CREATE OR REPLACE FUNCTION prismq.enqueue_batch(
   token text, atomic boolean, create_clients boolean, lanes_most integer,
-  client_ids text[], task_ids uuid[], types text[], compatibilities text[], regions text[], priorities integer[], max_attempts integer[], max_runs bigint[],
+  client_ids text[], task_ids uuid[], types text[], compatibilities text[], regions text[], limit_keys text[], priorities integer[], max_attempts integer[], max_runs bigint[],
   delays bigint[], run_afters bigint[], due_ats bigint[], max_waits bigint[], expires_ats bigint[], ttls bigint[],
   payloads text[], formats text[], keys text[], digests text[], creators text[], metadatas text[], traces text[], lineages uuid[] DEFAULT NULL, depends text[] DEFAULT NULL)
 RETURNS TABLE (i integer, verdict text, task_id uuid, status text, created_at_utc bigint) LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-  who text[] := prismq.enter(token, 'client', 'admin');
+  who text[] := prismq.enter(token, 'client', 'admin', 'system');
   now_utc bigint := prismq.now_ms();
   drawing boolean := prismq.draws();
   verdicts text[] := array_fill(NULL::text, ARRAY[cardinality(task_ids)]);
@@ -40,12 +40,12 @@ BEGIN
     END IF;
   END LOOP;
   SELECT array_agg(l.lane_no ORDER BY x.o) INTO lane_nos
-  FROM unnest(client_ids, types, compatibilities) WITH ORDINALITY x(client_id, type, compatibility, o)
-  LEFT JOIN prismq.lanes l ON l.client_id = x.client_id AND l.type = x.type AND l.compatibility = x.compatibility;
+  FROM unnest(client_ids, types, compatibilities, limit_keys) WITH ORDINALITY x(client_id, type, compatibility, limit_key, o)
+  LEFT JOIN prismq.lanes l ON l.client_id = x.client_id AND l.type = x.type AND l.compatibility = x.compatibility AND l.limit_key = coalesce(x.limit_key, '');
   IF array_position(lane_nos, NULL) IS NOT NULL THEN
     FOR n IN 1 .. cardinality(lane_nos) LOOP
       IF lane_nos[n] IS NULL AND verdicts[n] IS NULL THEN
-        lane_nos[n] := prismq.ensure_lane(client_ids[n], types[n], compatibilities[n], regions[n], lanes_most);
+        lane_nos[n] := prismq.ensure_lane(client_ids[n], types[n], compatibilities[n], regions[n], coalesce(limit_keys[n], ''), lanes_most);
         IF lane_nos[n] IS NULL THEN verdicts[n] := 'too_many_lanes'; END IF;
       END IF;
     END LOOP;
@@ -127,5 +127,5 @@ ALTER FUNCTION prismq.draw(text, integer) OWNER TO prismq_engine;
 ALTER FUNCTION prismq.draws() OWNER TO prismq_engine;
 GRANT EXECUTE ON FUNCTION prismq.draw(text, integer), prismq.draws() TO prismq_janitor;
 ALTER FUNCTION prismq.status_of(text, uuid, integer) OWNER TO prismq_engine;
-ALTER FUNCTION prismq.enqueue_batch(text, boolean, boolean, integer, text[], uuid[], text[], text[], text[], integer[], integer[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], text[], text[], text[], text[], text[], text[], text[], uuid[], text[]) OWNER TO prismq_engine;
-GRANT EXECUTE ON FUNCTION prismq.enqueue_batch(text, boolean, boolean, integer, text[], uuid[], text[], text[], text[], integer[], integer[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], text[], text[], text[], text[], text[], text[], text[], uuid[], text[]) TO prismq_client, prismq_admin;
+ALTER FUNCTION prismq.enqueue_batch(text, boolean, boolean, integer, text[], uuid[], text[], text[], text[], text[], integer[], integer[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], text[], text[], text[], text[], text[], text[], text[], uuid[], text[]) OWNER TO prismq_engine;
+GRANT EXECUTE ON FUNCTION prismq.enqueue_batch(text, boolean, boolean, integer, text[], uuid[], text[], text[], text[], text[], integer[], integer[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], text[], text[], text[], text[], text[], text[], text[], uuid[], text[]) TO prismq_client, prismq_admin;

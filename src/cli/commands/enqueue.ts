@@ -26,6 +26,7 @@ interface Flags {
   readonly by?: string;
   readonly after?: readonly string[];
   readonly whenParentEnds: string;
+  readonly limitKey?: string;
 }
 
 export function enqueueCommand(cli: Cli, program: Command): void {
@@ -48,7 +49,8 @@ export function enqueueCommand(cli: Cli, program: Command): void {
     .option('--due <when>', 'when it should be done: a date or a duration from now')
     .option('--by <name>', 'who submitted it')
     .option('--after <id>', 'waits until this task completed; may be given again', collect)
-    .option('--when-parent-ends <policy>', 'when a task that it waits for ends otherwise: cancel, ignore or wait', DEFAULT_POLICY);
+    .option('--when-parent-ends <policy>', 'when a task that it waits for ends otherwise: cancel, ignore or wait', DEFAULT_POLICY)
+    .option('--limit-key <text>', 'free key of limits: a host, an account');
   perform<Flags>(cli, command, async (context, [type = '', given], flags) => {
     const payload = given === undefined ? undefined : parseJson('payload', await readText(context.io, 'payload', given));
     const options = enqueueOptions(context.io, flags);
@@ -72,7 +74,7 @@ function parsePolicy(text: string): DependencyPolicy {
 }
 
 function enqueueOptions(io: Io, flags: Flags): EnqueueOptions {
-  const { priority, delay, key, maxAttempts, maxRun, compat, metadata, ttl, due, by, after, whenParentEnds } = flags;
+  const { priority, delay, key, maxAttempts, maxRun, compat, metadata, ttl, due, by, after, whenParentEnds, limitKey } = flags;
   if (key === '') throw wrongInput('--key', 'must not be empty');
   return {
     ...(priority === undefined ? {} : { priority: parseInteger('--priority', priority) }),
@@ -86,5 +88,6 @@ function enqueueOptions(io: Io, flags: Flags): EnqueueOptions {
     ...(due === undefined ? {} : { dueAtUtc: parseInstant('--due', due, io.now()) }),
     ...(by === undefined ? {} : { createdBy: by }),
     ...(after === undefined ? {} : { dependsOn: after.map((taskId) => ({ taskId, policy: parsePolicy(whenParentEnds) })) }),
+    ...(limitKey === undefined ? {} : { limitKey }),
   };
 }

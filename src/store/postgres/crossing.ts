@@ -36,6 +36,7 @@ const TASK: NewTask = {
   metadata: null,
   createdBy: null,
   traceparent: null,
+  limitKey: null,
   dependsOn: [],
   parentTaskId: null,
 };

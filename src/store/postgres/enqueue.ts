@@ -29,6 +29,7 @@ export function enqueueColumns(tasks: readonly NewTask[], { atomic, createClient
     types: of('type'),
     compatibilities: of('compatibility'),
     regions: of('region'),
+    limit_keys: of('limitKey'),
     priorities: of('priority'),
     max_attempts: of('maxAttempts'),
     max_runs: of('maxRunMs'),

@@ -10,6 +10,8 @@ import { SYSTEM } from './acting.ts';
 import { keyOperations } from './api-keys.ts';
 import { auditOperations, createNumbering } from './audit.ts';
 import { cutOperations } from './cuts.ts';
+import { limitOperations } from './limits.ts';
+import { scheduleOperations } from './schedules.ts';
 import { Batches } from './batches.ts';
 import * as book from './book.ts';
 import { probeCapabilities } from './capabilities.ts';
@@ -171,6 +173,8 @@ function wire(engine: Engine, claimer: Claimer, watch: Watch, database: Database
     ...keyOperations(engine),
     ...auditOperations(engine),
     ...cutOperations(engine),
+    schedules: scheduleOperations(engine),
+    limits: limitOperations(engine),
     async tick({ retentionMs }) {
       const row = (await pools.admin.row('tick', SYSTEM, { retention_ms: retentionMs, backoff: JSON.stringify(engine.options.defaultBackoff) })) as number[];
       const [expired = 0, promoted = 0, buried = 0, lapsed = 0, purged = 0] = row;

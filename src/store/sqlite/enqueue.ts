@@ -9,6 +9,7 @@ import { coverLane } from './capability-sets.ts';
 import type { createSets } from './capability-sets.ts';
 import { nameEarlier, placeEdges, resolveParents } from './enqueue-edges.ts';
 import type { PendingEdges } from './enqueue-edges.ts';
+import { limitLane } from './limits.ts';
 import { bump, draws } from './engine.ts';
 import type { Engine } from './engine.ts';
 import type { Row } from './statements.ts';
@@ -169,10 +170,12 @@ function repeated(task: NewTask, taskId: string, digest: string | null, createdA
 }
 
 function laneOf(batch: Batch, task: NewTask): number | Refusal {
-  const key = `${task.clientId}\n${task.type}\n${task.compatibility}`;
+  const limitKey = task.limitKey ?? '';
+  const key = `${task.clientId}\n${task.type}\n${task.compatibility}\n${limitKey}`;
   const known = batch.lanes.get(key);
   if (known !== undefined) return known;
-  const found = batch.engine.st.remembered('lane_find', { client_id: task.clientId, type: task.type, compatibility: task.compatibility }, `lane\n${key}`);
+  const asked = { client_id: task.clientId, type: task.type, compatibility: task.compatibility, limit_key: limitKey };
+  const found = batch.engine.st.remembered('lane_find', asked, `lane\n${key}`);
   const lane = found === undefined ? newLane(batch, task) : (found as number);
   batch.lanes.set(key, lane);
   return lane;
@@ -186,8 +189,9 @@ function newLane(batch: Batch, task: NewTask): number | Refusal {
     return refuse('too_many_lanes', `the client ${task.clientId} has ${most} distinct pairs of type and compatibility: put what varies into the payload`)
       .refusal;
   laneCounts.set(task.clientId, count + 1);
-  const laneId = engine.st.insert('lane_insert', [task.clientId, task.type, task.compatibility, task.region]);
+  const laneId = engine.st.insert('lane_insert', [task.clientId, task.type, task.compatibility, task.region, task.limitKey ?? '']);
   coverLane(engine, batch.sets, { laneId, clientId: task.clientId, type: task.type, compatibility: task.compatibility });
+  limitLane(engine, { laneId, clientId: task.clientId, type: task.type, limitKey: task.limitKey ?? '' });
   bump(engine, 'lanes_version');
   return laneId;
 }

@@ -30,6 +30,10 @@ export const CLIENT_TABLES = {
   audit_anchors: 'client',
   audit_cuts: 'client',
   audit_retention: 'client',
+  schedules: 'client',
+  limits: 'client',
+  lane_limits: 'client',
+  limit_starts: 'client',
 } as const;
 
 /** Tables without a client: the registry's own. */
@@ -81,11 +85,18 @@ const MOVES: Readonly<Record<string, WriteRight>> = {
   task_events: { insert: true, keys: ['task_no'] },
   capability_sets: { keys: ['set_id'] },
   security_events: { insert: true },
+  lane_limits: { insert: true },
+  limit_starts: { insert: true, delete: true, update: ['starts'], keys: ['client_id', 'name', 'bucket', 'at_utc', 'starts'] },
+  schedules: {
+    update: ['next_utc', 'last_utc', 'looked_at_utc', 'fired', 'last_task_id', 'last_refusal'],
+    keys: ['client_id', 'name', 'next_utc', 'fired', 'last_task_id'],
+  },
 };
 
+const RULE_COLUMNS = ['kind', 'cron', 'time_zone', 'every_ms', 'at_utc', 'type', 'payload', 'options', 'missed'] as const;
 const REGISTRY: Readonly<Record<string, WriteRight>> = {
   lanes: { keys: ['lane_id'] },
-  clients: { insert: true, update: ['status', 'weight'], keys: ['client_id'] },
+  clients: { insert: true, update: ['status', 'weight', 'limited'], keys: ['client_id'] },
   // The empty name is the row itself: what deleting a parent of a foreign key reads.
   capability_sets: { insert: true, delete: true, keys: ['', 'set_id'] },
   capability_lanes: { insert: true, delete: true, keys: ['set_id', 'client_id', 'lane_id'] },
@@ -101,6 +112,15 @@ const REGISTRY: Readonly<Record<string, WriteRight>> = {
   meta: { insert: true, update: ['value'], keys: ['key'] },
   security_events: { insert: true },
   secrets: { insert: true },
+  limits: { insert: true, delete: true, keys: ['client_id', 'name'] },
+  lane_limits: { insert: true, delete: true, keys: ['client_id', 'name'] },
+  limit_starts: { delete: true, keys: ['client_id', 'name'] },
+  schedules: {
+    insert: true,
+    delete: true,
+    update: [...RULE_COLUMNS, 'paused', 'next_utc', 'looked_at_utc', 'last_refusal', 'changed_at_utc'],
+    keys: ['client_id', 'name', 'changed_at_utc'],
+  },
 };
 
 /** What refers to a task: that nothing is left there is checked when a tombstone goes. */
@@ -152,6 +172,10 @@ export const READS: Readonly<Partial<Record<StatementClass, Readonly<Record<stri
     task_dependencies: true,
     ended_parents: true,
     priority_changes: true,
+    schedules: true,
+    limits: true,
+    lane_limits: true,
+    limit_starts: true,
   },
   registry: {
     clients: true,
@@ -163,12 +187,15 @@ export const READS: Readonly<Partial<Record<StatementClass, Readonly<Record<stri
     categories: true,
     meta: true,
     secrets: true,
-    leases: { only: ['task_no', 'worker_id', 'client_id'] },
+    leases: { only: ['task_no', 'worker_id', 'client_id', 'lane_id'] },
+    limits: true,
+    lane_limits: true,
     api_keys: true,
     ready: { only: ['lane_id'] },
     delayed: { only: ['lane_id'] },
     tasks: { only: ['lane_id'] },
     security_events: { only: ['client_id', 'shown_id'] },
+    schedules: { only: ['client_id'] },
   },
   sealer: {
     task_events: true,
@@ -202,6 +229,7 @@ export const READS: Readonly<Partial<Record<StatementClass, Readonly<Record<stri
     lanes: true,
     task_dependencies: true,
     categories: true,
+    schedules: true,
     workers: { only: ['status', 'heartbeat_utc', 'worker_id'] },
   },
   worker: { worker_inbox: true, held: true, self: true, own_grants: true, categories: { only: ['pattern', 'max_run_ms'] } },
@@ -227,6 +255,7 @@ export const READS: Readonly<Partial<Record<StatementClass, Readonly<Record<stri
     api_keys: { except: ['digest'] },
     security_events: { except: ['event_id'] },
     categories: true,
+    schedules: true,
     visible_workers: true,
     workers: { only: ['status', 'heartbeat_utc', 'worker_id'] },
   },
@@ -249,6 +278,7 @@ export const READS: Readonly<Partial<Record<StatementClass, Readonly<Record<stri
     api_keys: { except: ['digest'] },
     security_events: true,
     categories: true,
+    schedules: { except: ['payload'] },
     visible_workers: true,
     workers: true,
     meta: true,
@@ -267,43 +297,3 @@ export const READS: Readonly<Partial<Record<StatementClass, Readonly<Record<stri
     categories: true,
   },
 };
-
-/** Functions that statements of a class other than `owner` may call. Everything else (load_extension, randomblob, writefile …) is refused. */
-export const FUNCTIONS = new Set([
-  'abs',
-  'avg',
-  'coalesce',
-  'count',
-  'ifnull',
-  'iif',
-  'json',
-  'json_each',
-  'json_extract',
-  'json_object',
-  'json_array',
-  'json_group_array',
-  'json_group_object',
-  'json_quote',
-  'julianday',
-  'length',
-  'like',
-  'ln',
-  'lower',
-  'max',
-  'min',
-  'now_ms',
-  'nullif',
-  'percentile_cont',
-  'raise',
-  'random',
-  'round',
-  'row_number',
-  'substr',
-  'sum',
-  'total',
-  'typeof',
-  '->',
-  '->>',
-  'lead',
-  'lag',
-]);

@@ -19,6 +19,7 @@ import type { Engine } from './engine.ts';
 import { enqueueBatch } from './enqueue.ts';
 import type { EnqueueItem } from './enqueue.ts';
 import { asQueueError } from './errors.ts';
+import { limitOperations } from './limits.ts';
 import { addMessage, holderOf, setProgress } from './held.ts';
 import { amend, cancel, purge, reprioritise, requeue } from './moves.ts';
 import { loadMigrations, migrate } from './migrate.ts';
@@ -30,6 +31,7 @@ import type { Reader } from './reads.ts';
 import { readDependencies, readParents } from './read-edges.ts';
 import { backoffIn, read } from './parts.ts';
 import type { Parts } from './parts.ts';
+import { scheduleOperations } from './schedules.ts';
 import { systemOperations } from './system.ts';
 import * as book from './registry.ts';
 import { heartbeatBatch, heartbeatHeld, settleBatch } from './settle.ts';
@@ -111,6 +113,8 @@ export function storeOn(db: DatabaseSync, options: SqliteOptions): Store {
     ...bookOperations(parts),
     ...keyOperations(engine, read),
     ...systemOperations(parts),
+    schedules: scheduleOperations(parts),
+    limits: limitOperations(parts),
     async close() {
       watch.close();
       await writer.close();

@@ -3,7 +3,8 @@
 // The views bear a random suffix that works as a capability: a CTE or view of a known name can not pose as one of them.
 import type { DatabaseSync } from 'node:sqlite';
 import { constants as sqlite } from 'node:sqlite';
-import { CLIENT_TABLES, FUNCTIONS, READS, SHARED_TABLES, WRITES } from './rights.ts';
+import { FUNCTIONS } from './functions.ts';
+import { CLIENT_TABLES, READS, SHARED_TABLES, WRITES } from './rights.ts';
 import type { ReadRight, StatementClass } from './rights.ts';
 
 export const WALL_MESSAGE = 'prismq: row of a client that is not bound';

@@ -270,7 +270,7 @@ async function named(it: Case): Promise<void> {
     if (NAMES_AN_OBJECT.has(it.name)) assertProblem(await perform(still, it, clientId, subject, inClient(otherThan(clientId))), 'not_found');
     const nowhere = await perform(still, it, clientId, subject, inClient('nobody'));
     if (it.name === 'enqueueMany') assert.deepEqual([...new Set((nowhere.json['results'] as { code: string }[]).map(({ code }) => code))], ['unknown_client']);
-    else assertProblem(nowhere, it.name === 'enqueue' ? 'unknown_client' : 'not_found');
+    else assertProblem(nowhere, ['enqueue', 'setSchedule', 'setLimit', 'pauseWork'].includes(it.name) ? 'unknown_client' : 'not_found');
   }
   assert.deepEqual(
     changed(first, await ground.rowsOf(still)).filter((table) => !table.startsWith('security_events')),

@@ -23,6 +23,8 @@ export interface Subject {
   readonly workerId: string;
   readonly grantId: string;
   readonly keyId: string;
+  readonly schedule: string;
+  readonly limit: string;
 }
 
 export interface World {
@@ -45,6 +47,8 @@ export const ABSENT: Subject = {
   workerId: 'nobody',
   grantId: 'ffffffffffffffffffffffff',
   keyId: 'ffffffffffffffff',
+  schedule: 'nothing',
+  limit: 'nothing',
 };
 
 /** The words that mark what is one client's and no other's. */
@@ -130,6 +134,12 @@ async function subjectOf(rig: Rig, keys: World['keys'], clientId: ClientId): Pro
   await rig.call('POST', `/queue/tasks/${endedId}/cancel`, { key: client, body: {} });
   const grants = await rig.call('GET', '/queue/admin/grants', { key: client_admin });
   const spare = await rig.queue.admin().keys.create({ role: 'client', clientId, name: `spare-of-${clientId}` });
+  // A name of its own in each client, so that the other's is absent here.
+  const { schedules, limits } = rig.queue.as({ role: 'admin', clientId }).inside(clientId, 'made here');
+  await schedules.set(`ticks-${clientId}`, { everyMs: 86_400_000, type: 'T.Tick', payload: { note: secretOf(clientId) } });
+  await schedules.set(`spare-${clientId}`, { everyMs: 86_400_000, type: 'T.Tick', payload: { note: secretOf(clientId) } });
+  await limits.set(`some-${clientId}`, { concurrency: 100_000 });
+  await limits.pause({ pattern: 'Held.*' });
   return {
     clientId,
     taskId,
@@ -139,6 +149,8 @@ async function subjectOf(rig: Rig, keys: World['keys'], clientId: ClientId): Pro
     workerId: `${clientId}:w`,
     grantId: at<string>(grants, 'grants', 0, 'grant_id'),
     keyId: spare.keyId,
+    schedule: `ticks-${clientId}`,
+    limit: `some-${clientId}`,
   };
 }
 

@@ -44,13 +44,17 @@ const lease = ({ leases }: Memory, n: number): LeaseRef => leases[n % Math.max(l
 
 async function enqueue({ client }: Hand, memory: Memory, n: number, m: number): Promise<unknown> {
   const idempotencyKey = KEYS[n % KEYS.length];
-  const made = await client.enqueue(TYPES[m % TYPES.length] as string, { n }, {
-    priority: 1 + (n % 5) * 100,
-    ...(m % 4 === 3 ? { delayMs: 2000 } : {}),
-    ...(m % 7 === 6 ? { ttlMs: 5000 } : {}),
-    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
-    metadata: { of: `${m % 3}` },
-  });
+  const made = await client.enqueue(
+    TYPES[m % TYPES.length] as string,
+    { n },
+    {
+      priority: 1 + (n % 5) * 100,
+      ...(m % 4 === 3 ? { delayMs: 2000 } : {}),
+      ...(m % 7 === 6 ? { ttlMs: 5000 } : {}),
+      ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+      metadata: { of: `${m % 3}` },
+    },
+  );
   memory.tasks.push(made.taskId);
   return made;
 }

@@ -50,6 +50,7 @@ export function openCounted(): Counted {
       randomHex,
       limits: { payloadBytes: 10_000, payloadDepth: 32 },
       retentionMs: 1000,
+      auditRetentionMs: null,
       strategies: [],
       createClients: true,
     },

@@ -1,7 +1,8 @@
 // One thing of the second wall on SQLite taken away or opened, at a time: a right, a view's filter, a trigger, a rule of the authorizer.
 import type { DatabaseSync } from 'node:sqlite';
 import { constants as sqlite } from 'node:sqlite';
-import { CLIENT_TABLES, FUNCTIONS, READS, SHARED_TABLES, WRITES } from '../../../src/store/sqlite/rights.ts';
+import { FUNCTIONS } from '../../../src/store/sqlite/functions.ts';
+import { CLIENT_TABLES, READS, SHARED_TABLES, WRITES } from '../../../src/store/sqlite/rights.ts';
 import type { ReadRight, StatementClass, WriteRight } from '../../../src/store/sqlite/rights.ts';
 import { CLASSES, closedColumns, COLUMNS, NAMES } from '../../store/attacks/closed.ts';
 
@@ -115,7 +116,9 @@ export const LEASE_OF_ANOTHER = 'a lease for a task of another client is taken';
 const triggers: readonly Harm[] = [
   ...Object.keys(CLIENT_TABLES).flatMap((table) =>
     (['insert', 'update', 'delete'] as const).map((verb) =>
-      definition('trigger', `${verb} of ${table} looks at no row`, table, (sql) => (isTrigger(sql, table, verb) ? sql.replace(/ WHEN .* BEGIN /s, ' WHEN 0 BEGIN ') : sql)),
+      definition('trigger', `${verb} of ${table} looks at no row`, table, (sql) =>
+        isTrigger(sql, table, verb) ? sql.replace(/ WHEN .* BEGIN /s, ' WHEN 0 BEGIN ') : sql,
+      ),
     ),
   ),
   ...(['update', 'delete'] as const).map((verb) =>
@@ -159,7 +162,11 @@ const ACTIONS: Readonly<Record<string, readonly [number, string]>> = {
 const FORBIDDEN_FUNCTIONS = ['load_extension', 'randomblob', 'zeroblob', 'printf', 'hex', 'sqlite_version', 'total_changes'] as const;
 
 /** What hides a right to write: the class may not read the keys that the writing looks up. */
-export const READS_OF_KEYS = rule('no reading of the keys of other tables', 'main.', (action, _a, _b, schema) => action === sqlite.SQLITE_READ && schema === 'main');
+export const READS_OF_KEYS = rule(
+  'no reading of the keys of other tables',
+  'main.',
+  (action, _a, _b, schema) => action === sqlite.SQLITE_READ && schema === 'main',
+);
 
 /** What hides a right to write the audit. */
 export const APPEND_ONLY: Harm = {
@@ -167,7 +174,9 @@ export const APPEND_ONLY: Harm = {
   name: 'the audit is append-only in the file itself',
   hint: 'main.task_events',
   apply: (db) => {
-    const named = db.prepare(`SELECT name FROM sqlite_schema WHERE type = 'trigger' AND (name LIKE '%_no_delete' OR name LIKE '%_no_update')`).all() as { name: string }[];
+    const named = db.prepare(`SELECT name FROM sqlite_schema WHERE type = 'trigger' AND (name LIKE '%_no_delete' OR name LIKE '%_no_update')`).all() as {
+      name: string;
+    }[];
     for (const { name } of named) db.exec(`DROP TRIGGER ${name}`);
     return nothing;
   },
@@ -175,9 +184,17 @@ export const APPEND_ONLY: Harm = {
 
 const rules: readonly Harm[] = [
   ...Object.entries(ACTIONS).map(([name, [action, hint]]) => rule(`${name} is allowed`, hint, (asked) => asked === action)),
-  rule('everything of the schema is allowed', 'create', (action) => action <= sqlite.SQLITE_DROP_VIEW && ![sqlite.SQLITE_DELETE, sqlite.SQLITE_INSERT].includes(action)),
+  rule(
+    'everything of the schema is allowed',
+    'create',
+    (action) => action <= sqlite.SQLITE_DROP_VIEW && ![sqlite.SQLITE_DELETE, sqlite.SQLITE_INSERT].includes(action),
+  ),
   rule('any accessor reads', 'with', (action, _a, _b, _schema, accessor) => action === sqlite.SQLITE_READ && accessor !== null),
-  rule('an accessor with the name of a view reads', 'with', (action, _a, _b, _schema, accessor) => action === sqlite.SQLITE_READ && NAMES.includes(accessor ?? '')),
+  rule(
+    'an accessor with the name of a view reads',
+    'with',
+    (action, _a, _b, _schema, accessor) => action === sqlite.SQLITE_READ && NAMES.includes(accessor ?? ''),
+  ),
   rule('tables of the main schema are read', 'main.', (action, _a, _b, schema) => action === sqlite.SQLITE_READ && schema === 'main'),
   rule('whatever is temporary is read', 'sqlite_temp_schema', (action, _a, _b, schema) => action === sqlite.SQLITE_READ && schema === 'temp'),
   rule('the bound set is written', 'bound_set', (action, table) => action === sqlite.SQLITE_INSERT && /^s_\w+_bound$/.test(table ?? '')),

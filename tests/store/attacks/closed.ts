@@ -66,7 +66,9 @@ const secrets: Attacks = Object.entries(SECRETS).flatMap(([path, open]) => {
 function columnsByTable(): ReadonlyMap<string, readonly string[]> {
   const db = new DatabaseSync(':memory:');
   migrate(db, loadMigrations(new URL('../../../sql/sqlite/migrations/', import.meta.url)), 1, false);
-  const columns = NAMES.map((name) => [name, (db.prepare(`SELECT name FROM pragma_table_info(?)`).all(name) as { name: string }[]).map((row) => row.name)] as const);
+  const columns = NAMES.map(
+    (name) => [name, (db.prepare(`SELECT name FROM pragma_table_info(?)`).all(name) as { name: string }[]).map((row) => row.name)] as const,
+  );
   db.close();
   return new Map(columns);
 }
@@ -112,7 +114,11 @@ const foreign: Attacks = (['engine', 'registry', 'sealer'] as const).flatMap((cl
     const right = WRITES[cls]?.[table];
     return [
       ...(right?.delete === true ? [{ name: `every row of ${table} by ${cls}`, cls, sql: `delete from main.${table}` }] : []),
-      ...(right?.update ?? []).map((column) => ({ name: `every ${table}.${column} by ${cls}`, cls, sql: `update main.${table} set ${column} = ${VALUES[column] ?? '9'}` })),
+      ...(right?.update ?? []).map((column) => ({
+        name: `every ${table}.${column} by ${cls}`,
+        cls,
+        sql: `update main.${table} set ${column} = ${VALUES[column] ?? '9'}`,
+      })),
     ];
   }),
 );
@@ -125,12 +131,21 @@ const unfiltered: Attacks = CLASSES.flatMap((cls) =>
     .map((name) => {
       const closed = closedColumns(cls, name);
       const open = (COLUMNS.get(name) ?? []).filter((column) => !closed.includes(column));
-      return { name: `all of ${name} by ${cls}`, cls, expected: 'blind' as const, sql: `select ${open.length === 0 ? '*' : open.join(', ')} from ${namedIn(name)}` };
+      return {
+        name: `all of ${name} by ${cls}`,
+        cls,
+        expected: 'blind' as const,
+        sql: `select ${open.length === 0 ? '*' : open.join(', ')} from ${namedIn(name)}`,
+      };
     }),
 );
 
 export const CLOSED: readonly AttackGroup[] = [
-  { title: 'what a class reads without any filter is the bound client alone', controls: [{ cls: 'client', sql: 'select * from walled.ready' }], attacks: unfiltered },
+  {
+    title: 'what a class reads without any filter is the bound client alone',
+    controls: [{ cls: 'client', sql: 'select * from walled.ready' }],
+    attacks: unfiltered,
+  },
   {
     title: 'what a worker reads without any filter is its own',
     scope: { clients: ['a'], workerId: 'worker-of-a', setId: 1 },
@@ -138,7 +153,19 @@ export const CLOSED: readonly AttackGroup[] = [
     attacks: unfiltered.filter(({ cls }) => cls === 'worker'),
   },
   { title: 'a secret column is open to those alone who need it', controls: [{ cls: 'client', sql: 'select payload from shown.task_queue' }], attacks: secrets },
-  { title: 'what the rights of a class do not name it does not read', controls: [{ cls: 'engine', sql: 'select metadata from walled.tasks' }], attacks: unread },
-  { title: 'what the rights of a class do not name it does not write', controls: [{ cls: 'engine', sql: 'delete from main.ready where task_no = 5001' }], attacks: unwritten },
-  { title: 'a statement without any filter stops at the first row of another client', controls: [{ cls: 'engine', sql: 'delete from main.ready where task_no = 5001' }], attacks: foreign },
+  {
+    title: 'what the rights of a class do not name it does not read',
+    controls: [{ cls: 'engine', sql: 'select metadata from walled.tasks' }],
+    attacks: unread,
+  },
+  {
+    title: 'what the rights of a class do not name it does not write',
+    controls: [{ cls: 'engine', sql: 'delete from main.ready where task_no = 5001' }],
+    attacks: unwritten,
+  },
+  {
+    title: 'a statement without any filter stops at the first row of another client',
+    controls: [{ cls: 'engine', sql: 'delete from main.ready where task_no = 5001' }],
+    attacks: foreign,
+  },
 ];

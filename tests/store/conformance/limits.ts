@@ -111,6 +111,7 @@ const BOUNDS = {
   metadataKey: { tries: [option((length) => ({ metadata: { ['k'.repeat(length)]: 'v' } }))] },
   metadataValue: { tries: [option((length) => ({ metadata: { k: 'v'.repeat(length) } }))], onlyMax: true },
   createdBy: { tries: [option((length) => ({ createdBy: 'c'.repeat(length) }))] },
+  limitKey: { tries: [option((length) => ({ limitKey: 'k'.repeat(length) }))] },
   traceparent: { tries: [option((length) => ({ traceparent: 't'.repeat(length) }))] },
 } as const satisfies Partial<Record<LimitName, Bounded>>;
 

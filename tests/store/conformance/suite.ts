@@ -15,9 +15,11 @@ import { listSuite } from './lists.ts';
 import type { Conformance } from './rig.ts';
 import { retentionSuite } from './retention.ts';
 import { settlingSuite } from './settling.ts';
+import { scheduleSuite } from './schedules.ts';
 import { strategySuite } from './strategies.ts';
 import { transitionSuite } from './transitions.ts';
 import { volumeSuite } from './volume.ts';
+import { workLimitSuite } from './work-limits.ts';
 import { workerSuite } from './workers.ts';
 
 export function conformance(suite: Conformance): void {
@@ -40,4 +42,6 @@ export function conformance(suite: Conformance): void {
   dependencySuite(suite);
   lendingSuite(suite);
   volumeSuite(suite);
+  scheduleSuite(suite);
+  workLimitSuite(suite);
 }
