@@ -22,7 +22,7 @@ export interface Desk {
   /** What a client can do. Without a name: the client of the key, or `default`. */
   client(clientId: string | undefined): Promise<ClientHandle>;
   /** The same on a task of a client, with the reason on record where an operator does it. */
-  inside(clientId: string, reason: string): Promise<Pick<ClientHandle, 'reprioritise'>>;
+  inside(clientId: string, reason: string): Promise<Pick<ClientHandle, 'reprioritise' | 'bulk'>>;
 }
 
 const REASON = 'asked for on the command line';

@@ -5,6 +5,7 @@ import type { Role } from '../domain/principal.ts';
 import type { DependencyInfo, HeartbeatResult, LogEntry, SettleResult, Task, WorkerInfo } from '../domain/task.ts';
 import type { AnchoredHead, AuditVerdict } from '../domain/audit-check.ts';
 import type {
+  BulkReport,
   CategoryInfo,
   ChildrenResult,
   ClientInfo,
@@ -48,6 +49,10 @@ export interface Answers {
   readonly purgeTask: undefined;
   readonly cancelTask: Task;
   readonly requeueTask: Task;
+  readonly bulkCancel: BulkReport;
+  readonly bulkRequeue: BulkReport;
+  readonly bulkReprioritise: BulkReport;
+  readonly bulkPurge: BulkReport;
   readonly taskLogs: Paged & { readonly logs: readonly LogEntry[] };
   readonly taskDependencies: Paged & { readonly dependencies: readonly DependencyInfo[] };
   readonly waitTask: Task;

@@ -7,6 +7,10 @@ import { jsonOf, newKey, taskBody } from './body.ts';
 import type { Line } from './line.ts';
 import { taskMoves, taskReads, waitFor } from './reads.ts';
 
+const BULK = { cancel: 'bulkCancel', requeue: 'bulkRequeue', reprioritise: 'bulkReprioritise', purge: 'bulkPurge' } as const;
+/** A call of many transactions is given this long. */
+const BULK_MS = 60_000;
+
 export function clientHandle(line: Line, clientId: string): ClientHandle {
   const { call, headers } = line;
   return {
@@ -29,6 +33,7 @@ export function clientHandle(line: Line, clientId: string): ClientHandle {
     reprioritise: (id, priority) => call('updateTask', { path: { id }, body: { priority }, headers }),
     amend: (id, change) =>
       call('updateTask', { path: { id }, body: { ...change, ...('payload' in change ? { payload: jsonOf(change.payload, 'payload') } : {}) }, headers }),
+    bulk: (event, { onProgress: _, signal, ...body }) => call(BULK[event], { body, headers, signal, waitMs: BULK_MS }),
     wait: (id, options = {}) => waitFor(line, id, options),
   };
 }

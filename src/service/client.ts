@@ -9,6 +9,7 @@ import { checkInt, checkMetadata, newTask } from '../domain/limits.ts';
 import type { Principal } from '../domain/principal.ts';
 import type { EnqueueOptions, Json, NewTask, Task } from '../domain/task.ts';
 import type { CategoryRow, StoreScope } from '../store/store.ts';
+import { bulk } from './bulk.ts';
 import { authorize } from './deps.ts';
 import type { Deps } from './deps.ts';
 import type { AmendInput, ClientHandle, EnqueueItem, EnqueueItemResult, EnqueueResult, TaskDefinition, TaskHandle, WaitOptions } from './handles.ts';
@@ -59,6 +60,7 @@ export function clientHandle(deps: Deps, principal: Principal, clientId: string,
       await authorize(deps, principal, 'task.amend');
       return moved(deps, scope, taskId, await deps.store.amend(scope, taskId, { ...checkAmend(deps, change), digest: deps.digest }));
     },
+    bulk: (event, request) => bulk(deps, principal, scope, event, request),
     wait,
   };
 }

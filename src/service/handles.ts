@@ -9,6 +9,9 @@ import type { AdminHandle, BootstrapSecret, MadeKey, SecurityEvent } from './adm
 import type { BookReads } from './book.ts';
 import type { CallerOrigin } from './credential.ts';
 export type { BookReads } from './book.ts';
+import type { BulkEvent } from '../domain/bulk.ts';
+import type { BulkReport, BulkRequest } from './bulk.ts';
+export type { BulkFilter, BulkReport, BulkRequest } from './bulk.ts';
 import type { ChildrenResult, DependencyPage, EnqueueItem, EnqueueItemResult, EnqueueResult, TaskHandle, WaitOptions } from './enqueue-handle.ts';
 export type { ChildrenResult, DependencyPage, EnqueueItem, EnqueueItemResult, EnqueueResult, TaskHandle, WaitOptions } from './enqueue-handle.ts';
 export type { CallerOrigin, TokenVerdict, VerifyToken } from './credential.ts';
@@ -122,6 +125,8 @@ export interface ClientHandle extends TaskReads, TaskMoves {
   enqueueMany(items: readonly EnqueueItem[], options?: { readonly atomic?: boolean }): Promise<readonly EnqueueItemResult[]>;
   reprioritise(taskId: string, priority: number): Promise<Task>;
   amend(taskId: string, change: AmendInput): Promise<Task>;
+  /** Many tasks of the client at once, by ids or by a filter: `cancel`, `requeue`, `reprioritise`, `purge` (for admins). */
+  bulk(event: BulkEvent, request: BulkRequest): Promise<BulkReport>;
   /** Waits until the task is in a final state. */
   wait(taskId: string, options?: WaitOptions): Promise<Task>;
 }

@@ -5,6 +5,8 @@ import type { AnchoredHead } from '../domain/audit-check.ts';
 import type { AuditPage, AuditSummary, TrailFilter, TrailRow } from './audit.ts';
 import type { ClientRow, GrantRow, KeyRow, NewKeyRow, Rotation, FoundKey, CategoryRow, SecurityRow, NewSecurityEvent } from './book-rows.ts';
 export type { ClientRow, GrantRow, KeyRow, NewKeyRow, Rotation, FoundKey, CategoryRow, SecurityRow, NewSecurityEvent } from './book-rows.ts';
+import type { BulkStore } from './bulk.ts';
+export type { BulkItem, BulkRefusal } from './bulk.ts';
 import type { BackoffPolicy } from '../domain/retry.ts';
 import type { Refusal, Result } from '../domain/errors.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
@@ -113,7 +115,7 @@ export interface Counts {
 
 export type CategoryMode = 'open' | 'hierarchical' | 'registered';
 
-export interface Store {
+export interface Store extends BulkStore {
   readonly capabilities: { readonly renewal: 'thread' | 'loop'; readonly file: string | null; readonly engine: 'sqlite' | 'postgres' };
   now(): number;
 

@@ -16,6 +16,7 @@ import type { Driver } from './driver.ts';
 import { requireSafe } from './doctor.ts';
 import type { Engine } from './engine.ts';
 import { enqueue } from './enqueue.ts';
+import { bulkFind, bulkMove, family } from './bulk.ts';
 import { readDependencies, readParents } from './dependencies.ts';
 import { migratePostgres, putSigningKey, readSigningKey, withClient } from './migrate.ts';
 import { amendment, moveTask } from './moves.ts';
@@ -170,7 +171,22 @@ function wire(engine: Engine, claimer: Claimer, watch: Watch): Store {
 
 type TaskOperations = Pick<
   Store,
-  'enqueue' | 'enqueueInside' | 'task' | 'tasks' | 'dependencies' | 'logs' | 'events' | 'counts' | 'cancel' | 'requeue' | 'reprioritise' | 'amend' | 'purge'
+  | 'enqueue'
+  | 'enqueueInside'
+  | 'task'
+  | 'tasks'
+  | 'dependencies'
+  | 'logs'
+  | 'events'
+  | 'counts'
+  | 'cancel'
+  | 'requeue'
+  | 'reprioritise'
+  | 'amend'
+  | 'purge'
+  | 'bulkFind'
+  | 'bulkMove'
+  | 'family'
 >;
 
 function taskOperations(engine: Engine, claimer: Claimer, watch: Watch): TaskOperations {
@@ -197,6 +213,9 @@ function taskOperations(engine: Engine, claimer: Claimer, watch: Watch): TaskOpe
     reprioritise: (scope, taskId, priority) => moveTask(engine, scope, taskId, 'reprioritise', { priority }),
     amend: (scope, taskId, change) => moveTask(engine, scope, taskId, 'amend', amendment(change)),
     purge: (scope, taskId) => moveTask(engine, scope, taskId, 'purge', {}),
+    bulkFind: (scope, find) => bulkFind(engine, scope, find),
+    bulkMove: (scope, move) => bulkMove(engine, scope, move),
+    family: (scope, ids, most) => family(engine, scope, ids, most),
   };
 }
 

@@ -251,6 +251,7 @@ export const FUNCTIONS = new Set([
   'coalesce',
   'count',
   'ifnull',
+  'instr',
   'iif',
   'json',
   'json_each',

@@ -9,6 +9,7 @@ import type { NamedStatement } from '../sql-files.ts';
 import type { EnqueueOutcome, Store, StoreOptions } from '../store.ts';
 import { keyOperations } from './api-keys.ts';
 import { createSets } from './capability-sets.ts';
+import { bulkFind, bulkMove, family } from './bulk.ts';
 import { createClaimer } from './claim.ts';
 import { goOn } from './go-on.ts';
 import { openConnection } from './connection.ts';
@@ -123,7 +124,22 @@ function openReader(options: SqliteOptions, named: ReadonlyMap<string, NamedStat
 
 type TaskOperations = Pick<
   Store,
-  'enqueue' | 'enqueueInside' | 'task' | 'tasks' | 'dependencies' | 'logs' | 'events' | 'counts' | 'cancel' | 'requeue' | 'reprioritise' | 'amend' | 'purge'
+  | 'enqueue'
+  | 'enqueueInside'
+  | 'task'
+  | 'tasks'
+  | 'dependencies'
+  | 'logs'
+  | 'events'
+  | 'counts'
+  | 'cancel'
+  | 'requeue'
+  | 'reprioritise'
+  | 'amend'
+  | 'purge'
+  | 'bulkFind'
+  | 'bulkMove'
+  | 'family'
 >;
 
 function taskOperations(parts: Parts): TaskOperations {
@@ -159,6 +175,9 @@ function taskOperations(parts: Parts): TaskOperations {
     reprioritise: (scope, taskId, priority) => writer.one(scope.actor, () => reprioritise(engine, scope, taskId, priority)),
     amend: (scope, taskId, change) => writer.one(scope.actor, () => amend(engine, scope, taskId, change)),
     purge: (scope, taskId) => writer.one(scope.actor, () => purge(engine, scope, taskId)),
+    bulkFind: (scope, find) => read(() => bulkFind(parts.reader, scope, find)),
+    bulkMove: (scope, move) => writer.one(scope.actor, () => bulkMove(engine, scope, move)),
+    family: (scope, ids, most) => read(() => family(parts.reader, scope, ids, most)),
   };
 }
 

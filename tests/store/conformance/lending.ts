@@ -18,7 +18,10 @@ const dag = fc
   .array(fc.record({ priority: fc.integer({ min: 1, max: 20 }), parents: fc.array(fc.nat({ max: 11 }), { maxLength: 3 }) }), { minLength: 2, maxLength: 12 })
   .map((nodes) => nodes.map(({ priority, parents }, i): Node => ({ priority, parents: i === 0 ? [] : [...new Set(parents.map((parent) => parent % i))] })));
 const acts = fc.array(
-  fc.record({ of: fc.nat({ max: 11 }), how: fc.oneof(fc.constantFrom('cancel' as const, 'complete' as const, 'requeue' as const), fc.integer({ min: 1, max: 20 })) }),
+  fc.record({
+    of: fc.nat({ max: 11 }),
+    how: fc.oneof(fc.constantFrom('cancel' as const, 'complete' as const, 'requeue' as const), fc.integer({ min: 1, max: 20 })),
+  }),
   { maxLength: 8 },
 );
 
@@ -58,11 +61,29 @@ export function lendingSuite(suite: Conformance): void {
     const middle = await client.enqueue('L.Middle', 1, { priority: 400, dependsOn: [slow.taskId] });
     const other = await client.enqueue('L.Other', 1, { priority: 100 });
     const effective = async (id: string): Promise<number[]> => [(await client.get(id)).priority, (await client.get(id)).effectivePriority];
-    assert.deepEqual([await effective(slow.taskId), await effective(middle.taskId)], [[500, 400], [400, 400]]);
+    assert.deepEqual(
+      [await effective(slow.taskId), await effective(middle.taskId)],
+      [
+        [500, 400],
+        [400, 400],
+      ],
+    );
     const urgent = await client.enqueue('L.Urgent', 1, { priority: 5, dependsOn: [middle.taskId] });
-    assert.deepEqual([await effective(slow.taskId), await effective(middle.taskId)], [[500, 5], [400, 5]]);
+    assert.deepEqual(
+      [await effective(slow.taskId), await effective(middle.taskId)],
+      [
+        [500, 5],
+        [400, 5],
+      ],
+    );
     await client.reprioritise(urgent.taskId, 450);
-    assert.deepEqual([await effective(slow.taskId), await effective(middle.taskId)], [[500, 400], [400, 400]]);
+    assert.deepEqual(
+      [await effective(slow.taskId), await effective(middle.taskId)],
+      [
+        [500, 400],
+        [400, 400],
+      ],
+    );
     await client.reprioritise(urgent.taskId, 3);
     assert.equal(only(await queue.worker('w').claim()).taskId, slow.taskId, 'what the urgent one waits for goes first');
     await client.cancel(urgent.taskId);
@@ -77,7 +98,11 @@ export function lendingSuite(suite: Conformance): void {
       fc.asyncProperty(dag, acts, async (nodes, moves) => {
         run++;
         const made = await client.enqueueMany(
-          nodes.map(({ priority, parents }, i) => ({ type: `L.R${run}.T${i}`, priority, dependsOn: parents.map((position) => ({ position, policy: 'wait' as const })) })),
+          nodes.map(({ priority, parents }, i) => ({
+            type: `L.R${run}.T${i}`,
+            priority,
+            dependsOn: parents.map((position) => ({ position, policy: 'wait' as const })),
+          })),
           { atomic: true },
         );
         const ids = made.map((one) => (one.ok ? one.taskId : assert.fail(one.message)));
