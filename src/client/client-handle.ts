@@ -1,6 +1,7 @@
 // The handle of a client over HTTP: the same as `queue.client(id)`. Whose tasks these are is the key's affair.
 import { fromDefinition, resultOf } from '../domain/definition.ts';
 import { QueueError } from '../domain/errors.ts';
+import { inBatches } from '../domain/stream.ts';
 import type { EnqueueOptions } from '../domain/task.ts';
 import type { ClientHandle, EnqueueItem, EnqueueItemResult, EnqueueResult, TaskDefinition, TaskHandle } from '../service/handles.ts';
 import { jsonOf, newKey, taskBody } from './body.ts';
@@ -30,6 +31,7 @@ export function clientHandle(line: Line, clientId: string): ClientHandle {
       return handleOf<Output>(line, await enqueue(line, await fromDefinition(type, payload, rest), signal));
     },
     enqueueMany: (items, { atomic = false } = {}) => enqueueMany(line, items, atomic),
+    enqueueStream: (items) => inBatches(items, (batch) => enqueueMany(line, batch, false)),
     reprioritise: (id, priority) => call('updateTask', { path: { id }, body: { priority }, headers }),
     amend: (id, change) =>
       call('updateTask', { path: { id }, body: { ...change, ...('payload' in change ? { payload: jsonOf(change.payload, 'payload') } : {}) }, headers }),

@@ -5,6 +5,7 @@ import { checkCategory, checkMode } from '../domain/category.ts';
 import { toJsonText } from '../domain/json-text.ts';
 import { fromDefinition, resultOf } from '../domain/definition.ts';
 import { ENDED } from '../domain/lifecycle.ts';
+import { inBatches } from '../domain/stream.ts';
 import { checkInt, checkMetadata, newTask } from '../domain/limits.ts';
 import type { Principal } from '../domain/principal.ts';
 import type { EnqueueOptions, Json, NewTask, Task } from '../domain/task.ts';
@@ -51,6 +52,10 @@ export function clientHandle(deps: Deps, principal: Principal, clientId: string,
     async enqueueMany(items, { atomic = false } = {}) {
       await authorize(deps, principal, 'task.enqueue');
       return enqueueMany(deps, clientId, scope, items, enqueueOptions(atomic));
+    },
+    async *enqueueStream(items) {
+      await authorize(deps, principal, 'task.enqueue');
+      yield* inBatches(items, (batch) => enqueueMany(deps, clientId, scope, batch, enqueueOptions(false)));
     },
     async reprioritise(taskId, priority) {
       await authorize(deps, principal, 'task.reprioritise');

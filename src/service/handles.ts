@@ -123,6 +123,8 @@ export interface ClientHandle extends TaskReads, TaskMoves {
   ): Promise<TaskHandle<Output>>;
   /** One transaction for all; `atomic: true` stores none unless all are good (then it throws the first refusal). */
   enqueueMany(items: readonly EnqueueItem[], options?: { readonly atomic?: boolean }): Promise<readonly EnqueueItemResult[]>;
+  /** A stream of any length in bounded memory: an answer an item, in order, some hundred at a time. Each call by itself: positions are of none. */
+  enqueueStream(items: AsyncIterable<EnqueueItem> | Iterable<EnqueueItem>): AsyncGenerator<EnqueueItemResult>;
   reprioritise(taskId: string, priority: number): Promise<Task>;
   amend(taskId: string, change: AmendInput): Promise<Task>;
   /** Many tasks of the client at once, by ids or by a filter: `cancel`, `requeue`, `reprioritise`, `purge` (for admins). */
