@@ -27,6 +27,8 @@ export { startWorker } from './worker/worker.ts';
 export { deadLetter, release, retryIn } from './worker/outcome.ts';
 export type * from './service/handles.ts';
 export type * from './domain/task.ts';
+export type { Dependency, DependencyInput, DependencyPolicy, EdgeState } from './domain/dependencies.ts';
+export type { BulkEvent } from './domain/bulk.ts';
 export type * from './domain/principal.ts';
 export type { PostgresLogins } from './store/postgres/store.ts';
 

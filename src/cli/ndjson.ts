@@ -1,7 +1,7 @@
 // Tasks as lines of JSON, one a line, from a file or standard input of any length: what `enqueue --ndjson` reads.
 import { createReadStream } from 'node:fs';
 import { resolve } from 'node:path';
-import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { decode } from '../contract/wire.ts';
 import { QueueError } from '../domain/errors.ts';
 import type { EnqueueItem } from '../service/handles.ts';
@@ -18,17 +18,33 @@ export interface Line {
 
 export async function* readTasks(io: Io, given: string): AsyncGenerator<Line> {
   const file = resolve(io.base, given);
-  const input = given === '-' ? io.stdinStream() : createReadStream(file);
-  const missing = new Promise<never>((_, reject) =>
-    input.once('error', (error: Error) => reject(wrongInput('--ndjson', `${file} can not be read: ${error.message}`))),
-  );
-  missing.catch(() => undefined);
-  const lines = createInterface({ input, crlfDelay: Infinity })[Symbol.asyncIterator]();
-  for (let number = 1; ; number++) {
-    const next = await Promise.race([lines.next(), missing]);
-    if (next.done === true) return;
-    if (next.value.trim() !== '') yield { number, item: itemOf(next.value, number) };
+  const input = given === '-' ? io.stdinStream() : createReadStream(file, { highWaterMark: 1 << 18 });
+  let number = 0;
+  try {
+    for await (const text of linesOf(input)) {
+      number++;
+      if (text.trim() !== '') yield { number, item: itemOf(text, number) };
+    }
+  } catch (error) {
+    if (error instanceof QueueError) throw error;
+    throw wrongInput('--ndjson', `${given === '-' ? 'standard input' : file} can not be read: ${(error as Error).message}`);
   }
+}
+
+/** Beyond any task that would be taken. */
+const LONGEST_LINE = 2_000_000;
+
+/** One chunk at a time, and no more read than is asked for. */
+async function* linesOf(input: Readable): AsyncGenerator<string> {
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: false });
+  let rest = '';
+  for await (const chunk of input) {
+    const lines = (rest + decoder.decode(chunk as Buffer, { stream: true })).split('\n');
+    rest = lines.pop() as string;
+    if (rest.length > LONGEST_LINE) throw wrongInput('--ndjson', `a line has more than ${LONGEST_LINE} characters: no task is so long`);
+    yield* lines;
+  }
+  if (rest !== '') yield rest + decoder.decode();
 }
 
 function itemOf(text: string, number: number): EnqueueItem | QueueError {
