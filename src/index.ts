@@ -32,6 +32,8 @@ export { startWorker } from './worker/worker.ts';
 export { deadLetter, release, retryIn } from './worker/outcome.ts';
 export type * from './service/handles.ts';
 export type * from './domain/task.ts';
+export type { Dependency, DependencyInput, DependencyPolicy, EdgeState } from './domain/dependencies.ts';
+export type { BulkEvent } from './domain/bulk.ts';
 export type * from './domain/principal.ts';
 export type { LimitInfo, LimitInput } from './domain/work-limit.ts';
 export type { Missed, NextCron, Schedule, ScheduleInput, ScheduleOptions } from './domain/schedule.ts';

@@ -2,3 +2,6 @@
 
 -- name: move_task (client)
 SELECT m.verdict, m.status, m.more FROM prismq.move_task(:token, :task_id, :event, :change) m;
+
+-- name: bulk_moves (client)
+SELECT b.task_id, b.verdict, b.more FROM prismq.bulk_moves(:token, :task_ids, :event, :change) b;

@@ -25,15 +25,18 @@ export interface Desk {
   /** The same with the rights of who operates it. */
   manage(clientId: string | undefined): Promise<ClientHandle>;
   /** The same on a task of a client, with the reason on record where an operator does it. */
-  inside(clientId: string, reason: string): Promise<Pick<ClientHandle, 'reprioritise'>>;
+  inside(clientId: string, reason: string): Promise<Pick<ClientHandle, 'reprioritise' | 'bulk'>>;
 }
 
 const REASON = 'asked for on the command line';
 
 type Use<At, T> = (at: At, context: Context) => Promise<T>;
 
+/** `make`: rehearsed before a file is made. `stream`: made at once, since what comes from a stream comes once. */
+export type Mode = 'make' | 'stream' | 'there';
+
 /** Only what adds something makes a file that is not there, and only when it is not refused. */
-export async function withDesk<T>(context: Context, mode: 'make' | 'there', use: Use<Desk, T>): Promise<T> {
+export async function withDesk<T>(context: Context, mode: Mode, use: Use<Desk, T>): Promise<T> {
   const where = whereOf(context);
   const hint = hintOf(context.io, where);
   if (where.kind === 'server') return use(serverDesk(connect(where), hint), context);
@@ -41,9 +44,9 @@ export async function withDesk<T>(context: Context, mode: 'make' | 'there', use:
 }
 
 /** Opens the queue of a file for one command, and closes it again. */
-export async function withQueue<T>(context: Context, db: string | PostgresLogins, mode: 'make' | 'there', use: Use<Queue, T>): Promise<T> {
+export async function withQueue<T>(context: Context, db: string | PostgresLogins, mode: Mode, use: Use<Queue, T>): Promise<T> {
   if (mode === 'there') requireFile(context.io, db);
-  else if (isMissing(db)) await rehearse(context, use);
+  else if (mode === 'make' && isMissing(db)) await rehearse(context, use);
   await using queue = await openQueue(db, OPTIONS);
   return await use(queue, context);
 }

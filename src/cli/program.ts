@@ -24,7 +24,8 @@ import { securityEventsCommand } from './commands/security-events.ts';
 import { setupCommand } from './commands/setup.ts';
 import { serveCommand } from './commands/serve.ts';
 import { statsCommand } from './commands/stats.ts';
-import { cancelCommand, reprioritiseCommand, requeueCommand, taskCommand } from './commands/task.ts';
+import { cancelCommand, purgeCommand, reprioritiseCommand, requeueCommand } from './commands/moves.ts';
+import { taskCommand } from './commands/task.ts';
 import { tasksCommand } from './commands/tasks.ts';
 import { workerCommand } from './commands/worker.ts';
 import { workersCommand } from './commands/workers.ts';
@@ -43,6 +44,7 @@ const COMMANDS = [
   cancelCommand,
   requeueCommand,
   reprioritiseCommand,
+  purgeCommand,
   statsCommand,
   workersCommand,
   clientsCommand,

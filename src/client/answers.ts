@@ -8,6 +8,7 @@ import type { DependencyInfo, HeartbeatResult, LogEntry, SettleResult, Task, Wor
 import type { LimitInfo } from '../domain/work-limit.ts';
 import type { AnchoredHead, AuditVerdict } from '../domain/audit-check.ts';
 import type {
+  BulkReport,
   CategoryInfo,
   ChildrenResult,
   ClientInfo,
@@ -52,6 +53,10 @@ export interface Answers {
   readonly purgeTask: undefined;
   readonly cancelTask: Task;
   readonly requeueTask: Task;
+  readonly bulkCancel: BulkReport;
+  readonly bulkRequeue: BulkReport;
+  readonly bulkReprioritise: BulkReport;
+  readonly bulkPurge: BulkReport;
   readonly taskLogs: Paged & { readonly logs: readonly LogEntry[] };
   readonly taskDependencies: Paged & { readonly dependencies: readonly DependencyInfo[] };
   readonly waitTask: Task;

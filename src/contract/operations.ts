@@ -2,7 +2,7 @@
 // its operation of the access table; `public` rows want no key and tell nothing.
 import type { ErrorCode } from '../domain/errors.ts';
 import { CLOCK_OPERATIONS } from './clock-operations.ts';
-import { ENQUEUE, LEASE, MOVE, TASK, get, post, remove, row } from './row.ts';
+import { ENQUEUE, LEASE, MOVE, TASK, bulk, get, post, remove, row } from './row.ts';
 import type { OperationRow } from './row.ts';
 
 export type { Method, OperationRow } from './row.ts';
@@ -53,6 +53,10 @@ export const OPERATIONS = {
     inside: true,
     summary: 'A new generation of a dead or cancelled task, its attempts back to 0.',
   }),
+  bulkCancel: bulk('cancel', 'Cancels many tasks'),
+  bulkRequeue: bulk('requeue', 'Begins many dead or cancelled tasks anew'),
+  bulkReprioritise: bulk('reprioritise', 'Gives many tasks another priority'),
+  bulkPurge: bulk('purge', 'Empties many ended tasks'),
   taskLogs: get('/queue/tasks/{id}/logs', 'task.logs', 'LogPage', {
     query: 'PageQuery',
     errors: TASK,

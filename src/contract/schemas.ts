@@ -94,6 +94,24 @@ export const REQUESTS = {
     max_run_ms: int('maxRunMs').optional(),
     metadata: metadata.optional(),
   }),
+  Bulk: z.strictObject({
+    ids: z.array(taskId).max(1000).optional(),
+    cascade: z.boolean().describe('with everything that waits for these').optional(),
+    filter: z
+      .strictObject({
+        status: state.optional(),
+        type: pattern.optional(),
+        metadata: metadata.optional(),
+        older_than_ms: int('delayMs').describe('enqueued longer ago than this').optional(),
+        error: text(200).min(1).describe('part of the last failure').optional(),
+      })
+      .optional(),
+    dry_run: z.boolean().optional(),
+    limit: z.int().min(1).max(100_000).optional(),
+    cursor: text(60).optional(),
+    reason: text(200).optional(),
+    priority: int('priority').optional(),
+  }),
   Look: z.strictObject({ reason: text(500).optional() }),
   Cancel: z.strictObject({ reason: text(200).optional() }),
   Registration: z.strictObject({

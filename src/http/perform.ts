@@ -2,6 +2,7 @@
 // authorised before; what the call may name is bound inside its handle.
 import type { OperationName } from '../contract/operations.ts';
 import type { NextAnchor } from '../domain/audit-anchor.ts';
+import type { BulkEvent } from '../domain/bulk.ts';
 import { QueueError } from '../domain/errors.ts';
 import { JsonText } from '../domain/json-text.ts';
 import type { KeyPrincipal } from '../domain/principal.ts';
@@ -10,6 +11,7 @@ import type {
   AuditRetention,
   AuditorHandle,
   BookReads,
+  BulkRequest,
   ClientHandle,
   EnqueueItem,
   GrantInfo,
@@ -47,6 +49,11 @@ const enqueued = (answer: { readonly deduplicated: boolean; readonly taskId: str
   return { status: deduplicated ? 200 : 201, value: { taskId, status, createdAtUtc, deduplicated } };
 };
 
+const bulked =
+  (event: BulkEvent): Performer =>
+  async (call, bench) =>
+    value(await clientOf(call, bench).bulk(event, { ...given<BulkRequest>(call), signal: call.signal }));
+
 const taskPerformers = {
   async enqueue(call, bench) {
     const { type, payload, ...options } = itemOf(call);
@@ -65,6 +72,10 @@ const taskPerformers = {
     return page('dependencies', await reader(call, bench).dependencies(idOf(call), call.input));
   },
   getTask: async (call, bench) => value(await reader(call, bench).get(idOf(call))),
+  bulkCancel: bulked('cancel'),
+  bulkRequeue: bulked('requeue'),
+  bulkReprioritise: bulked('reprioritise'),
+  bulkPurge: bulked('purge'),
   async updateTask(call, bench) {
     const { priority, ...rest } = given<{ priority?: number }>(call);
     const amends = Object.keys(rest).length > 0;

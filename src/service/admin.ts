@@ -77,7 +77,12 @@ function inside(deps: Deps, principal: AdminPrincipal, clientId: string, reason:
     ...handle,
     enqueue: (type, payload, options) => recorded('task.enqueue', typeof type === 'string' ? type : type.type, () => handle.enqueue(type, payload, options)),
     enqueueMany: (items, options) => recorded('task.enqueue', `${items.length} tasks`, () => handle.enqueueMany(items, options)),
+    async *enqueueStream(items) {
+      yield* await recorded('task.enqueue', 'a stream', async () => handle.enqueueStream(items));
+    },
     reprioritise: (taskId, priority) => recorded('task.reprioritise', taskId, () => handle.reprioritise(taskId, priority)),
+    bulk: (event, request) =>
+      request.dryRun === true ? handle.bulk(event, request) : recorded(`task.${event}`, 'many tasks', () => handle.bulk(event, request)),
   };
 }
 

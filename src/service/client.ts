@@ -4,10 +4,12 @@ import type { Result } from '../domain/errors.ts';
 import { toJsonText } from '../domain/json-text.ts';
 import { fromDefinition, resultOf } from '../domain/definition.ts';
 import { ENDED } from '../domain/lifecycle.ts';
+import { inBatches } from '../domain/stream.ts';
 import { checkInt, checkMetadata } from '../domain/limits.ts';
 import type { Principal } from '../domain/principal.ts';
 import type { EnqueueOptions, Json, NewTask, Task } from '../domain/task.ts';
 import type { StoreScope } from '../store/store.ts';
+import { bulk } from './bulk.ts';
 import { authorize } from './deps.ts';
 import type { Deps } from './deps.ts';
 import type { AmendInput, ClientHandle, EnqueueItem, EnqueueItemResult, EnqueueResult, TaskDefinition, TaskHandle, WaitOptions } from './handles.ts';
@@ -52,6 +54,10 @@ export function clientHandle(deps: Deps, principal: Principal, clientId: string,
       await authorize(deps, principal, 'task.enqueue');
       return enqueueMany(deps, clientId, scope, items, enqueueOptions(atomic));
     },
+    async *enqueueStream(items) {
+      await authorize(deps, principal, 'task.enqueue');
+      yield* inBatches(items, (batch) => enqueueMany(deps, clientId, scope, batch, enqueueOptions(false)));
+    },
     async reprioritise(taskId, priority) {
       await authorize(deps, principal, 'task.reprioritise');
       return moved(deps, scope, taskId, await deps.store.reprioritise(scope, taskId, unwrap(checkInt('priority', priority, 'priority'))));
@@ -62,6 +68,7 @@ export function clientHandle(deps: Deps, principal: Principal, clientId: string,
     },
     limits: limitHandle(deps, principal, scope),
     schedules: scheduleHandle(deps, principal, clientId, scope, createClients),
+    bulk: (event, request) => bulk(deps, principal, scope, event, request),
     wait,
   };
 }

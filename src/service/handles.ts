@@ -13,6 +13,9 @@ import type { LimitHandle } from './limit-handle.ts';
 import type { QueueStats } from './queue-stats.ts';
 import type { ScheduleHandle } from './schedule-handle.ts';
 export type { BookReads } from './book.ts';
+import type { BulkEvent } from '../domain/bulk.ts';
+import type { BulkReport, BulkRequest } from './bulk.ts';
+export type { BulkFilter, BulkReport, BulkRequest } from './bulk.ts';
 import type { ChildrenResult, DependencyPage, EnqueueItem, EnqueueItemResult, EnqueueResult, TaskHandle, WaitOptions } from './enqueue-handle.ts';
 export type { ChildrenResult, DependencyPage, EnqueueItem, EnqueueItemResult, EnqueueResult, TaskHandle, WaitOptions } from './enqueue-handle.ts';
 export type { CallerOrigin, TokenVerdict, VerifyToken } from './credential.ts';
@@ -107,10 +110,14 @@ export interface ClientHandle extends TaskReads, TaskMoves {
   ): Promise<TaskHandle<Output>>;
   /** One transaction for all; `atomic: true` stores none unless all are good (then it throws the first refusal). */
   enqueueMany(items: readonly EnqueueItem[], options?: { readonly atomic?: boolean }): Promise<readonly EnqueueItemResult[]>;
+  /** A stream of any length in bounded memory: an answer an item, in order, some hundred at a time. Each call by itself: positions are of none. */
+  enqueueStream(items: AsyncIterable<EnqueueItem> | Iterable<EnqueueItem>): AsyncGenerator<EnqueueItemResult>;
   reprioritise(taskId: string, priority: number): Promise<Task>;
   amend(taskId: string, change: AmendInput): Promise<Task>;
   readonly schedules: ScheduleHandle;
   readonly limits: LimitHandle;
+  /** Many tasks of the client at once, by ids or by a filter: `cancel`, `requeue`, `reprioritise`, `purge` (for admins). */
+  bulk(event: BulkEvent, request: BulkRequest): Promise<BulkReport>;
   /** Waits until the task is in a final state. */
   wait(taskId: string, options?: WaitOptions): Promise<Task>;
 }

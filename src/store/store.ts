@@ -6,6 +6,8 @@ import type { AuditPage, AuditSummary, CutStore, TrailFilter, TrailRow } from '.
 import type { StoreScope } from './scope.ts';
 import type { ClientRow, GrantRow, KeyRow, NewKeyRow, Rotation, FoundKey, CategoryRow, SecurityRow, NewSecurityEvent } from './book-rows.ts';
 export type { ClientRow, GrantRow, KeyRow, NewKeyRow, Rotation, FoundKey, CategoryRow, SecurityRow, NewSecurityEvent } from './book-rows.ts';
+import type { BulkStore } from './bulk.ts';
+export type { BulkItem, BulkRefusal } from './bulk.ts';
 import type { BackoffPolicy } from '../domain/retry.ts';
 import type { Refusal, Result } from '../domain/errors.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
@@ -111,7 +113,7 @@ export interface Counts {
 
 export type CategoryMode = 'open' | 'hierarchical' | 'registered';
 
-export interface Store extends CutStore {
+export interface Store extends CutStore, BulkStore {
   readonly capabilities: {
     readonly renewal: 'thread' | 'loop';
     readonly file: string | null;

@@ -60,6 +60,7 @@ BEGIN
     SELECT * INTO p FROM prismq.place_of(client, task);
     IF NOT FOUND THEN verdict := 'not_found'; RETURN; END IF;
     status := p.status;
+    IF change ? 'only' AND NOT (change->'only') ? p.status THEN verdict := 'refused'; RETURN; END IF;
     SELECT l.to_status INTO to_status FROM prismq.lifecycle() l WHERE l.event = asked AND l.from_status = p.status;
     IF NOT FOUND THEN verdict := 'refused'; RETURN; END IF;
     left_it := CASE WHEN asked IN ('cancel', 'lapse', 'requeue') OR (asked = 'reprioritise' AND p.place = 'ready') THEN prismq.leave(client, task, p.place, p.effective_priority, p.events)
@@ -146,12 +147,34 @@ BEGIN
   SELECT m.verdict, m.status, m.more INTO verdict, status, more FROM prismq.move_one(client, task, asked, CASE who[3] WHEN 'client' THEN 'client:' || client ELSE who[3] END, change) m;
 END $$;
 
+-- Many moves of one client's tasks in one transaction, in one order, so that two calls do not lock each other out.
+CREATE OR REPLACE FUNCTION prismq.bulk_moves(token text, tasks uuid[], asked text, change jsonb) RETURNS TABLE (task_id uuid, verdict text, more boolean) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE who text[] := prismq.enter(token, 'client', 'admin'); client text := who[2]; m record;
+BEGIN
+  IF NOT (asked IN ('cancel', 'requeue', 'reprioritise') OR (asked = 'purge' AND who[1] = 'admin')) OR client = '*' OR position(',' IN client) > 0 THEN RAISE EXCEPTION 'this is not for %', who[1] USING ERRCODE = '42501'; END IF;
+  FOREACH task_id IN ARRAY tasks LOOP
+    more := false;
+    IF asked = 'requeue' THEN
+      -- A refusal undoes this one alone.
+      BEGIN
+        SELECT x.verdict, x.more INTO m FROM prismq.move_one(client, task_id, asked, CASE who[3] WHEN 'client' THEN 'client:' || client ELSE who[3] END, change) x;
+      EXCEPTION WHEN SQLSTATE 'PQ001' THEN SELECT 'parent_ended' AS verdict, false AS more INTO m;
+      END;
+    ELSE
+      SELECT x.verdict, x.more INTO m FROM prismq.move_one(client, task_id, asked, CASE who[3] WHEN 'client' THEN 'client:' || client ELSE who[3] END, change) x;
+    END IF;
+    verdict := m.verdict;
+    more := m.more;
+    RETURN NEXT;
+  END LOOP;
+END $$;
+
 DO $$
 DECLARE f regprocedure;
 BEGIN
   FOR f IN SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'prismq'::regnamespace
-    AND p.proname IN ('lifecycle', 'place_of', 'leave', 'stay', 'move_one', 'purge_tasks', 'move_task') LOOP
+    AND p.proname IN ('lifecycle', 'place_of', 'leave', 'stay', 'move_one', 'purge_tasks', 'move_task', 'bulk_moves') LOOP
     EXECUTE format('ALTER FUNCTION %s OWNER TO prismq_engine', f);
-    IF f::text ~ 'move_task\(' THEN EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO prismq_client, prismq_admin', f); END IF;
+    IF f::text ~ '(move_task|bulk_moves)\(' THEN EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO prismq_client, prismq_admin', f); END IF;
   END LOOP;
 END $$;

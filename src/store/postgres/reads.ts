@@ -136,7 +136,7 @@ function placeSql(scope: StoreScope, status: TaskState, typed: string, after: bo
 }
 
 /** The lanes that a category or pattern names. */
-function typeFilter(type: string | undefined): { readonly sql: string; readonly params: Params } {
+export function typeFilter(type: string | undefined): { readonly sql: string; readonly params: Params } {
   const range = type === undefined ? { kind: 'all' as const } : patternRange(type);
   if (range.kind === 'all') return { sql: '', params: {} };
   const from = 'SELECT n.client_id, n.lane_no FROM prismq.lanes n';

@@ -24,6 +24,7 @@ import type { Driver } from './driver.ts';
 import { requireSafe } from './doctor.ts';
 import type { Engine } from './engine.ts';
 import { enqueue } from './enqueue.ts';
+import { bulkFind, bulkMove, family } from './bulk.ts';
 import { readDependencies, readParents } from './dependencies.ts';
 import { migratePostgres, putSigningKey, readSigningKey, withClient } from './migrate.ts';
 import { amendment, moveTask } from './moves.ts';
@@ -193,7 +194,22 @@ function wire(engine: Engine, claimer: Claimer, watch: Watch, database: Database
 
 type TaskOperations = Pick<
   Store,
-  'enqueue' | 'enqueueInside' | 'task' | 'tasks' | 'dependencies' | 'logs' | 'events' | 'counts' | 'cancel' | 'requeue' | 'reprioritise' | 'amend' | 'purge'
+  | 'enqueue'
+  | 'enqueueInside'
+  | 'task'
+  | 'tasks'
+  | 'dependencies'
+  | 'logs'
+  | 'events'
+  | 'counts'
+  | 'cancel'
+  | 'requeue'
+  | 'reprioritise'
+  | 'amend'
+  | 'purge'
+  | 'bulkFind'
+  | 'bulkMove'
+  | 'family'
 >;
 
 function taskOperations(engine: Engine, claimer: Claimer, watch: Watch): TaskOperations {
@@ -220,6 +236,13 @@ function taskOperations(engine: Engine, claimer: Claimer, watch: Watch): TaskOpe
     reprioritise: (scope, taskId, priority) => told(moveTask(engine, scope, taskId, 'reprioritise', { priority }), moved(scope, taskId)),
     amend: (scope, taskId, change) => told(moveTask(engine, scope, taskId, 'amend', amendment(change)), moved(scope, taskId)),
     purge: (scope, taskId) => told(moveTask(engine, scope, taskId, 'purge', {}), moved(scope, taskId)),
+    bulkFind: (scope, find) => bulkFind(engine, scope, find),
+    async bulkMove(scope, move) {
+      const moves = await bulkMove(engine, scope, move);
+      watch.committed([EVERYTHING]);
+      return moves;
+    },
+    family: (scope, ids, most) => family(engine, scope, ids, most),
   };
 }
 

@@ -7,6 +7,7 @@ export const FUNCTIONS = new Set([
   'coalesce',
   'count',
   'ifnull',
+  'instr',
   'iif',
   'json',
   'json_each',

@@ -153,6 +153,12 @@ function withTask(
   return null;
 }
 
+/** Where a task of the client of the scope is, told by its place. */
+export function stateOf(engine: Engine, scope: StoreScope, taskId: string): TaskState | null {
+  engine.wall.bind({ clients: scope.clients });
+  return placeOf(engine, scope.clients[0] as string, taskId)?.state ?? null;
+}
+
 function placeOf(engine: Engine, clientId: string, taskId: string): Place | null {
   const row = engine.st.row('place_of', { client_id: clientId, task_id: taskId });
   if (row === undefined) return null;

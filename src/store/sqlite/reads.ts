@@ -107,7 +107,7 @@ function labelSql(count: number, status: TaskState | undefined, typed: string, a
 }
 
 /** The lanes that a category or pattern names. */
-function typeFilter(type: string | undefined): { readonly sql: string; readonly params: Params } {
+export function typeFilter(type: string | undefined): { readonly sql: string; readonly params: Params } {
   if (type === undefined) return { sql: '', params: {} };
   const range = patternRange(type);
   if (range.kind === 'all') return { sql: '', params: {} };

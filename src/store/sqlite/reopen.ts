@@ -8,12 +8,13 @@ import type { Place } from './moves.ts';
 /** How many parents it waits for. A parent that ended badly is waited for: it may be requeued as well. */
 export function reopenEdges(engine: Engine, place: Place): number {
   const { st } = engine;
+  const parents = st.rows('parents_of_task', { client_id: place.clientId, task_no: place.taskNo });
+  if (parents.some(([, policy, state, , purged]) => purged === 1 && state !== 'met' && policy !== 'ignore'))
+    throw new QueueError('parent_ended', 'a task that it waited for did not complete and is gone: enqueue the work anew');
   // Its own end is not to be told any more: whoever still waits goes on waiting.
   st.run('ended_forget', { client_id: place.clientId, task_no: place.taskNo });
   let waiting = 0;
-  for (const [parentNo, policy, state, outcome, purged] of st.rows('parents_of_task', { client_id: place.clientId, task_no: place.taskNo })) {
-    if (purged === 1 && state !== 'met' && policy !== 'ignore')
-      throw new QueueError('parent_ended', 'a task that it waited for did not complete and is gone: enqueue the work anew');
+  for (const [parentNo, policy, state, outcome, purged] of parents) {
     const now = purged === 1 ? 'met' : (edgeStateAt(outcome as string | null, policy as DependencyPolicy) ?? 'open');
     if (now === 'open') waiting++;
     if (now !== state)

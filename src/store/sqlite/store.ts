@@ -11,6 +11,7 @@ import { NOTHING, claimed, enqueued, moved, settled } from '../waiters.ts';
 import type { Touched } from '../waiters.ts';
 import { keyOperations } from './api-keys.ts';
 import { createSets } from './capability-sets.ts';
+import { bulkFind, bulkMove, family } from './bulk.ts';
 import { createClaimer, reachIn } from './claim.ts';
 import { goOn } from './go-on.ts';
 import { openConnection } from './connection.ts';
@@ -147,7 +148,22 @@ function openReader(options: SqliteOptions, named: ReadonlyMap<string, NamedStat
 
 type TaskOperations = Pick<
   Store,
-  'enqueue' | 'enqueueInside' | 'task' | 'tasks' | 'dependencies' | 'logs' | 'events' | 'counts' | 'cancel' | 'requeue' | 'reprioritise' | 'amend' | 'purge'
+  | 'enqueue'
+  | 'enqueueInside'
+  | 'task'
+  | 'tasks'
+  | 'dependencies'
+  | 'logs'
+  | 'events'
+  | 'counts'
+  | 'cancel'
+  | 'requeue'
+  | 'reprioritise'
+  | 'amend'
+  | 'purge'
+  | 'bulkFind'
+  | 'bulkMove'
+  | 'family'
 >;
 
 function taskOperations(parts: Parts): TaskOperations {
@@ -190,6 +206,9 @@ function taskOperations(parts: Parts): TaskOperations {
     reprioritise: (scope, taskId, priority) => move(scope, taskId, () => reprioritise(engine, scope, taskId, priority)),
     amend: (scope, taskId, change) => move(scope, taskId, () => amend(engine, scope, taskId, change)),
     purge: (scope, taskId) => move(scope, taskId, () => purge(engine, scope, taskId)),
+    bulkFind: (scope, find) => read(() => bulkFind(parts.reader, scope, find)),
+    bulkMove: (scope, moves) => writer.one(scope.actor, () => bulkMove(engine, scope, moves)),
+    family: (scope, ids, most) => read(() => family(parts.reader, scope, ids, most)),
   };
 }
 

@@ -1,4 +1,5 @@
 // The conformance suite: every topic, for any engine.
+import { bulkSuite } from './bulk.ts';
 import { claimSuite } from './claim.ts';
 import { clientSuite } from './clients.ts';
 import { dependencySuite } from './dependencies.ts';
@@ -44,4 +45,5 @@ export function conformance(suite: Conformance): void {
   volumeSuite(suite);
   scheduleSuite(suite);
   workLimitSuite(suite);
+  bulkSuite(suite);
 }
