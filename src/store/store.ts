@@ -195,7 +195,7 @@ export interface Store {
   tasks(scope: StoreScope, filter: TaskFilter): Promise<StorePage<Task>>;
   logs(scope: StoreScope, taskId: string, page: { readonly limit: number; readonly cursor?: string }): Promise<StorePage<LogEntry> | null>;
   /** What happened after a row of the audit, oldest first; `last` is where to go on. `after` null: only where the audit is now. */
-  events(scope: StoreScope, after: number | null, limit: number): Promise<{ readonly items: readonly LogEntry[]; readonly last: number }>;
+  events(scope: StoreScope, after: number | null, limit: number): Promise<EventPage>;
   counts(scope: StoreScope): Promise<Counts>;
   cancel(scope: StoreScope, taskId: string, reason: string): Promise<Refusal | null>;
   requeue(scope: StoreScope, taskId: string): Promise<Refusal | null>;
@@ -270,6 +270,14 @@ export type Interest =
   | { readonly for: 'task'; readonly clients: '*' | readonly string[]; readonly taskId: string }
   /** `claims`: it takes what it is woken for, so that nobody else has to be woken for the same. */
   | { readonly for: 'work'; readonly workerId: string; readonly request: Pick<ClaimRequest, 'types' | 'capabilities'>; readonly claims: boolean };
+
+export interface EventPage {
+  readonly items: readonly LogEntry[];
+  /** Where to go on: what is up to there was told, or is not the caller's. */
+  readonly last: number;
+  /** When there is more, ms: 0 at once, null when something happens. */
+  readonly moreInMs: number | null;
+}
 
 export interface InboxRow {
   readonly taskId: string;

@@ -6,7 +6,7 @@ import type { TaskState } from '../../domain/lifecycle.ts';
 import type { LogEntry, Task } from '../../domain/task.ts';
 import { clientOf, numberCursor, pageOf, pageOfTasks, parseCursor, readerOf } from '../pages.ts';
 import { OPEN_COLUMNS, PRIVATE_COLUMNS, inboxOf, logOf, securityOf, taskOf } from '../rows.ts';
-import type { InboxRow, SecurityRow, StorePage, StoreScope, TaskFilter } from '../store.ts';
+import type { EventPage, InboxRow, SecurityRow, StorePage, StoreScope, TaskFilter } from '../store.ts';
 import type { StatementClass } from './rights.ts';
 import type { Params, Statements } from './statements.ts';
 import type { Wall } from './wall.ts';
@@ -127,16 +127,17 @@ export function readLogs(
 /** Rows of the audit that one look passes. */
 const EVENT_WINDOW = 10_000;
 
-export function readEvents(reader: Reader, scope: StoreScope, after: number | null, limit: number): { items: LogEntry[]; last: number } {
+export function readEvents(reader: Reader, scope: StoreScope, after: number | null, limit: number): EventPage {
   reader.wall.bind({ clients: '*' });
   const end = (reader.st.row('events_last')?.[0] as number | null | undefined) ?? 0;
-  if (after === null || after >= end) return { items: [], last: end };
+  if (after === null || after >= end) return { items: [], last: end, moreInMs: null };
   reader.wall.bind({ clients: scope.clients });
   const until = Math.min(end, after + EVENT_WINDOW);
   const params = { after, until, most: limit };
   const rows = scope.clients === '*' ? reader.st.rows('events_all', params) : reader.st.rows('events_of', { ...params, client_id: clientOf(scope) });
   const items = rows.map(logOf);
-  return { items, last: items.length === limit ? (items.at(-1) as LogEntry).logId : until };
+  const last = items.length === limit ? (items.at(-1) as LogEntry).logId : until;
+  return { items, last, moreInMs: last < end ? 0 : null };
 }
 
 /** The audit outlives the task: an auditor reads that of a purged one too. */
