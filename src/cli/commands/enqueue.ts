@@ -1,5 +1,6 @@
 // `prismq enqueue TYPE [PAYLOAD]`: one task, its payload from the command line, a file or standard input.
 import type { Command } from 'commander';
+import { JsonText } from '../../domain/json-text.ts';
 import type { Compatibility, EnqueueOptions } from '../../domain/task.ts';
 import { collect, declare, perform } from '../command.ts';
 import type { Cli } from '../command.ts';
@@ -44,7 +45,7 @@ export function enqueueCommand(cli: Cli, program: Command): void {
     .option('--due <when>', 'when it should be done: a date or a duration from now')
     .option('--by <name>', 'who submitted it');
   perform<Flags>(cli, command, async (context, [type = '', given], flags) => {
-    const payload = given === undefined ? undefined : parseJson('payload', await readText(context.io, 'payload', given));
+    const payload = given === undefined ? undefined : jsonText(await readText(context.io, 'payload', given));
     const options = enqueueOptions(context.io, flags);
     return withDesk(context, 'make', async (desk, context) => {
       const client = await desk.client(flags.client);
@@ -58,6 +59,12 @@ export function enqueueCommand(cli: Cli, program: Command): void {
       );
     });
   });
+}
+
+/** Looked at, and passed on as it was written: parsed it would lose digits, and keys that come twice. */
+function jsonText(text: string): JsonText {
+  parseJson('payload', text);
+  return new JsonText(text.trim());
 }
 
 function enqueueOptions(io: Io, flags: Flags): EnqueueOptions {
