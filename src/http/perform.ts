@@ -22,6 +22,7 @@ import { LOOK_MS, given, handleOf, itemOf } from './bench.ts';
 import type { Bench, Performer } from './bench.ts';
 import type { Answer, Call } from './reply.ts';
 import { workerPerformers } from './perform-worker.ts';
+import { inWireWords } from './words.ts';
 
 const adminOf = (call: Call, bench: Bench): AdminHandle => handleOf(call, bench) as AdminHandle;
 
@@ -68,7 +69,7 @@ const taskPerformers = {
       tasks.map((task) => ({ ...task, payload: task.payload ?? NULL })),
       { atomic },
     );
-    return value({ results });
+    return value({ results: results.map((result) => (result.ok ? result : { ...result, message: inWireWords(result.message) })) });
   },
   listTasks: async (call, bench) => page('tasks', await reader(call, bench).list(call.input)),
   getTask: async (call, bench) => value(await reader(call, bench).get(idOf(call))),

@@ -1,7 +1,9 @@
 // A refusal as RFC 9457 problem+json: the code of the error table, a sentence, the request's id. Never a stack, never SQL.
 import { encode } from '../contract/wire.ts';
 import { ERRORS, QueueError } from '../domain/errors.ts';
+import type { FieldError } from '../domain/fields.ts';
 import type { Reply } from './reply.ts';
+import { inWireWords } from './words.ts';
 
 const RETRY_AFTER_S = 1;
 
@@ -20,7 +22,11 @@ export const bodyConsumed = (): QueueError =>
 
 export function problem(error: QueueError, requestId: string): Reply {
   const { status, retryable } = ERRORS[error.code];
-  const fields = Array.isArray(error.details['fields']) ? { fields: error.details['fields'] as unknown } : {};
+  const wrong = error.details['fields'];
+  const isAbout = Array.isArray(wrong);
+  const fields = isAbout
+    ? { fields: (wrong as readonly FieldError[]).map((one) => ({ field: inWireWords(one.field), message: inWireWords(one.message) })) }
+    : {};
   const { fields: _, retryAfterMs, allow, ...details } = error.details;
   const headers: Record<string, string> = { 'content-type': 'application/problem+json' };
   if (status === 429 || (status === 503 && retryable))
@@ -33,7 +39,7 @@ export function problem(error: QueueError, requestId: string): Reply {
     title: error.code.replaceAll('_', ' '),
     status,
     code: error.code,
-    detail: error.message,
+    detail: isAbout ? inWireWords(error.message) : error.message,
     requestId,
     ...fields,
     ...shown,
