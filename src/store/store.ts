@@ -1,5 +1,6 @@
 // The persistence port: what an engine must do, as named operations. Every call carries a scope (who acts, for which clients);
 // there is no unscoped call. An engine answers with data; typed refusals are values for items of a batch and errors otherwise.
+import type { EventPage, Interest } from './waiting.ts';
 import type { ChainName } from '../domain/audit-chain.ts';
 import type { AnchoredHead } from '../domain/audit-check.ts';
 import type { AuditPage, AuditSummary, TrailFilter, TrailRow } from './audit.ts';
@@ -262,21 +263,6 @@ export interface Store {
   /** Resolves when something of what is waited for may have changed (true) or after the time (false): a hint. */
   changed(timeoutMs: number, signal?: AbortSignal, interest?: Interest): Promise<boolean>;
   close(): Promise<void>;
-}
-
-/** What is waited for; absent: anything. What does not concern it may leave it asleep. */
-export type Interest =
-  | { readonly for: 'events'; readonly clients: '*' | readonly string[] }
-  | { readonly for: 'task'; readonly clients: '*' | readonly string[]; readonly taskId: string }
-  /** `claims`: it takes what it is woken for, so that nobody else has to be woken for the same. */
-  | { readonly for: 'work'; readonly workerId: string; readonly request: Pick<ClaimRequest, 'types' | 'capabilities'>; readonly claims: boolean };
-
-export interface EventPage {
-  readonly items: readonly LogEntry[];
-  /** Where to go on: what is up to there was told, or is not the caller's. */
-  readonly last: number;
-  /** When there is more, ms: 0 at once, null when something happens. */
-  readonly moreInMs: number | null;
 }
 
 export interface InboxRow {

@@ -1,5 +1,6 @@
 // Reads of clients and admins with the rights of their own login: one task, lists with their filters, logs, numbers. A list by
 // status is driven from that state's own table and index. The filters are a closed set of fragments.
+import type { EventPage } from '../waiting.ts';
 import { patternRange } from '../../domain/category.ts';
 import { ENDED } from '../../domain/lifecycle.ts';
 import type { TaskState } from '../../domain/lifecycle.ts';
@@ -9,7 +10,7 @@ import { compileParams } from '../sql-files.ts';
 import { countsOf } from '../numbers.ts';
 import { clientOf, numberCursor, pageOf, pageOfTasks, parseCursor, readerOf } from '../pages.ts';
 import { OPEN_COLUMNS, PRIVATE_COLUMNS, inboxOf, logOf, securityOf, taskOf } from '../rows.ts';
-import type { EventPage, Counts, InboxRow, SecurityRow, StorePage, StoreScope, TaskFilter } from '../store.ts';
+import type { Counts, InboxRow, SecurityRow, StorePage, StoreScope, TaskFilter } from '../store.ts';
 import { actingOf, classOf } from './acting.ts';
 import { isTaskId } from './engine.ts';
 import type { Engine } from './engine.ts';

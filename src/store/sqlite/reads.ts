@@ -1,12 +1,13 @@
 // Reads of clients and admins: one task, lists with their filters, logs. A list by status is driven from that state's own
 // table and index; without a status it is a keyset on (client_id, task_id). The filters are a closed set of fragments.
+import type { EventPage } from '../waiting.ts';
 import { patternRange } from '../../domain/category.ts';
 import { ENDED } from '../../domain/lifecycle.ts';
 import type { TaskState } from '../../domain/lifecycle.ts';
 import type { LogEntry, Task } from '../../domain/task.ts';
 import { clientOf, numberCursor, pageOf, pageOfTasks, parseCursor, readerOf } from '../pages.ts';
 import { OPEN_COLUMNS, PRIVATE_COLUMNS, inboxOf, logOf, securityOf, taskOf } from '../rows.ts';
-import type { EventPage, InboxRow, SecurityRow, StorePage, StoreScope, TaskFilter } from '../store.ts';
+import type { InboxRow, SecurityRow, StorePage, StoreScope, TaskFilter } from '../store.ts';
 import type { StatementClass } from './rights.ts';
 import type { Params, Statements } from './statements.ts';
 import type { Wall } from './wall.ts';
