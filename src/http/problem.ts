@@ -1,9 +1,7 @@
 // A refusal as RFC 9457 problem+json: the code of the error table, a sentence, the request's id. Never a stack, never SQL.
 import { encode } from '../contract/wire.ts';
 import { ERRORS, QueueError } from '../domain/errors.ts';
-import type { FieldError } from '../domain/fields.ts';
 import type { Reply } from './reply.ts';
-import { inWireWords } from './words.ts';
 
 const RETRY_AFTER_S = 1;
 
@@ -22,11 +20,7 @@ export const bodyConsumed = (): QueueError =>
 
 export function problem(error: QueueError, requestId: string): Reply {
   const { status, retryable } = ERRORS[error.code];
-  const wrong = error.details['fields'];
-  const isAbout = Array.isArray(wrong);
-  const fields = isAbout
-    ? { fields: (wrong as readonly FieldError[]).map((one) => ({ field: inWireWords(one.field), message: inWireWords(one.message) })) }
-    : {};
+  const fields = Array.isArray(error.details['fields']) ? { fields: error.details['fields'] as unknown } : {};
   const { fields: _, retryAfterMs, allow, ...details } = error.details;
   const headers: Record<string, string> = { 'content-type': 'application/problem+json' };
   if (status === 429 || (status === 503 && retryable))
@@ -39,7 +33,7 @@ export function problem(error: QueueError, requestId: string): Reply {
     title: error.code.replaceAll('_', ' '),
     status,
     code: error.code,
-    detail: isAbout ? inWireWords(error.message) : error.message,
+    detail: error.message,
     requestId,
     ...fields,
     ...shown,

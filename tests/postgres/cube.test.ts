@@ -65,9 +65,7 @@ async function onDatabase(t: Closing, server: Server): Promise<Ground> {
   const tables = await tablesOf(owner);
   const world = { ...made, twins: await sameIds(owner, tables, made.twins) };
   await owner.query(`CREATE SCHEMA saved; ${tables.map((table) => `CREATE TABLE saved.${table} AS TABLE prismq.${table}`).join('; ')}`);
-  // Refusals stay: a server that knows that one is on record counts it there.
-  const changing = tables.filter((table) => table !== 'security_events');
-  const back = `BEGIN; ${changing.map((table) => `DELETE FROM prismq.${table}`).join('; ')}; ${changing
+  const back = `BEGIN; ${tables.map((table) => `DELETE FROM prismq.${table}`).join('; ')}; ${tables
     .map((table) => `INSERT INTO prismq.${table} OVERRIDING SYSTEM VALUE SELECT * FROM saved.${table}`)
     .join('; ')}; COMMIT`;
   let turn = 0;
@@ -78,6 +76,7 @@ async function onDatabase(t: Closing, server: Server): Promise<Ground> {
       await owner.query(back);
       return open(one);
     },
+    refusing: (one) => open(one),
     rowsOf: () => rowsIn(owner, tables),
     sides: () => [CLIENTS[turn++ % CLIENTS.length] as (typeof CLIENTS)[number]],
   };
