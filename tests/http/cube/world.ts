@@ -61,6 +61,8 @@ export interface Ground {
   server(t: Pick<TestContext, 'after'>): Promise<Rig>;
   /** One over a world in which nothing was done yet. */
   fresh(t: Pick<TestContext, 'after'>): Promise<Rig>;
+  /** Where calls that must change nothing are asked: `still`, or one that remembers no refusal. */
+  refusing(t: Pick<TestContext, 'after'>, still: Rig): Promise<Rig>;
   rowsOf(rig: Rig): Promise<Rows>;
   /** As whom what is given is asked: as both clients, or by turns where that takes too long. */
   sides(): readonly ClientId[];
@@ -70,7 +72,7 @@ export interface Ground {
 export async function onFile(t: Pick<TestContext, 'after'>): Promise<Ground> {
   const world = await makeWorld(t);
   const server: Ground['server'] = (one) => open(one, world.file);
-  return { world, server, fresh: server, rowsOf: (rig) => Promise.resolve(rowsOf(rig)), sides: () => CLIENTS };
+  return { world, server, fresh: server, refusing: (_, still) => Promise.resolve(still), rowsOf: (rig) => Promise.resolve(rowsOf(rig)), sides: () => CLIENTS };
 }
 
 export const open = (t: Pick<TestContext, 'after'>, file: string): Promise<Rig> => serve(t, { from: file, open: { now: () => NOW } });
