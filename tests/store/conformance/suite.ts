@@ -15,6 +15,7 @@ import { retentionSuite } from './retention.ts';
 import { settlingSuite } from './settling.ts';
 import { strategySuite } from './strategies.ts';
 import { transitionSuite } from './transitions.ts';
+import { volumeSuite } from './volume.ts';
 import { workerSuite } from './workers.ts';
 
 export function conformance(suite: Conformance): void {
@@ -34,4 +35,5 @@ export function conformance(suite: Conformance): void {
   retentionSuite(suite);
   grantSuite(suite);
   workerSuite(suite);
+  volumeSuite(suite);
 }
