@@ -95,6 +95,8 @@ export async function makeWorld(t: Pick<TestContext, 'after'>): Promise<World> {
 /** The same in every store; ids are not twins yet. */
 export async function fill(rig: Rig): Promise<World> {
   const keys = { acme: await keysOf(rig, 'acme'), globex: await keysOf(rig, 'globex') };
+  // Logins are on record already.
+  for (const key of [...Object.values(keys.acme), ...Object.values(keys.globex)]) if (key !== undefined) await rig.call('GET', '/queue/whoami', { key });
   await rig.queue.admin().categories.set({ pattern: 'Known.*', priority: 5 });
   const subjects = { acme: await subjectOf(rig, keys, 'acme'), globex: await subjectOf(rig, keys, 'globex') };
   const peers = { acme: await peerOf(rig, subjects.acme), globex: await peerOf(rig, subjects.globex) };
