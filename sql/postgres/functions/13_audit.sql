@@ -17,12 +17,12 @@ BEGIN
     IF p.chain = 'tasks' THEN
       SELECT e.xact INTO until FROM prismq.task_events e WHERE e.xact >= p.next_xact AND e.xact < horizon ORDER BY e.xact OFFSET most LIMIT 1;
       -- A transaction is never cut in two.
-      until := CASE WHEN until IS NULL THEN horizon WHEN until = p.next_xact THEN until + 1 ELSE until END;
+      until := CASE WHEN until IS NULL THEN greatest(horizon, p.next_xact) WHEN until = p.next_xact THEN until + 1 ELSE until END;
       INSERT INTO prismq.audit_numbers (chain, id, client_id, task_id, seq)
       SELECT 'tasks', p.numbered_id + row_number() OVER (ORDER BY e.xact, e.client_id, e.task_id, e.seq), e.client_id, e.task_id, e.seq FROM prismq.task_events e WHERE e.xact >= p.next_xact AND e.xact < until;
     ELSE
       SELECT e.xact INTO until FROM prismq.security_events e WHERE e.xact >= p.next_xact AND e.xact < horizon ORDER BY e.xact OFFSET most LIMIT 1;
-      until := CASE WHEN until IS NULL THEN horizon WHEN until = p.next_xact THEN until + 1 ELSE until END;
+      until := CASE WHEN until IS NULL THEN greatest(horizon, p.next_xact) WHEN until = p.next_xact THEN until + 1 ELSE until END;
       INSERT INTO prismq.audit_numbers (chain, id, client_id, event_id)
       SELECT 'security', p.numbered_id + row_number() OVER (ORDER BY e.xact, e.event_id), coalesce(e.client_id, ''), e.event_id FROM prismq.security_events e WHERE e.xact >= p.next_xact AND e.xact < until;
     END IF;
