@@ -27,3 +27,10 @@ WHERE a.chain = :chain AND a.last_id > :after AND a.last_id <= :until ORDER BY a
 
 -- name: audit_heads (sealer)
 SELECT a.chain, a.client_id, max(a.seq), a.hash FROM walled.audit_seals a GROUP BY a.client_id, a.chain ORDER BY a.client_id, a.chain;
+
+-- Where the row is that a cursor of one client names.
+-- name: trail_row (sealer)
+SELECT e.row_no FROM shown.task_logs e WHERE e.client_id = :client_id AND e.task_id = :task_id AND e.log_id = :number;
+
+-- name: trail_event (sealer)
+SELECT s.event_id FROM walled.security_events s WHERE s.client_id = :client_id AND s.shown_id = :shown_id;

@@ -113,4 +113,7 @@ INSERT OR REPLACE INTO main.categories (pattern, priority, max_attempts, max_run
 DELETE FROM main.categories WHERE pattern = :pattern;
 
 -- name: security_add (registry)
-INSERT INTO main.security_events (at_utc, actor, action, client_id, object, outcome, details) VALUES (:now, :actor, :action, :client_id, :object, :outcome, :details);
+INSERT INTO main.security_events (at_utc, actor, action, client_id, object, outcome, details, shown_id) VALUES (:now, :actor, :action, :client_id, :object, :outcome, :details, :shown_id);
+
+-- name: security_newest (registry)
+SELECT s.shown_id FROM walled.security_events s WHERE s.client_id IS :client_id ORDER BY s.shown_id DESC LIMIT 1;

@@ -24,6 +24,8 @@ const REPEATABLE: ReadonlySet<OperationName> = new Set<OperationName>([
   'enqueue',
   'enqueueMany',
   'enqueueChild',
+  'enqueueChildren',
+  'leaseParents',
   'register',
   'beat',
   'deregister',

@@ -1,7 +1,8 @@
 // The HTTP interface as one table: routes, validation, OpenAPI, the typed client and the docs page come from it. A row names
 // its operation of the access table; `public` rows want no key and tell nothing.
 import type { ErrorCode } from '../domain/errors.ts';
-import { ENQUEUE, LEASE, MOVE, TASK, get, post, remove, row } from './row.ts';
+import { CLOCK_OPERATIONS } from './clock-operations.ts';
+import { ENQUEUE, LEASE, MOVE, TASK, bulk, get, post, remove, row } from './row.ts';
 import type { OperationRow } from './row.ts';
 
 export type { Method, OperationRow } from './row.ts';
@@ -52,11 +53,21 @@ export const OPERATIONS = {
     inside: true,
     summary: 'A new generation of a dead or cancelled task, its attempts back to 0.',
   }),
+  bulkCancel: bulk('cancel', 'Cancels many tasks'),
+  bulkRequeue: bulk('requeue', 'Begins many dead or cancelled tasks anew'),
+  bulkReprioritise: bulk('reprioritise', 'Gives many tasks another priority'),
+  bulkPurge: bulk('purge', 'Empties many ended tasks'),
   taskLogs: get('/queue/tasks/{id}/logs', 'task.logs', 'LogPage', {
     query: 'PageQuery',
     errors: TASK,
     inside: true,
     summary: 'Everything that happened to a task, oldest first.',
+  }),
+  taskDependencies: get('/queue/tasks/{id}/dependencies', 'task.dependencies', 'DependencyPage', {
+    query: 'DependencyQuery',
+    errors: TASK,
+    inside: true,
+    summary: 'Whom a task waits for (`direction=parents`, the default), or who waits for it (`children`).',
   }),
   waitTask: get('/queue/tasks/{id}/wait', 'task.wait', 'Task', {
     query: 'WaitQuery',
@@ -119,6 +130,17 @@ export const OPERATIONS = {
     status: [201, 200],
     errors: [...LEASE, ...ENQUEUE],
     summary: 'Enqueues for the client and under the submitter of the leased task.',
+  }),
+  enqueueChildren: post('/queue/tasks/{id}/children/bulk', 'lease.enqueue', 'Children', {
+    body: 'ManyChildren',
+    status: [201],
+    errors: [...LEASE, ...ENQUEUE],
+    summary: 'The same for several, all or none; `next` is one more that waits for all of them.',
+  }),
+  leaseParents: post('/queue/tasks/{id}/parents', 'lease.parents', 'ParentPage', {
+    body: 'ParentsAsked',
+    errors: LEASE,
+    summary: 'How the parents of the leased task ended, with their results.',
   }),
   settle: post('/queue/settle', ['lease.complete', 'lease.fail', 'lease.release'], 'SettledMany', {
     body: 'Settle',
@@ -218,6 +240,33 @@ export const OPERATIONS = {
     errors: TASK,
     summary: 'Reads every row of the audit and recomputes its chains.',
   }),
+
+  exportAudit: get('/queue/admin/audit/export', 'audit.export', 'AuditRecord', {
+    query: 'OfClientQuery',
+    contentType: 'application/x-ndjson',
+    errors: TASK,
+    summary:
+      'Every row, seal and cut of the audit, one record a line, for a verification elsewhere: docs/audit-format.md. It is whole when the last one is `end`.',
+  }),
+  nextAnchor: get('/queue/admin/audit/anchors', 'audit.anchor', 'NextAnchor', {
+    summary: 'Heads that no anchor has yet, with the number of the next anchor and the digest that it follows.',
+  }),
+  anchored: post('/queue/admin/audit/anchors', 'audit.anchor', null, {
+    body: 'Anchored',
+    summary: 'Notes an anchor that is kept elsewhere: retention cuts at anchored points only.',
+  }),
+  auditRetention: get('/queue/admin/audit/retention', 'audit.retention', 'AuditRetention', { summary: 'Clients whose audit has a retention of its own.' }),
+  retainAudit: row({
+    method: 'PUT',
+    path: '/queue/admin/audit/retention',
+    access: 'audit.retain',
+    body: 'Retain',
+    answer: null,
+    status: [204],
+    errors: TASK,
+    summary: 'How long the audit of a client is kept; null is for ever, and an empty client the chain of none.',
+  }),
+  ...CLOCK_OPERATIONS,
 
   // of the server
   metrics: get('/metrics', 'metrics.read', 'Metrics', {

@@ -18,7 +18,7 @@ export const COLUMNS = ['client', 'worker', 'client_admin', 'platform_admin', 'a
 export type Column = (typeof COLUMNS)[number];
 
 export interface AccessRule {
-  readonly object: 'task' | 'log' | 'worker' | 'grant' | 'key' | 'client' | 'category' | 'audit' | 'queue';
+  readonly object: 'task' | 'log' | 'worker' | 'grant' | 'key' | 'client' | 'category' | 'schedule' | 'limit' | 'audit' | 'queue';
   readonly reach: Readonly<Record<Column, Reach>>;
   /** What a foreign object answers: the same as an absent one. */
   readonly foreign: 'not_found' | 'empty' | 'lease_lost' | 'n/a';
@@ -46,6 +46,7 @@ export const ACCESS = {
   'task.reprioritise': row('task', ['own', 'no', 'own', 'named', 'no', 'no'], 'not_found', 'denied', 'reprioritise'),
   'task.amend': row('task', ['own', 'no', 'own', 'no', 'no', 'no'], 'not_found', 'denied', 'amend'),
   'task.purge': row('task', ['no', 'no', 'own', 'any', 'no', 'any'], 'not_found', 'always', 'purge'),
+  'task.dependencies': row('task', ['own', 'no', 'own', 'meta', 'no', 'no'], 'not_found', 'denied'),
   'task.logs': row('log', ['own', 'no', 'own', 'meta', 'meta', 'no'], 'not_found', 'denied'),
   'task.events': row('log', ['own', 'no', 'own', 'meta', 'meta', 'no'], 'empty', 'denied'),
   'inbox.list': row('task', ['no', 'grant', 'no', 'no', 'no', 'no'], 'empty', 'denied'),
@@ -56,6 +57,7 @@ export const ACCESS = {
   'lease.release': row('task', ['no', 'lease', 'no', 'no', 'no', 'no'], 'lease_lost', 'denied', 'release'),
   'lease.progress': row('task', ['no', 'lease', 'no', 'no', 'no', 'no'], 'lease_lost', 'denied'),
   'lease.enqueue': row('task', ['no', 'lease', 'no', 'no', 'no', 'no'], 'lease_lost', 'denied'),
+  'lease.parents': row('task', ['no', 'lease', 'no', 'no', 'no', 'no'], 'lease_lost', 'denied'),
   'lease.log': row('log', ['no', 'lease', 'no', 'no', 'no', 'no'], 'lease_lost', 'denied'),
   'worker.register': row('worker', ['no', 'self', 'no', 'no', 'no', 'no'], 'n/a', 'always'),
   'worker.heartbeat': row('worker', ['no', 'self', 'no', 'no', 'no', 'no'], 'n/a', 'denied'),
@@ -77,10 +79,25 @@ export const ACCESS = {
   'category.set': row('category', ['no', 'no', 'no', 'any', 'no', 'no'], 'n/a', 'always'),
   'category.list': row('category', ['any', 'any', 'any', 'any', 'any', 'no'], 'empty', 'none'),
   'category.delete': row('category', ['no', 'no', 'no', 'any', 'no', 'no'], 'not_found', 'always'),
+  'schedule.set': row('schedule', ['own', 'no', 'own', 'named', 'no', 'no'], 'n/a', 'always'),
+  'schedule.list': row('schedule', ['own', 'no', 'own', 'meta', 'no', 'no'], 'empty', 'none'),
+  'schedule.get': row('schedule', ['own', 'no', 'own', 'no', 'no', 'no'], 'not_found', 'none'),
+  'schedule.delete': row('schedule', ['own', 'no', 'own', 'named', 'no', 'no'], 'not_found', 'always'),
+  'schedule.pause': row('schedule', ['own', 'no', 'own', 'named', 'no', 'no'], 'not_found', 'always'),
+  'schedule.run': row('schedule', ['own', 'no', 'own', 'named', 'no', 'no'], 'not_found', 'always'),
+  'schedule.fire': row('schedule', ['no', 'no', 'no', 'no', 'no', 'any'], 'n/a', 'none'),
+  'limit.set': row('limit', ['no', 'no', 'own', 'named', 'no', 'no'], 'n/a', 'always'),
+  'limit.list': row('limit', ['own', 'no', 'own', 'any', 'no', 'no'], 'empty', 'none'),
+  'limit.delete': row('limit', ['no', 'no', 'own', 'named', 'no', 'no'], 'not_found', 'always'),
+  'queue.pause': row('queue', ['no', 'no', 'own', 'named', 'no', 'no'], 'n/a', 'always'),
   'audit.events': row('audit', ['no', 'no', 'own', 'any', 'any', 'no'], 'empty', 'none'),
   'audit.trail': row('audit', ['no', 'no', 'own', 'any', 'any', 'no'], 'empty', 'none'),
   'audit.verify': row('audit', ['no', 'no', 'own', 'any', 'any', 'any'], 'empty', 'none'),
   'audit.export': row('audit', ['no', 'no', 'own', 'any', 'any', 'no'], 'empty', 'always'),
+  'audit.anchor': row('audit', ['no', 'no', 'no', 'any', 'no', 'any'], 'n/a', 'denied'),
+  'audit.retain': row('audit', ['no', 'no', 'no', 'any', 'no', 'no'], 'not_found', 'always'),
+  'audit.retention': row('audit', ['no', 'no', 'own', 'any', 'any', 'no'], 'empty', 'none'),
+  'audit.cut': row('audit', ['no', 'no', 'no', 'no', 'no', 'any'], 'n/a', 'none'),
   'audit.seal': row('audit', ['no', 'no', 'no', 'no', 'no', 'any'], 'n/a', 'none'),
   'metrics.read': row('queue', ['no', 'no', 'own', 'any', 'any', 'any'], 'empty', 'none'),
   'janitor.tick': row('queue', ['no', 'no', 'no', 'any', 'no', 'any'], 'n/a', 'none'),
@@ -109,6 +126,7 @@ export const READING = [
   'task.list',
   'task.stats',
   'task.wait',
+  'task.dependencies',
   'task.logs',
   'inbox.list',
   'worker.list',
@@ -116,6 +134,9 @@ export const READING = [
   'key.list',
   'client.list',
   'category.list',
+  'schedule.list',
+  'schedule.get',
+  'limit.list',
   'audit.events',
   'metrics.read',
 ] as const satisfies readonly Operation[];

@@ -13,6 +13,7 @@ export interface AuditRow {
   readonly chain: ChainName;
   /** Empty for security events of no client. */
   readonly clientId: string;
+  /** Where it stands: in an engine its own order over what is read, outside the number in its chain. It is not hashed. */
   readonly id: number;
   readonly fields: readonly (string | number | null)[];
 }
@@ -45,19 +46,22 @@ export interface Head {
 
 const MARK = 16;
 
-/** A JSON array of strings and nulls; numbers are decimal. */
-export const canonicalRow = ({ chain, clientId, id, fields }: AuditRow): string =>
-  JSON.stringify([AUDIT_VERSION, chain, clientId, String(id), ...fields.map((value) => (value === null ? null : String(value)))]);
+/**
+ * A JSON array of strings and nulls; numbers are decimal. `no` is the number of the row in its chain, counted from 1: it tells a client
+ * nothing of others, and is the same in every engine.
+ */
+export const canonicalRow = ({ chain, clientId, fields }: AuditRow, no: number): string =>
+  JSON.stringify([AUDIT_VERSION, chain, clientId, String(no), ...fields.map((value) => (value === null ? null : String(value)))]);
 
 export const genesis = (hash: Hash, chain: ChainName, clientId: string): Head => ({ seq: 0, hash: hash(JSON.stringify([AUDIT_VERSION, chain, clientId])) });
 
-/** `rows` are of one chain and client, in the order of their ids, at least one. */
+/** `rows` are of one chain and client, in their order, at least one. */
 export function sealRows(hash: Hash, head: Head, rows: readonly AuditRow[], atUtc: number): Seal {
   const first = rows[0] as AuditRow;
   let current = head.hash;
   let marks = '';
-  for (const row of rows) {
-    current = hash(current + canonicalRow(row));
+  for (const [i, row] of rows.entries()) {
+    current = hash(current + canonicalRow(row, head.seq + 1 + i));
     marks += current.slice(0, MARK);
   }
   return {
@@ -93,7 +97,7 @@ export function faultOf(hash: Hash, head: Head, rows: readonly AuditRow[], seal:
   if (seal.seq !== head.seq + seal.rows) return fault(head.seq + 1, seal.firstId, 'the numbers of the chain have a gap');
   let current = head.hash;
   for (const [i, row] of rows.entries()) {
-    current = hash(current + canonicalRow(row));
+    current = hash(current + canonicalRow(row, head.seq + 1 + i));
     if (current.slice(0, MARK) !== seal.marks.slice(i * MARK, (i + 1) * MARK))
       return fault(
         head.seq + 1 + i,

@@ -38,6 +38,12 @@ export const ERRORS = {
   invalid_transition: { status: 409, exit: 5, retryable: false, when: 'the lifecycle has no such move; `details` has the state and what it allows' },
   lease_lost: { status: 409, exit: 5, retryable: false, when: 'the lease is not the current one: absent, lapsed, ended, or of another worker' },
   idempotency_conflict: { status: 409, exit: 5, retryable: false, when: 'the idempotency key was used with other content' },
+  parent_ended: {
+    status: 409,
+    exit: 5,
+    retryable: false,
+    when: 'a task that it is to wait for has ended otherwise than completed, and its policy is `cancel`',
+  },
   already_exists: { status: 409, exit: 5, retryable: false, when: 'something with this name exists' },
   too_many_lanes: { status: 429, exit: 6, retryable: true, when: 'the client has too many distinct pairs of type and compatibility' },
   quota_exceeded: { status: 429, exit: 6, retryable: true, when: 'the client reached a limit' },

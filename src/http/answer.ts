@@ -199,7 +199,8 @@ function reasonOf(header: string | undefined): string | undefined {
 
 function replyOf(row: OperationRow, { status = row.status[0] as number, value, text, stream }: Answer): Reply {
   if (text !== undefined) return { status, headers: { 'content-type': row.contentType ?? 'text/plain' }, body: text };
-  if (stream !== undefined) return { status: 200, headers: { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' }, body: stream };
+  if (stream !== undefined)
+    return { status: 200, headers: { 'content-type': row.contentType ?? 'text/event-stream', 'x-accel-buffering': 'no' }, body: stream };
   return status === 204 ? { status, body: null } : { status, headers: JSON_TYPE, body: encode(value) };
 }
 

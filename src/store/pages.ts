@@ -44,3 +44,22 @@ export function pageOf<T>(rows: readonly StoredRow[], limit: number, map: (row: 
   const last = items.at(-1);
   return { items, nextCursor: rows.length > limit && last !== undefined ? String(cursor(last)) : null };
 }
+
+/** Merges lists that are newest first in an order of their own, each kept; of heads with one instant the earlier list's comes first. */
+export function mergeNewest<T extends { readonly atUtc: number }>(lists: readonly (readonly T[])[], most: number): T[] {
+  const next = lists.map(() => 0);
+  const merged: T[] = [];
+  while (merged.length < most) {
+    let best = -1;
+    for (const [i, list] of lists.entries()) {
+      const head = list[next[i] as number];
+      const known = best === -1 ? undefined : lists[best]?.[next[best] as number];
+      if (head !== undefined && (known === undefined || head.atUtc > known.atUtc)) best = i;
+    }
+    const from = lists[best];
+    if (from === undefined) return merged;
+    merged.push(from[next[best] as number] as T);
+    next[best] = (next[best] as number) + 1;
+  }
+  return merged;
+}

@@ -4,7 +4,19 @@ import { JsonText } from '../domain/json-text.ts';
 import type { TaskEvent, TaskState } from '../domain/lifecycle.ts';
 import { LIMITS } from '../domain/limits.ts';
 import type { BackoffPolicy } from '../domain/retry.ts';
-import type { ClaimedTask, Compatibility, Json, LogEntry, Task, WorkerCapabilities, WorkerInfo, WorkerStatus } from '../domain/task.ts';
+import type { DependencyPolicy, EdgeState } from '../domain/dependencies.ts';
+import type {
+  ClaimedTask,
+  Compatibility,
+  DependencyInfo,
+  Json,
+  LogEntry,
+  ParentResult,
+  Task,
+  WorkerCapabilities,
+  WorkerInfo,
+  WorkerStatus,
+} from '../domain/task.ts';
 import type { CategoryMode, CategoryRow, ClientRow, GrantRow, InboxRow, KeyRow, SecurityRow } from './store.ts';
 
 export type StoredRow = readonly unknown[];
@@ -43,6 +55,8 @@ export const OPEN_COLUMNS = [
   'lease_until_utc',
   'processing_started_utc',
   'finished_at_utc',
+  'parent_task_id',
+  'waiting_for',
 ] as const;
 export const PRIVATE_COLUMNS = ['payload', 'result', 'error_message', 'progress', 'idempotency_key', 'metadata'] as const;
 
@@ -80,14 +94,16 @@ export function taskOf(row: StoredRow, raw: boolean): Task {
     leaseUntilUtc: row[23] as number | null,
     processingStartedUtc: row[24] as number | null,
     finishedAtUtc: row[25] as number | null,
+    parentTaskId: row[26] as string | null,
+    waitingFor: (row[27] as number | null) ?? 0,
   };
   const rest = {
-    errorMessage: (row[28] as string | null | undefined) ?? null,
-    progress: given(row[29], raw),
-    idempotencyKey: (row[30] as string | null | undefined) ?? null,
-    metadata: (row[31] === undefined ? {} : (parse(row[31]) ?? {})) as Record<string, string>,
+    errorMessage: (row[30] as string | null | undefined) ?? null,
+    progress: given(row[31], raw),
+    idempotencyKey: (row[32] as string | null | undefined) ?? null,
+    metadata: (row[33] === undefined ? {} : (parse(row[33]) ?? {})) as Record<string, string>,
   };
-  return row.length > OPEN_COLUMNS.length ? { ...open, ...rest, payload: given(row[26], raw), result: given(row[27], raw) } : { ...open, ...rest };
+  return row.length > OPEN_COLUMNS.length ? { ...open, ...rest, payload: given(row[28], raw), result: given(row[29], raw) } : { ...open, ...rest };
 }
 
 export const logOf = (row: StoredRow): LogEntry => ({
@@ -217,3 +233,22 @@ export function categoryValue<K extends 'priority' | 'maxAttempts' | 'maxRunMs' 
 }
 
 const specificity = (pattern: string): number => (pattern === '*' ? 0 : pattern.endsWith('.*') ? pattern.length : 1000 + pattern.length);
+
+// Dependencies
+
+/** The first column is the cursor. */
+export const edgeOf = (row: StoredRow): DependencyInfo => ({
+  taskId: row[1] as string,
+  parentId: row[2] as string,
+  policy: row[3] as DependencyPolicy,
+  state: row[4] as EdgeState,
+  type: row[5] as string,
+  status: row[6] as TaskState,
+});
+
+export const parentOf = (row: StoredRow): ParentResult => ({
+  taskId: row[1] as string,
+  type: row[2] as string,
+  status: row[3] as TaskState,
+  result: row[4] as string | null,
+});

@@ -82,10 +82,17 @@ export const LAYERS = [
   {
     name: 'cli',
     at: ['src/cli/'],
-    may: [...INWARD, 'src/cli/', 'src/client/', 'src/worker/', 'src/server/', 'src/index.ts', 'node:*', 'commander', 'yaml', 'smol-toml'],
+    may: [...INWARD, 'src/cli/', 'src/client/', 'src/worker/', 'src/server/', 'src/index.ts', 'src/cron.ts', 'node:*', 'commander', 'yaml', 'smol-toml'],
     types: ['src/service/handles.ts'],
     never: ['node:sqlite', 'node:process'],
     because: 'it is a user of the library like any other',
+  },
+  {
+    name: 'cron',
+    at: ['src/cron.ts'],
+    may: ['src/domain/', 'croner'],
+    never: [],
+    because: 'cron expressions are read by a package that the library does without',
   },
   { name: 'server', at: ['src/server/'], may: ['src/', 'node:*', '*'], never: ['src/cli/'], because: 'it wires everything' },
   {
@@ -100,6 +107,8 @@ export const LAYERS = [
       'src/sealing-thread.ts',
       'src/moving.ts',
       'src/doctor.ts',
+      'src/anchoring.ts',
+      'src/background.ts',
     ],
     may: ['src/', 'node:*'],
     never: ['src/cli/', 'src/server/', 'node:process'],

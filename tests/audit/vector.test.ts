@@ -11,11 +11,11 @@ test('the page has the hashes that the code comes to', () => {
   const row = {
     chain: 'tasks',
     clientId: 'acme',
-    id: 1,
+    id: 4711,
     fields: [1_700_000_000_000, '01890000-0000-7000-8000-000000000001', 'enqueue', null, 'queued', 'client:acme', 0, null],
   } as const;
   const bytes = '["prismq-audit-1","tasks","acme","1","1700000000000","01890000-0000-7000-8000-000000000001","enqueue",null,"queued","client:acme","0",null]';
-  assert.equal(canonicalRow(row), bytes);
+  assert.equal(canonicalRow(row, 1), bytes);
   const before = sha256('["prismq-audit-1","tasks","acme"]');
   const after = sha256(before + bytes);
   const head = genesis(sha256, 'tasks', 'acme');

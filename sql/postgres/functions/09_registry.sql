@@ -2,8 +2,10 @@
 -- what leaves its security event in the same transaction.
 
 CREATE OR REPLACE FUNCTION prismq.security_add(by_actor text, did text, client text, on_object text, how text, more text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE id bigint := floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint; now_utc bigint := prismq.now_ms();
+DECLARE now_utc bigint := prismq.now_ms(); id bigint;
 BEGIN
+  -- Unique within the client: of others it tells nothing.
+  id := greatest(now_utc * 1000, coalesce((SELECT max(s.event_id) FROM prismq.security_events s WHERE coalesce(s.client_id, '') = coalesce(client, '')), 0) + 1);
   LOOP
     INSERT INTO prismq.security_events (event_id, at_utc, actor, action, client_id, object, outcome, details) VALUES (id, now_utc, by_actor, did, client, on_object, how, more) ON CONFLICT DO NOTHING;
     EXIT WHEN FOUND;

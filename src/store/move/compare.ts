@@ -133,7 +133,7 @@ async function auditOf(side: MoveSide, hash: Hash): Promise<AuditVerdict> {
       }
     for (; seal !== null; seal = await seals.next()) check.take({ kind: 'seal', ...sealOf(seal) });
     for await (const batch of side.rows(tableOf('audit_passed'), side.engine, null))
-      for (const [of, id] of batch) if (of === chain) check.take({ kind: 'passed', chain, id: id as number });
+      for (const [of, id] of batch) if (of === chain) check.take({ kind: 'passed', chain, clientId: '', id: id as number });
   }
   return check.verdict();
 }

@@ -5,17 +5,33 @@ import { CHAINS, genesis, sealRows } from '../../domain/audit-chain.ts';
 import type { AuditRow, ChainName, Hash, Head, Seal } from '../../domain/audit-chain.ts';
 import type { AnchoredHead } from '../../domain/audit-check.ts';
 import { refuse, unwrap } from '../../domain/errors.ts';
+import { mergeNewest } from '../pages.ts';
 import type { AuditPage, Store, StorePage, StoreScope, TrailFilter, TrailRow } from '../store.ts';
 import { SYSTEM, actingOf } from './acting.ts';
 import type { Acting } from './context.ts';
 import type { Engine } from './engine.ts';
-import type { Row } from './pool.ts';
+import type { Pool, Row } from './pool.ts';
 import type { Params } from './statements.ts';
 
 const sha256: Hash = (text) => digestOf('sha256', text, 'hex');
 const LAST = Number.MAX_SAFE_INTEGER;
-/** Rows that a look at the trail brings into order first, so that it has what was done a moment ago. */
-const NUMBERED_A_LOOK = 5000;
+/** Rows that one step brings into order: beyond that many it goes on in another. */
+const NUMBERED_A_STEP = 50_000;
+
+/** Brings what was committed into order. All callers of a moment share a step, one that began after they asked. */
+export function createNumbering(admin: Pool): () => Promise<void> {
+  let under: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
+  const step = async (): Promise<void> => {
+    while (((await admin.row('audit_number', SYSTEM, { most: NUMBERED_A_STEP }))?.[0] as number) >= NUMBERED_A_STEP);
+  };
+  const start = (): Promise<void> => {
+    next = undefined;
+    under = step().finally(() => (under = undefined));
+    return under;
+  };
+  return () => (under === undefined ? start() : (next ??= under.then(start, start)));
+}
 
 export const auditOperations = (engine: Engine): Pick<Store, 'seal' | 'audit' | 'auditHeads' | 'trail'> => ({
   seal: (most) => seal(engine, most),
@@ -32,7 +48,7 @@ async function stretch(engine: Engine, acting: Acting, chain: ChainName, params:
 /** The values of a row in the order of AUDIT_COLUMNS. */
 const auditRowOf =
   (chain: ChainName) =>
-  ([id, clientId, atUtc, taskId, actor, action, object, outcome, from, to, attempt, details]: Row): AuditRow => ({
+  ([id, , clientId, atUtc, taskId, actor, action, object, outcome, from, to, attempt, details]: Row): AuditRow => ({
     chain,
     id: id as number,
     clientId: clientId as string,
@@ -43,7 +59,7 @@ const auditRowOf =
 
 async function seal(engine: Engine, most: number): Promise<number> {
   const { admin } = engine.pools;
-  await admin.run('audit_number', SYSTEM, { most });
+  await engine.number();
   const heads = new Map((await headsOf(engine, SYSTEM)).map((head) => [`${head.chain} ${head.clientId}`, head as Head]));
   let sealed = 0;
   for (const chain of CHAINS) {
@@ -77,7 +93,7 @@ const columnsOf = (one: Seal): Readonly<Record<string, unknown>> => ({
 async function readAudit(engine: Engine, scope: StoreScope, chain: ChainName, after: number, most: number): Promise<AuditPage> {
   const { admin } = engine.pools;
   const acting = actingOf(scope);
-  await admin.run('audit_number', SYSTEM, { most: NUMBERED_A_LOOK });
+  await engine.number();
   // Before the rows: what is sealed while they are read must not look as if it had been passed over.
   const passed = (await admin.row('sealed_to', acting, { chain }))?.[0] as number;
   const rows = (await stretch(engine, acting, chain, { after, most })).map(auditRowOf(chain));
@@ -118,13 +134,14 @@ async function headsOf(engine: Engine, acting: Acting): Promise<AnchoredHead[]> 
 /** Newest first, from both chains. The cursor says how far each was read. */
 async function readTrail(engine: Engine, scope: StoreScope, filter: TrailFilter): Promise<StorePage<TrailRow>> {
   const before = trailCursor(filter.cursor);
-  await engine.pools.admin.run('audit_number', SYSTEM, { most: NUMBERED_A_LOOK });
+  await engine.number();
   const asked = CHAINS.filter((chain) => filter.chain === undefined || filter.chain === chain);
-  const rows = (await Promise.all(asked.map((chain) => trailOf(engine, scope, chain, before[chain], filter)))).flat();
-  const items = rows.toSorted((a, b) => b.atUtc - a.atUtc || b.id - a.id).slice(0, filter.limit);
-  if (rows.length <= filter.limit) return { items, nextCursor: null };
+  const lists = await Promise.all(asked.map((chain) => trailOf(engine, scope, chain, before[chain], filter)));
+  const page = mergeNewest(lists, filter.limit);
+  const items = page.map(({ place: _, ...row }) => row);
+  if (lists.reduce((sum, list) => sum + list.length, 0) === page.length) return { items, nextCursor: null };
   const next = { ...before };
-  for (const { chain, id } of items) next[chain] = Math.min(next[chain], id);
+  for (const { chain, place } of page) next[chain] = Math.min(next[chain], place);
   return { items, nextCursor: `${next.tasks}.${next.security}` };
 }
 
@@ -136,7 +153,11 @@ function trailCursor(cursor: string | undefined): Record<ChainName, number> {
   return { tasks: Number(match[1]), security: Number(match[2]) };
 }
 
-async function trailOf(engine: Engine, scope: StoreScope, chain: ChainName, before: number, filter: TrailFilter): Promise<TrailRow[]> {
+interface Placed extends TrailRow {
+  readonly place: number;
+}
+
+async function trailOf(engine: Engine, scope: StoreScope, chain: ChainName, before: number, filter: TrailFilter): Promise<Placed[]> {
   const rows = await stretch(engine, actingOf(scope), chain, {
     before,
     most: filter.limit + 1,
@@ -148,8 +169,9 @@ async function trailOf(engine: Engine, scope: StoreScope, chain: ChainName, befo
     since: filter.sinceUtc ?? 0,
     until: filter.untilUtc ?? LAST,
   });
-  return rows.map(([id, clientId, atUtc, , actor, action, object, outcome, from, to, attempt, details]) => ({
+  return rows.map(([place, id, clientId, atUtc, , actor, action, object, outcome, from, to, attempt, details]) => ({
     chain,
+    place: place as number,
     id: id as number,
     atUtc: atUtc as number,
     clientId: clientId === '' ? null : (clientId as string),

@@ -36,6 +36,9 @@ const TASK: NewTask = {
   metadata: null,
   createdBy: null,
   traceparent: null,
+  limitKey: null,
+  dependsOn: [],
+  parentTaskId: null,
 };
 
 /** Tables that the first client has a row in, and its own login may read. */

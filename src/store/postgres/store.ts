@@ -1,11 +1,17 @@
 // The PostgreSQL engine behind the port: opens the pools of the three classes of login and wires the parts.
 import { QueueError } from '../../domain/errors.ts';
+import type { Refusal } from '../../domain/errors.ts';
 import { summaryOf } from '../numbers.ts';
 import type { DatabaseCapabilities } from '../database.ts';
 import type { Store, StoreOptions } from '../store.ts';
+import { EVERYTHING, claimed, moved } from '../waiters.ts';
+import type { Touched } from '../waiters.ts';
 import { SYSTEM } from './acting.ts';
 import { keyOperations } from './api-keys.ts';
-import { auditOperations } from './audit.ts';
+import { auditOperations, createNumbering } from './audit.ts';
+import { cutOperations } from './cuts.ts';
+import { limitOperations } from './limits.ts';
+import { scheduleOperations } from './schedules.ts';
 import { Batches } from './batches.ts';
 import * as book from './book.ts';
 import { probeCapabilities } from './capabilities.ts';
@@ -18,6 +24,8 @@ import type { Driver } from './driver.ts';
 import { requireSafe } from './doctor.ts';
 import type { Engine } from './engine.ts';
 import { enqueue } from './enqueue.ts';
+import { bulkFind, bulkMove, family } from './bulk.ts';
+import { readDependencies, readParents } from './dependencies.ts';
 import { migratePostgres, putSigningKey, readSigningKey, withClient } from './migrate.ts';
 import { amendment, moveTask } from './moves.ts';
 import { Pool } from './pool.ts';
@@ -97,15 +105,22 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
     });
   const pools = { client: pool(urls.clientUrl, 'client'), worker: pool(urls.workerUrl, 'worker'), admin: pool(urls.adminUrl, 'admin') };
   const listenUrl = database.notifications === 'poll' ? null : options.listenUrl === undefined ? urls.clientUrl : options.listenUrl;
-  const watch = new Watch({ driver, url: listenUrl, onError: options.onError });
+  const watch = new Watch({
+    driver,
+    url: listenUrl,
+    onError: options.onError,
+    reachOf: (workerId, request) => claimer.reachOf(workerId, request),
+    nextDueIn: async () => (await pools.admin.row('next_due', SYSTEM))?.[0] as number | null,
+  });
   const engine: Engine = {
     pools,
     signer,
-    batches: new Batches(() => watch.committed()),
+    batches: new Batches((touched) => watch.committed(touched)),
     options,
+    number: createNumbering(pools.admin),
     now: options.replacedClock ? options.now : () => Math.floor(options.wallMs() + offsetMs),
   };
-  const claimer = createClaimer(engine);
+  const claimer: Claimer = createClaimer(engine);
   return wire(engine, claimer, watch, database);
 }
 
@@ -154,18 +169,21 @@ function wire(engine: Engine, claimer: Claimer, watch: Watch, database: Database
     capabilities: { renewal: 'loop', file: null, engine: 'postgres', database },
     now: engine.now,
     ...taskOperations(engine, claimer, watch),
-    ...workerOperations(engine, claimer),
-    ...bookOperations(engine),
+    ...workerOperations(engine, claimer, watch),
+    ...bookOperations(engine, watch),
     ...keyOperations(engine),
     ...auditOperations(engine),
+    ...cutOperations(engine),
+    schedules: scheduleOperations(engine),
+    limits: limitOperations(engine),
     async tick({ retentionMs }) {
       const row = (await pools.admin.row('tick', SYSTEM, { retention_ms: retentionMs, backoff: JSON.stringify(engine.options.defaultBackoff) })) as number[];
       const [expired = 0, promoted = 0, buried = 0, lapsed = 0, purged = 0] = row;
-      if (expired + promoted > 0) watch.committed();
+      if (expired + promoted + buried + lapsed + purged > 0) watch.committed([EVERYTHING]);
       return { expired, promoted, buried, lapsed, purged };
     },
     auditSummary: async () => summaryOf(await pools.admin.row('audit_steps', SYSTEM)),
-    changed: (timeoutMs, signal) => watch.changed(timeoutMs, async () => (await pools.admin.row('next_due', SYSTEM))?.[0] as number | null, signal),
+    changed: (timeoutMs, signal, interest) => watch.changed(timeoutMs, signal, interest),
     async close() {
       await engine.batches.close();
       await watch.close();
@@ -176,14 +194,29 @@ function wire(engine: Engine, claimer: Claimer, watch: Watch, database: Database
 
 type TaskOperations = Pick<
   Store,
-  'enqueue' | 'enqueueInside' | 'task' | 'tasks' | 'logs' | 'events' | 'counts' | 'cancel' | 'requeue' | 'reprioritise' | 'amend' | 'purge'
+  | 'enqueue'
+  | 'enqueueInside'
+  | 'task'
+  | 'tasks'
+  | 'dependencies'
+  | 'logs'
+  | 'events'
+  | 'counts'
+  | 'cancel'
+  | 'requeue'
+  | 'reprioritise'
+  | 'amend'
+  | 'purge'
+  | 'bulkFind'
+  | 'bulkMove'
+  | 'family'
 >;
 
 function taskOperations(engine: Engine, claimer: Claimer, watch: Watch): TaskOperations {
-  const told = async <T>(moving: Promise<T>): Promise<T> => {
-    const answer = await moving;
-    watch.committed();
-    return answer;
+  const told = async (moving: Promise<Refusal | null>, touched: Touched): Promise<Refusal | null> => {
+    const refusal = await moving;
+    if (refusal === null) watch.committed([touched]);
+    return refusal;
   };
   return {
     async enqueue(scope, tasks, options) {
@@ -194,14 +227,22 @@ function taskOperations(engine: Engine, claimer: Claimer, watch: Watch): TaskOpe
     enqueueInside: (scope, tx, tasks, { createClients }) => enqueueInside(engine.signer, engine.options.lanesPerClient, scope, tx, tasks, createClients),
     task: (scope, taskId) => readTask(engine, scope, taskId),
     tasks: (scope, filter) => readTasks(engine, scope, filter),
+    dependencies: (scope, taskId, page) => readDependencies(engine, scope, taskId, page),
     logs: (scope, taskId, page) => readLogs(engine, scope, taskId, page),
     events: (scope, after, limit) => readEvents(engine, scope, after, limit),
     counts: (scope) => readCounts(engine, scope, engine.now()),
-    cancel: (scope, taskId, reason) => told(moveTask(engine, scope, taskId, 'cancel', { reason })),
-    requeue: (scope, taskId) => told(moveTask(engine, scope, taskId, 'requeue', {})),
-    reprioritise: (scope, taskId, priority) => moveTask(engine, scope, taskId, 'reprioritise', { priority }),
-    amend: (scope, taskId, change) => moveTask(engine, scope, taskId, 'amend', amendment(change)),
-    purge: (scope, taskId) => moveTask(engine, scope, taskId, 'purge', {}),
+    cancel: (scope, taskId, reason) => told(moveTask(engine, scope, taskId, 'cancel', { reason }), moved(scope, taskId)),
+    requeue: (scope, taskId) => told(moveTask(engine, scope, taskId, 'requeue', {}), moved(scope, taskId, true)),
+    reprioritise: (scope, taskId, priority) => told(moveTask(engine, scope, taskId, 'reprioritise', { priority }), moved(scope, taskId)),
+    amend: (scope, taskId, change) => told(moveTask(engine, scope, taskId, 'amend', amendment(change)), moved(scope, taskId)),
+    purge: (scope, taskId) => told(moveTask(engine, scope, taskId, 'purge', {}), moved(scope, taskId)),
+    bulkFind: (scope, find) => bulkFind(engine, scope, find),
+    async bulkMove(scope, move) {
+      const moves = await bulkMove(engine, scope, move);
+      watch.committed([EVERYTHING]);
+      return moves;
+    },
+    family: (scope, ids, most) => family(engine, scope, ids, most),
   };
 }
 
@@ -219,10 +260,11 @@ type WorkerOperations = Pick<
   | 'settle'
   | 'progress'
   | 'message'
+  | 'parents'
   | 'holder'
 >;
 
-function workerOperations(engine: Engine, claimer: Claimer): WorkerOperations {
+function workerOperations(engine: Engine, claimer: Claimer, watch: Watch): WorkerOperations {
   return {
     async register(scope, registration) {
       claimer.forget(scope.workerId as string);
@@ -237,11 +279,16 @@ function workerOperations(engine: Engine, claimer: Claimer): WorkerOperations {
     removeWorker: (scope, workerId) => book.removeWorker(engine, scope, workerId),
     pruneWorkers: (scope, staleMs) => book.pruneWorkers(engine, scope, staleMs),
     inbox: (scope, limit) => readInbox(engine, scope, limit),
-    claim: (scope, request) => claimer.claim(scope, request),
+    async claim(scope, request) {
+      const tasks = await claimer.claim(scope, request);
+      if (tasks.length > 0) watch.told([claimed(tasks)]);
+      return tasks;
+    },
     heartbeat: (scope, leases, leaseMs) => heartbeat(engine, scope, leases, leaseMs),
     settle: (scope, items) => settle(engine, scope, items),
     progress: (scope, lease, value) => setProgress(engine, scope, lease, value),
     message: (scope, lease, message, details) => addMessage(engine, scope, lease, message, details),
+    parents: (scope, lease, page) => readParents(engine, scope, lease, page),
     holder: (scope, lease) => holderOf(engine, scope, lease),
   };
 }
@@ -262,12 +309,18 @@ type BookOperations = Pick<
   | 'recordSecurity'
 >;
 
-function bookOperations(engine: Engine): BookOperations {
+function bookOperations(engine: Engine, watch: Watch): BookOperations {
+  /** What workers may take is other than it was. */
+  const told = async <T>(changing: Promise<T>): Promise<T> => {
+    const answer = await changing;
+    watch.committed([EVERYTHING]);
+    return answer;
+  };
   return {
     createClient: (scope, clientId, weight) => book.createClient(engine, scope, clientId, weight),
     clients: (scope) => book.listClients(engine, scope),
-    updateClient: (scope, clientId, change) => book.updateClient(engine, scope, clientId, change),
-    createGrant: (scope, grantId, workerId, grant) => book.createGrant(engine, scope, grantId, workerId, grant),
+    updateClient: (scope, clientId, change) => told(book.updateClient(engine, scope, clientId, change)),
+    createGrant: (scope, grantId, workerId, grant) => told(book.createGrant(engine, scope, grantId, workerId, grant)),
     grants: (scope, workerId) => book.listGrants(engine, scope, workerId),
     deleteGrant: (scope, grantId) => book.deleteGrant(engine, scope, grantId),
     setCategory: (scope, category) => book.setCategory(engine, scope, category),

@@ -1,6 +1,7 @@
 // API keys: made, found by digest, rotated, revoked, and the one-time secret of the first admin. Each change leaves its
 // security event in the same transaction, so that nothing of it stands without its record.
 import { ok, refuse } from '../../domain/errors.ts';
+import { NOTHING } from '../waiters.ts';
 import type { Result } from '../../domain/errors.ts';
 import { keyOf } from '../rows.ts';
 import type { FoundKey, KeyRow, NewKeyRow, NewSecurityEvent, Rotation, Store, StoreScope } from '../store.ts';
@@ -16,7 +17,12 @@ export function keyOperations(engine: Engine, read: <T>(action: () => T) => Prom
     createKey: (scope, key) => writer.one(scope.actor, () => createKey(engine, scope, key)),
     keys: (scope) => read(() => listKeys(engine, scope)),
     findKey: (digest) => read(() => findKey(engine, digest)),
-    touchKey: (keyId) => writer.one('keys', () => touchKey(engine, keyId)),
+    touchKey: (keyId) =>
+      writer.one(
+        'keys',
+        () => touchKey(engine, keyId),
+        () => NOTHING,
+      ),
     rotateKey: (scope, keyId, rotation) => writer.one(scope.actor, () => rotateKey(engine, scope, keyId, rotation)),
     revokeKey: (scope, keyId) => writer.one(scope.actor, () => revokeKey(engine, scope, keyId)),
     openBootstrap: (scope, digest, ttlMs) => writer.one(scope.actor, () => openBootstrap(engine, scope, digest, ttlMs)),

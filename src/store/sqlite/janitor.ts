@@ -1,8 +1,11 @@
 // The janitor's steps: bounded, set-based, idempotent; any process may run them at any time and none is needed for safety.
 // They cross clients because time passes for all of them alike.
 import type { TickReport } from '../../domain/task.ts';
+import { dependencyStep } from './dependencies.ts';
 import { draws } from './engine.ts';
 import type { Engine } from './engine.ts';
+import type { Ready } from '../waiters.ts';
+import type { Row } from './statements.ts';
 import { lapse } from './moves.ts';
 import { purgeTasks } from './purge.ts';
 import { expireLeases } from './settle.ts';
@@ -23,10 +26,18 @@ export function promoteDue(engine: Engine, now: number, most: number): number {
     st.run('due_ready', { draws: draws(engine) });
     st.run('due_undelay');
     st.run('due_log', { now });
+    if (engine.risen.isHeard()) engine.risen.ready.push(...st.rows('due_lanes').map(readyOf));
     st.run('picked_clear');
   }
   return picked;
 }
+
+const readyOf = ([clientId, type, compatibility, count]: Row): Ready => ({
+  clientId: clientId as string,
+  type: type as string,
+  compatibility: compatibility as string,
+  count: count as number,
+});
 
 /** One step of everything that is due. */
 export function tick(engine: Engine, backoffOf: BackoffOf, retentionMs: number): TickReport {
@@ -34,6 +45,7 @@ export function tick(engine: Engine, backoffOf: BackoffOf, retentionMs: number):
   engine.wall.bind({ clients: '*' });
   const { expired, buried } = expireLeases(engine, backoffOf, now, EXPIRED_A_STEP);
   const lapsed = lapseDue(engine, now);
+  dependencyStep(engine, now);
   const promoted = promoteDue(engine, now, DUE_A_STEP);
   const purged = purgeOld(engine, now - retentionMs, now);
   dropMessages(engine, now - MESSAGES_KEPT_MS);

@@ -10,11 +10,15 @@ import type { Engine } from './engine.ts';
 import type { Row } from './statements.ts';
 
 export function security(engine: Engine, event: NewSecurityEvent): void {
+  const now = engine.now();
+  const clientId = event.clientId ?? null;
+  const newest = (engine.st.row('security_newest', { client_id: clientId })?.[0] as number | undefined) ?? 0;
   engine.st.run('security_add', {
-    now: engine.now(),
+    now,
+    shown_id: Math.max(now * 1000, newest + 1),
     actor: event.actor,
     action: event.action,
-    client_id: event.clientId ?? null,
+    client_id: clientId,
     object: event.object ?? null,
     outcome: event.outcome,
     details: event.details ?? null,

@@ -2,29 +2,37 @@
 // turns; reads of a file use a connection of their own that can not write.
 import type { DatabaseSync } from 'node:sqlite';
 import { QueueError } from '../../domain/errors.ts';
-import type { Result } from '../../domain/errors.ts';
+import type { Refusal, Result } from '../../domain/errors.ts';
 import type { Settlement, SettleResult } from '../../domain/task.ts';
 import { loadStatements } from '../sql-files.ts';
 import type { NamedStatement } from '../sql-files.ts';
-import type { EnqueueOutcome, Store, StoreOptions } from '../store.ts';
+import type { EnqueueOutcome, Store, StoreOptions, StoreScope } from '../store.ts';
+import { NOTHING, claimed, enqueued, moved, settled } from '../waiters.ts';
+import type { Touched } from '../waiters.ts';
 import { keyOperations } from './api-keys.ts';
 import { createSets } from './capability-sets.ts';
-import { createClaimer } from './claim.ts';
+import { bulkFind, bulkMove, family } from './bulk.ts';
+import { createClaimer, reachIn } from './claim.ts';
+import { goOn } from './go-on.ts';
 import { openConnection } from './connection.ts';
 import { createCategories } from './engine.ts';
 import type { Engine } from './engine.ts';
 import { enqueueBatch } from './enqueue.ts';
 import type { EnqueueItem } from './enqueue.ts';
 import { asQueueError } from './errors.ts';
+import { limitOperations } from './limits.ts';
 import { addMessage, holderOf, setProgress } from './held.ts';
 import { amend, cancel, purge, reprioritise, requeue } from './moves.ts';
 import { loadMigrations, migrate } from './migrate.ts';
 import type { MigrationReport } from './migrate.ts';
+import { createEvents } from './events.ts';
 import { ensureLanes, ensureListing, hasLanes, hasListing } from './orders.ts';
-import { readEvents, readInbox, readLogs, readSecurity, readTask, readTasks } from './reads.ts';
+import { readInbox, readLogs, readSecurity, readTask, readTasks } from './reads.ts';
 import type { Reader } from './reads.ts';
+import { readDependencies, readParents } from './read-edges.ts';
 import { backoffIn, read } from './parts.ts';
 import type { Parts } from './parts.ts';
+import { scheduleOperations } from './schedules.ts';
 import { systemOperations } from './system.ts';
 import * as book from './registry.ts';
 import { heartbeatBatch, heartbeatHeld, settleBatch } from './settle.ts';
@@ -79,10 +87,12 @@ export function storeOn(db: DatabaseSync, options: SqliteOptions): Store {
   const named = options.statements ?? loadStatements(SQL);
   const wall = buildWall(db, options.randomHex(8));
   const st = new Statements(db, wall, named);
-  const watch = createWatch(st);
-  const writer = new Writer(db, wall, st, options.busyTimeoutMs, watch.committed);
-  const engine: Engine = { db, wall, st, writer, options, now: options.now, activated: (clientId) => claimer.activated(clientId) };
+  const risen: Engine['risen'] = { isHeard: () => watch.isHeard(), ready: [] };
+  const committed = (touched: () => Touched[]): void => (watch.committed(() => [...touched(), ...takeRisen(risen)]), goOn(engine));
+  const writer = new Writer(db, wall, st, options.busyTimeoutMs, committed);
+  const engine: Engine = { db, wall, st, writer, options, now: options.now, activated: (clientId) => claimer.activated(clientId), risen };
   const sets = createSets(engine);
+  const watch = createWatch({ st, reachOf: reachIn(engine, sets), nextDueIn: () => read(() => nextDueIn(engine)) });
   const claimer = createClaimer(engine, sets);
   const own: Reader = { st, wall };
   const readers = options.file === ':memory:' ? null : openReader(options, named);
@@ -104,6 +114,8 @@ export function storeOn(db: DatabaseSync, options: SqliteOptions): Store {
     ...bookOperations(parts),
     ...keyOperations(engine, read),
     ...systemOperations(parts),
+    schedules: scheduleOperations(parts),
+    limits: limitOperations(parts),
     async close() {
       watch.close();
       await writer.close();
@@ -111,6 +123,21 @@ export function storeOn(db: DatabaseSync, options: SqliteOptions): Store {
       if (db.isOpen) db.close();
     },
   };
+}
+
+/** What rose out of the delayed in this commit. */
+function takeRisen(risen: Engine['risen']): Touched[] {
+  const { ready } = risen;
+  if (ready.length === 0) return [];
+  risen.ready = [];
+  return [{ clients: [...new Set(ready.map(({ clientId }) => clientId))], ready, delays: true }];
+}
+
+/** ms until something delayed is due, or null. */
+function nextDueIn({ wall, st, now }: Engine): number | null {
+  wall.bind({ clients: '*' });
+  const due = st.row('next_due')?.[0];
+  return due === null || due === undefined ? null : Math.max(0, (due as number) - now());
 }
 
 function openReader(options: SqliteOptions, named: ReadonlyMap<string, NamedStatement>): Reader & { close(): void } {
@@ -121,12 +148,30 @@ function openReader(options: SqliteOptions, named: ReadonlyMap<string, NamedStat
 
 type TaskOperations = Pick<
   Store,
-  'enqueue' | 'enqueueInside' | 'task' | 'tasks' | 'logs' | 'events' | 'counts' | 'cancel' | 'requeue' | 'reprioritise' | 'amend' | 'purge'
+  | 'enqueue'
+  | 'enqueueInside'
+  | 'task'
+  | 'tasks'
+  | 'dependencies'
+  | 'logs'
+  | 'events'
+  | 'counts'
+  | 'cancel'
+  | 'requeue'
+  | 'reprioritise'
+  | 'amend'
+  | 'purge'
+  | 'bulkFind'
+  | 'bulkMove'
+  | 'family'
 >;
 
 function taskOperations(parts: Parts): TaskOperations {
   const { engine, sets, reader } = parts;
   const { writer } = engine;
+  const move = (scope: StoreScope, taskId: string, action: () => Refusal | null, isReady?: boolean): Promise<Refusal | null> =>
+    writer.one(scope.actor, action, (refusal) => (refusal === null ? moved(scope, taskId, isReady) : NOTHING));
+  const readEvents = createEvents();
   return {
     enqueue(scope, tasks, { atomic, createClients }) {
       const items = tasks.map((task) => ({ task, createClient: createClients }));
@@ -138,6 +183,7 @@ function taskOperations(parts: Parts): TaskOperations {
         items,
         owner: scope.actor,
         run: (all) => enqueueBatch(engine, sets, all, actor, atomic),
+        touched: (answers) => enqueued(tasks, answers),
       });
     },
     enqueueInside: (scope, tx, tasks, { createClients }) =>
@@ -151,14 +197,18 @@ function taskOperations(parts: Parts): TaskOperations {
       if (scope.clients !== '*' && filter.status === undefined && !hasListing(engine)) await writer.one(scope.actor, () => ensureListing(engine));
       return read(() => readTasks(reader, scope, filter));
     },
+    dependencies: (scope, taskId, page) => read(() => readDependencies(parts.own, scope, taskId, page)),
     logs: (scope, taskId, page) => read(() => readLogs(reader, scope, taskId, page)),
     events: (scope, after, limit) => read(() => readEvents(reader, scope, after, limit)),
     counts: (scope) => read(() => readCounts(reader, scope, engine.now())),
-    cancel: (scope, taskId, reason) => writer.one(scope.actor, () => cancel(engine, scope, taskId, reason)),
-    requeue: (scope, taskId) => writer.one(scope.actor, () => requeue(engine, scope, taskId)),
-    reprioritise: (scope, taskId, priority) => writer.one(scope.actor, () => reprioritise(engine, scope, taskId, priority)),
-    amend: (scope, taskId, change) => writer.one(scope.actor, () => amend(engine, scope, taskId, change)),
-    purge: (scope, taskId) => writer.one(scope.actor, () => purge(engine, scope, taskId)),
+    cancel: (scope, taskId, reason) => move(scope, taskId, () => cancel(engine, scope, taskId, reason)),
+    requeue: (scope, taskId) => move(scope, taskId, () => requeue(engine, scope, taskId), true),
+    reprioritise: (scope, taskId, priority) => move(scope, taskId, () => reprioritise(engine, scope, taskId, priority)),
+    amend: (scope, taskId, change) => move(scope, taskId, () => amend(engine, scope, taskId, change)),
+    purge: (scope, taskId) => move(scope, taskId, () => purge(engine, scope, taskId)),
+    bulkFind: (scope, find) => read(() => bulkFind(parts.reader, scope, find)),
+    bulkMove: (scope, moves) => writer.one(scope.actor, () => bulkMove(engine, scope, moves)),
+    family: (scope, ids, most) => read(() => family(parts.reader, scope, ids, most)),
   };
 }
 
@@ -176,6 +226,7 @@ type WorkerOperations = Pick<
   | 'settle'
   | 'progress'
   | 'message'
+  | 'parents'
   | 'holder'
 >;
 
@@ -183,32 +234,36 @@ function workerOperations(parts: Parts): WorkerOperations {
   const { engine } = parts;
   const { writer } = engine;
   const backoffOf = backoffIn(parts);
+  /** What nobody waits for. */
+  const quietly = <Answer>({ actor }: StoreScope, action: () => Answer): Promise<Answer> => writer.one(actor, action, () => NOTHING);
   return {
-    register: (scope, registration) => writer.one(scope.actor, () => book.register(engine, scope, registration)),
-    beat: (scope, status) => writer.one(scope.actor, () => book.beat(engine, scope, status)),
+    register: (scope, registration) => quietly(scope, () => book.register(engine, scope, registration)),
+    beat: (scope, status) => quietly(scope, () => book.beat(engine, scope, status)),
     deregister: (scope) => writer.one(scope.actor, () => void book.dropWorker(engine, scope.actor, scope.workerId as string, 'worker.deregister')),
     workers: (scope) => read(() => book.listWorkers(engine, scope)),
     removeWorker: (scope, workerId) => writer.one(scope.actor, () => book.dropWorker(engine, scope.actor, workerId, 'worker.remove')),
     pruneWorkers: (scope, staleMs) => writer.one(scope.actor, () => book.pruneWorkers(engine, scope, staleMs)),
     inbox: async (scope, limit) => {
-      if (!hasLanes(engine)) await writer.one(scope.actor, () => ensureLanes(engine));
+      if (!hasLanes(engine)) await quietly(scope, () => ensureLanes(engine));
       return read(() => {
         const worker = engine.st.row('worker_of', { worker_id: scope.workerId as string });
         return worker === undefined ? [] : readInbox(parts.own, scope, worker[0] as number, limit);
       });
     },
-    claim: (scope, request) => writer.one(scope.actor, () => parts.claimer.claim(scope, request)),
+    claim: (scope, request) => writer.one(scope.actor, () => parts.claimer.claim(scope, request), claimed),
     heartbeat: (scope, leases, leaseMs) =>
-      writer.one(scope.actor, () => (leases === 'all' ? heartbeatHeld(engine, scope, leaseMs) : heartbeatBatch(engine, scope, leases, leaseMs))),
+      quietly(scope, () => (leases === 'all' ? heartbeatHeld(engine, scope, leaseMs) : heartbeatBatch(engine, scope, leases, leaseMs))),
     settle: (scope, items) =>
       writer.submit<Settlement, SettleResult>({
         kind: `settle ${scope.actor}`,
         items,
         owner: scope.actor,
         run: (all) => settleBatch(engine, scope, all, backoffOf),
+        touched: (answers) => settled(items, answers),
       }),
-    progress: (scope, lease, value) => writer.one(scope.actor, () => setProgress(engine, scope, lease, value)),
-    message: (scope, lease, message, details) => writer.one(scope.actor, () => addMessage(engine, scope, lease, message, details)),
+    progress: (scope, lease, value) => quietly(scope, () => setProgress(engine, scope, lease, value)),
+    message: (scope, lease, message, details) => quietly(scope, () => addMessage(engine, scope, lease, message, details)),
+    parents: (scope, lease, page) => read(() => readParents(engine, scope, lease, page)),
     holder: (scope, lease) => read(() => holderOf(engine, scope, lease)),
   };
 }
@@ -245,9 +300,13 @@ function bookOperations(parts: Parts): BookOperations {
     setCategoryMode: (scope, mode) => writer.one(scope.actor, () => book.setCategoryMode(engine, scope, mode)),
     securityEvents: (scope, page) => read(() => readSecurity(parts.reader, scope, page)),
     recordSecurity: (event) =>
-      writer.one('security', () => {
-        engine.wall.bind({ clients: '*' });
-        book.security(engine, event);
-      }),
+      writer.one(
+        'security',
+        () => {
+          engine.wall.bind({ clients: '*' });
+          book.security(engine, event);
+        },
+        () => NOTHING,
+      ),
   };
 }

@@ -13,12 +13,14 @@ const READS: Readonly<Record<Login, Readonly<Record<string, string>>>> = {
     finished: 'client_id, task_id, status, result',
     lanes: '*',
     task_attempts: 'client_id, task_id, error_message, error_stack',
-    task_events: '*',
+    task_events: 'client_id, task_id, seq, event, actor',
     task_messages: '*',
     task_progress: '*',
     task_metadata: '*',
     clients: '*',
     worker_grants: 'worker_id, client_id',
+    audit_numbers: 'chain, client_id, no',
+    audit_last: 'chain, client_id, no',
   },
   worker: {
     ready: 'client_id, task_id, lane_no, priority, attempt',
@@ -38,12 +40,14 @@ const READS: Readonly<Record<Login, Readonly<Record<string, string>>>> = {
     finished: 'client_id, task_id, status, reason',
     lanes: '*',
     task_attempts: 'client_id, task_id, outcome, error_kind',
-    task_events: '*',
+    task_events: 'client_id, task_id, seq, event, actor',
     clients: '*',
     workers: '*',
     worker_grants: '*',
     api_keys: 'key_id, client_id, name',
-    security_events: '*',
+    security_events: 'event_id, client_id, actor, action',
+    audit_numbers: 'chain, client_id, no',
+    audit_last: 'chain, client_id, no',
   },
 };
 const TABLES = [
@@ -74,6 +78,7 @@ const TABLES = [
   'audit_numbers',
   'audit_seals',
   'audit_passed',
+  'audit_last',
   'schema_migrations',
 ] as const;
 const OPEN = ['categories', 'meta'];

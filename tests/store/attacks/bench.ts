@@ -19,23 +19,37 @@ export interface Bench {
   readonly db: DatabaseSync;
   readonly wall: Wall;
   ask(cls: StatementClass, sql: string): Row[];
+  /** Nothing is prepared any more: after rights were changed. */
+  renew(): void;
   /** Rows of `b`, the two audits and the schema, as the owner sees them. */
   snapshot(): string;
   close(): void;
 }
 
-export function openBench(): Bench {
-  const db = openConnection({ file: ':memory:', readOnly: false, synchronous: 'FULL', now: () => NOW });
+/** The two clients in a file's bytes, made once. */
+let prepared: Uint8Array | undefined;
+function prepare(): Uint8Array {
+  const db = openConnection({ file: ':memory:', readOnly: false, synchronous: 'NORMAL', now: () => NOW });
   migrate(db, loadMigrations(MIGRATIONS), NOW, false);
+  db.exec(`INSERT INTO capability_sets VALUES (1, 'one'); ${seed('a', 5000)} ${seed('b', 7000)}`);
+  const bytes = db.serialize();
+  db.close();
+  return bytes;
+}
+
+/** `harm` is done to the connection before its wall is built: what a mutant of the wall is. */
+export function openBench(harm: (db: DatabaseSync) => void = () => undefined): Bench {
+  const db = openConnection({ file: ':memory:', readOnly: false, synchronous: 'NORMAL', now: () => NOW });
+  db.deserialize((prepared ??= prepare()));
+  harm(db);
   const wall = buildWall(db, randomBytes(8).toString('hex'));
-  const statements = new Statements(db, wall, new Map());
-  wall.bind({ clients: '*' });
-  asOwner(wall, () => db.exec(`INSERT INTO capability_sets VALUES (1, 'one'); ${seed('a', 5000)} ${seed('b', 7000)}`));
+  let statements = new Statements(db, wall, new Map());
   wall.bind(BOUND);
   return {
     db,
     wall,
     ask: (cls, sql) => statements.composed(cls, sql, {}),
+    renew: () => void (statements = new Statements(db, wall, new Map())),
     snapshot: () => asOwner(wall, () => snapshot(db)),
     close: () => db.close(),
   };
@@ -73,7 +87,8 @@ function seed(c: string, base: number): string {
     INSERT INTO workers VALUES ('worker-of-${c}', 1, '{}', 'FIFO', 'weighted', 'ready', '{}', ${NOW}, ${NOW});
     INSERT INTO worker_grants VALUES ('grant-of-${c}', 'worker-of-${c}', '${c}', 'mail', '{}', 0, ${NOW});
     INSERT INTO api_keys VALUES ('api-of-${c}', 'digest-of-${c}', 'client', '${c}', NULL, NULL, ${NOW}, NULL, NULL, NULL, NULL, NULL, NULL);
-    INSERT INTO security_events VALUES (${base + 80}, ${NOW}, 'owner-of-${c}', 'grant', '${c}', NULL, 'done', NULL);`;
+    INSERT INTO audit_seals (chain, client_id, seq, rows, first_id, last_id, prev_hash, hash, marks, at_utc) VALUES ('tasks', '${c}', 1, 1, ${base + 61}, ${base + 61}, 'prev-of-${c}', 'hash-of-${c}', '', ${NOW});
+    INSERT INTO security_events VALUES (${base + 80}, ${NOW}, 'owner-of-${c}', 'grant', '${c}', NULL, 'done', NULL, ${base + 80});`;
 }
 
 function snapshot(db: DatabaseSync): string {

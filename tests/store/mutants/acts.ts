@@ -78,6 +78,55 @@ async function sealed({ queue, store, me, see }: Scene): Promise<void> {
     for (const after of [0, 9]) await see(`${chain} after ${after}`, () => store.audit(scope, chain, after, 6));
 }
 
+/** Anchored step by step and cut twice, with a day between, while the other client's chain grows beside it. */
+async function cut(scene: Scene): Promise<void> {
+  const { queue, store, clock, me, you, see } = scene;
+  const system = queue.system();
+  const digest = (n: number): string => String(n).repeat(64).slice(0, 64);
+  const anchor = async (): Promise<void> => {
+    await system.seal();
+    const next = await system.nextAnchor();
+    await see('next anchor', async () => next);
+    await see('of nobody', () => store.anchored({ ...next, heads: next.heads.map((head) => ({ ...head, hash: digest(0) })), digest: digest(9) }));
+    for (const [i, head] of next.heads.entries())
+      await see(`swapped ${i}`, () =>
+        store.anchored({ ...next, heads: [{ ...(next.heads[i ^ 1] ?? head), seq: head.seq, hash: head.hash }], digest: digest(8) }),
+      );
+    await see('anchored', () => store.anchored({ ...next, digest: digest(next.n) }));
+    await see('anchored again', () => store.anchored({ ...next, digest: digest(7) }));
+    await see('an older one', () => store.anchored({ n: 1, prev: '', heads: next.heads.slice(0, 1), digest: digest(6) }));
+    await see('what is new', () => system.nextAnchor());
+  };
+  const { audit } = queue.admin();
+  await see('retention', () => audit.retain(me, DAY));
+  await see('retention again', () => audit.retain(me, 2 * DAY));
+  await see('of nobody', () => audit.retain('nobody', DAY));
+  await anchor();
+  for (let day = 0; day < 5; day++) {
+    clock.now += DAY;
+    for (const client of [me, you]) await queue.client(client).enqueue('Mail.Send', day);
+    // Its row in the audit is beyond the first cut, and its others are behind it.
+    if (day === 0) await see('purge', () => ofClient(scene).purge(idOf('done')));
+    await queue.admin().clients.weight(day % 2 === 0 ? me : you, day + 1);
+    await anchor();
+    for (const most of [3, 500]) await see(`cut ${most} on day ${day}`, () => store.cutAudit({ keepMs: null, most }));
+    await see('verified', () => audit.verify());
+  }
+  await see('everybody', () => store.cutAudit({ keepMs: DAY, most: 500 }));
+  await see('tick', () => system.tick());
+  clock.now += 9 * DAY;
+  await see('tick', () => system.tick());
+  await queue.client(you).enqueue('Mail.Send', 'the last');
+  await anchor();
+  await queue.client(me).enqueue('Mail.Send', 'the last');
+  clock.now += 3 * DAY;
+  await anchor();
+  for (const most of [3, 500, 500]) await see(`the rest ${most}`, () => store.cutAudit({ keepMs: 3 * DAY, most }));
+  await see('verified', () => audit.verify());
+  await see('retentions', () => audit.retention());
+  await see('summary', () => queue.auditSummary());
+}
+
 async function overview({ queue, see }: Scene): Promise<void> {
   const admin = queue.admin();
   await see('stats', () => admin.stats());
@@ -464,6 +513,7 @@ export const ACTS: readonly Act[] = [
   { name: 'overview', play: overview },
   { name: 'events', play: events },
   { name: 'sealed', play: sealed },
+  { name: 'cut', play: cut },
   { name: 'inboxes', play: inboxes },
   { name: 'repeats', play: repeats },
   ...group('move', moves),

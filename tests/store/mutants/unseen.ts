@@ -13,7 +13,21 @@ const KEY = 'the key is unique and was found for this client in the same transac
 const ASKED = 'who has nothing is asked in vain';
 const ROWID = 'the column is the rowid of its table: never null';
 
+const CHANCE = 'the chains of a client come to the same number only by chance; the key of the table has all three';
+const HASH = 'a hash is of one end of one chain; the rest is what the index wants';
+const TOMBSTONE = 'an emptied task without a row of the audit is a tombstone, whichever cut it is found by';
+
 export const UNSEEN: readonly Unseen[] = [
+  { statement: 'anchor_on_chain', condition: 'WHERE s.seq = ?3', because: HASH },
+  { statement: 'audit_steps', condition: "WHERE c.chain = 'tasks'", because: 'no task begins in the middle of its life but behind a cut of its own chain' },
+  { statement: 'anchor_open', condition: 'WHERE a.chain = h.chain', because: CHANCE },
+  ...['ON s.chain = a.chain', 'ON s.client_id = a.client_id', 'ON s.seq = a.seq'].map((condition) => ({ statement: 'cut_point', condition, because: HASH })),
+  { statement: 'cut_point', condition: 'ON s.hash = a.hash', because: 'they differ where somebody changed a seal: tests/audit/retention.test.ts does' },
+  { statement: 'cut_point', condition: 'WHERE a.seq > ?4', because: 'what is behind a cut is gone a day later, unless a day was not enough for it' },
+  { statement: 'cut_seal_drop', condition: 'WHERE chain = ?2', because: CHANCE },
+  { statement: 'cut_tasks', condition: 'WHERE e.client_id = ?3', because: TOMBSTONE },
+  { statement: 'cut_tasks', condition: 'WHERE e.log_id BETWEEN ?1 AND ?2', because: TOMBSTONE },
+  { statement: 'cut_tombstones', condition: 'WHERE t.task_no IN (SELECT value FROM json_each(?1))', because: TOMBSTONE },
   { statement: 'due_exists', condition: 'WHERE d.run_after_utc <= ?1', because: HINT },
   { statement: 'covered_count', condition: 'WHERE c.set_id = ?1', because: 'it decides between two ways to the same answer' },
   { statement: 'covered_lanes_of', condition: 'WHERE c.client_id = ?2', because: 'pick_lane asks the client of each row again' },
