@@ -90,7 +90,9 @@ export async function runMove(from: MoveSource, to: MoveTarget, options: MoveOpt
   const leases = await from.running(marker.frozenAtUtc as number);
   const epoch = Number((await from.setting('restore_epoch')) ?? 0) + 1;
   await to.prepare((await to.marker())?.state === 'verified' ? { ...target, state: 'verified' } : target);
+  await from.prepareReads();
   await loadAll(from, to, options);
+  await to.prepareReads();
   const tables = await countAll(from);
   const total = tables.reduce((sum, { rows }) => sum + rows, 0);
   const passed = (name: string): number =>
@@ -126,6 +128,7 @@ async function holdSource(from: MoveSource, to: MoveTarget, before: Marker | nul
   if (before !== null && before.state !== 'draining') {
     // Again: this session must be let through where nobody else is.
     await from.hold(before);
+    await from.settle();
     return before;
   }
   const marker: Marker = { id: before?.id ?? options.newId(), role: 'from', state: 'draining', other: to.name, frozenAtUtc: null };

@@ -36,6 +36,8 @@ export interface MoveSide {
   marker(): Promise<Marker | null>;
   /** Rows after a key, in the order of the key, for a target of that engine; a bounded part of them at a time. */
   rows(table: MovedTable, target: EngineName, after: readonly Value[] | null): AsyncIterable<readonly MovedRow[]>;
+  /** Before all of it is read: what makes that quick. */
+  prepareReads(): Promise<void>;
   rowCount(table: MovedTable): Promise<number>;
   statusCounts(): Promise<readonly StatusCount[]>;
 }
@@ -47,7 +49,7 @@ export interface MoveSource extends MoveSide {
   hold(marker: Marker | null): Promise<void>;
   /** Leases that have not run out. */
   running(nowUtc: number): Promise<number>;
-  /** After the last write: what is still to be put in order. */
+  /** After the last write: what is still to be put in order. Again it changes nothing. */
   settle(): Promise<void>;
 }
 

@@ -83,6 +83,7 @@ function common(client: Client, options: DatabaseOptions): MoveSide {
       return text === null ? null : (JSON.parse(text) as Marker);
     },
     rows: (table, target, after) => read(options, table, target, after),
+    prepareReads: async () => void (await client.query('ANALYZE')),
     rowCount: async (table) => ((await isMade(client)) ? ((await ask(client, countOf(table)))[0]?.[0] as number) : 0),
     statusCounts: async () => (await ask(client, STATUS_COUNTS)).map(([clientId, status, count]) => ({ clientId, status, count }) as never),
   };
@@ -131,7 +132,7 @@ export async function postgresSource(options: DatabaseOptions): Promise<MoveSour
         await dropSettings(client, 'move');
       }),
     running: async (nowUtc) => (await ask(client, 'SELECT count(*) FROM prismq.leases WHERE lease_until_utc > $1', [nowUtc]))[0]?.[0] as number,
-    settle: () => transact(client, async () => void (await client.query(NUMBER_ALL))),
+    settle: () => transact(client, async () => void (await client.query(`LOCK TABLE prismq.audit_passed IN EXCLUSIVE MODE; ${NUMBER_ALL}`))),
   };
 }
 
@@ -169,7 +170,6 @@ export async function postgresTarget(options: DatabaseOptions): Promise<MoveTarg
       }),
     async loaded(marker) {
       await client.query('SET synchronous_commit = on');
-      await client.query('ANALYZE');
       await transact(client, async () => void (await putSetting(client, 'move', JSON.stringify(marker))));
     },
     open: (opening) => transact(client, () => openTarget(client, opening)),

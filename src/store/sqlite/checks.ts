@@ -12,7 +12,7 @@ import { loadMigrations, migrate } from './migrate.ts';
 const MIGRATIONS = new URL('../../../sql/sqlite/migrations/', import.meta.url);
 const WAL_MOST = 256_000_000;
 /** Made while a queue works: indexes of strategies, the triggers of a move. */
-const AT_WORK = /^(ready_by_|ready_lane_by_|ready_all_by_|prismq_hold_|sqlite_)/;
+const AT_WORK = /^(tasks_of_client$|ready_by_|ready_lane_by_|ready_all_by_|prismq_hold_|sqlite_)/;
 const SHOWN = 5;
 
 interface At {

@@ -65,6 +65,8 @@ function common(name: string, now: () => number, db: () => DatabaseSync | null):
       return text === null ? null : (JSON.parse(text) as Marker);
     },
     rows: (table, target, after) => read(there(), table, target, after),
+    // The one that a client's list has, once somebody lists.
+    prepareReads: async () => there().exec('CREATE INDEX IF NOT EXISTS tasks_of_client ON tasks (client_id, task_id)'),
     rowCount: async (table) => all(there(), countOf(table))[0]?.[0] as number,
     statusCounts: async () => all(there(), STATUS_COUNTS).map(([clientId, status, count]) => ({ clientId, status, count }) as never),
   };
