@@ -146,7 +146,7 @@ async function readTrail(engine: Engine, scope: StoreScope, filter: TrailFilter)
   const asked = CHAINS.filter((chain) => filter.chain === undefined || filter.chain === chain);
   const lists = await Promise.all(asked.map((chain) => trailOf(engine, scope, chain, before[chain], filter)));
   const page = mergeNewest(lists, filter.limit);
-  const items = page.map(({ place: _, ...row }) => row);
+  const items = page.map(({ place: _place, ...row }) => row);
   if (lists.reduce((sum, list) => sum + list.length, 0) === page.length) return { items, nextCursor: null };
   const next = { ...before };
   for (const { chain, place } of page) next[chain] = Math.min(next[chain], place);
