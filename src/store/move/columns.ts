@@ -13,7 +13,7 @@ export interface Field {
 
 /** The fields that are carried to a target. Extras that order the rows come always. */
 export function fieldsOf(table: MovedTable, target: EngineName): readonly Field[] {
-  const lane: Field[] = table.ofLane === true ? ['lane_type', 'lane_compatibility'].map((name) => ({ name, kind: 'text', extra: null })) : [];
+  const lane: Field[] = table.ofLane === true ? ['lane_type', 'lane_compatibility', 'lane_limit_key'].map((name) => ({ name, kind: 'text', extra: null })) : [];
   const extras = Object.entries(table.extras ?? {}).filter(([name, extra]) => extra.for === target || table.key.includes(name));
   return [
     ...Object.entries(table.columns).map(([name, kind]) => ({ name, kind, extra: null })),

@@ -1,8 +1,8 @@
 // The end of a move: both sides are read again, in the same order, row beside row. What differs is named, and the chains of the audit
 // are reckoned anew from what stands in the target. Memory is bounded by a batch of each side.
 import { createCheck } from '../../domain/audit-check.ts';
-import type { AuditVerdict } from '../../domain/audit-check.ts';
-import { AUDIT_COLUMNS } from '../../domain/audit-chain.ts';
+import type { AuditVerdict, Cut } from '../../domain/audit-check.ts';
+import { AUDIT_COLUMNS, CHAINS } from '../../domain/audit-chain.ts';
 import type { AuditRow, ChainName, Hash, Seal } from '../../domain/audit-chain.ts';
 import { compareKeys, comparer, fieldsOf } from './columns.ts';
 import type { MovedRow, Value } from './columns.ts';
@@ -118,24 +118,62 @@ function sideBySide(from: readonly StatusCount[], to: readonly StatusCount[]): C
 const CHAIN_TABLES = { tasks: 'task_events', security: 'security_events' } as const satisfies Record<ChainName, string>;
 const tableOf = (name: string): MovedTable => MOVED.find((table) => table.name === name) as MovedTable;
 
-/** The rows of each chain in order, each seal behind the last of its rows. */
+/** A chain as far as it was read: the number of its last row, and of the last that the sealer has passed. */
+interface Walked {
+  no: number;
+  passed: number;
+  readonly cut: Cut | null;
+}
+
+/** The rows of each chain in order with their numbers, each seal behind the last of its rows. What is behind a cut is on its way out. */
 async function auditOf(side: MoveSide, hash: Hash): Promise<AuditVerdict> {
   const check = createCheck(hash);
-  for (const chain of ['tasks', 'security'] as const) {
+  const cuts = await cutsOf(side);
+  for (const cut of cuts.values()) check.take({ kind: 'cut', ...cut, lastId: cut.seq });
+  for (const chain of CHAINS) {
+    const passed = await passedOf(side, chain);
     const seals = cursorOf(side, { ...tableOf('audit_seals'), key: ['last_id', 'client_id'], only: `x.chain = '${chain}'` }, side.engine);
-    const table = tableOf(CHAIN_TABLES[chain]);
+    const walked = new Map<string, Walked>();
+    const walk = (clientId: string): Walked => {
+      const cut = cuts.get(`${chain} ${clientId}`) ?? null;
+      const known = walked.get(clientId) ?? { no: cut?.seq ?? 0, passed: 0, cut };
+      walked.set(clientId, known);
+      return known;
+    };
+    const takeSeal = (seal: Seal): void => {
+      if (seal.seq <= (walk(seal.clientId).cut?.seq ?? 0)) return;
+      check.take({ kind: 'seal', ...seal, firstId: seal.seq - seal.rows + 1, lastId: seal.seq });
+    };
     let seal = await seals.next();
+    const table = tableOf(CHAIN_TABLES[chain]);
     for await (const batch of side.rows(table, side.engine, null))
       for (const row of batch) {
         const one = auditRowOf(chain, table, side.engine, row);
-        while (seal !== null && sealOf(seal).lastId < one.id) seal = (check.take({ kind: 'seal', ...sealOf(seal) }), await seals.next());
-        check.take({ kind: 'row', ...one });
+        for (; seal !== null && sealOf(seal).lastId < one.id; seal = await seals.next()) takeSeal(sealOf(seal));
+        const at = walk(one.clientId);
+        if (one.id <= (at.cut?.lastId ?? 0)) continue;
+        at.no += 1;
+        if (one.id <= passed) at.passed = at.no;
+        check.take({ kind: 'row', ...one, id: at.no });
       }
-    for (; seal !== null; seal = await seals.next()) check.take({ kind: 'seal', ...sealOf(seal) });
-    for await (const batch of side.rows(tableOf('audit_passed'), side.engine, null))
-      for (const [of, id] of batch) if (of === chain) check.take({ kind: 'passed', chain, clientId: '', id: id as number });
+    for (; seal !== null; seal = await seals.next()) takeSeal(sealOf(seal));
+    for (const [clientId, at] of walked) check.take({ kind: 'passed', chain, clientId, id: at.passed });
   }
   return check.verdict();
+}
+
+async function passedOf(side: MoveSide, chain: ChainName): Promise<number> {
+  for await (const batch of side.rows(tableOf('audit_passed'), side.engine, null)) return (batch.find(([of]) => of === chain)?.[1] ?? 0) as number;
+  return 0;
+}
+
+/** The last cut of each chain. */
+async function cutsOf(side: MoveSide): Promise<ReadonlyMap<string, Cut>> {
+  const last = new Map<string, Cut>();
+  for await (const batch of side.rows(tableOf('audit_cuts'), side.engine, null))
+    for (const [clientId, chain, seq, hash, lastId, atUtc] of batch)
+      last.set(`${chain} ${clientId}`, { clientId, chain, seq, hash, lastId, atUtc } as unknown as Cut);
+  return last;
 }
 
 function auditRowOf(chain: ChainName, table: MovedTable, engine: EngineName, row: MovedRow): AuditRow {

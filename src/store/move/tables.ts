@@ -22,8 +22,12 @@ export interface MovedTable {
   readonly ofTask?: true;
   /** Names a lane: `lane_id` on SQLite, (`client_id`, `lane_no`) on PostgreSQL; carried as type and compatibility. */
   readonly ofLane?: true;
-  /** Rows of the sealed audit: `id` is the number in the chain. On SQLite it is the column named here, on PostgreSQL in `audit_numbers`. */
-  readonly chain?: { readonly name: 'tasks' | 'security'; readonly sqlite: string };
+  /** Rows of the sealed audit: `id` is their order over all clients, on PostgreSQL in `audit_numbers`. */
+  readonly chain?: 'tasks' | 'security';
+  /** Columns that have another name on SQLite. */
+  readonly onSqlite?: Readonly<Record<string, string>>;
+  /** Columns that name another task of the client by its id, and on SQLite by its number, in the column of this name. */
+  readonly refs?: Readonly<Record<string, string>>;
   readonly extras?: Readonly<Record<string, Extra>>;
   /** Columns that the target makes itself; on PostgreSQL by an expression over the loaded row `r`. */
   readonly made?: { readonly sqlite?: readonly string[]; readonly postgres?: Readonly<Record<string, string>> };
@@ -41,7 +45,18 @@ const BY_TASK = ['client_id', 'task_id'] as const;
 const EVENTS: Readonly<Record<string, Extra>> = {
   events: { for: 'postgres', kind: 'int', sqlite: '(SELECT count(*) FROM task_events e WHERE e.task_no = x.task_no)', postgres: 'x.events' },
 };
-const PLACE = { key: BY_TASK, ofTask: true, ofLane: true, extras: EVENTS } as const;
+/** And whether somebody waits for it; a row of `task_dependencies` is reason enough to look. */
+const AWAITED: Readonly<Record<string, Extra>> = {
+  ...EVENTS,
+  awaited: {
+    for: 'postgres',
+    kind: 'flag',
+    sqlite: 'EXISTS (SELECT 1 FROM task_dependencies d WHERE d.client_id = x.client_id AND d.parent_no = x.task_no)',
+    postgres: 'x.awaited::integer',
+  },
+};
+const PLACE = { key: BY_TASK, ofTask: true, ofLane: true, extras: AWAITED } as const;
+const LANE = ['lane_type', 'lane_compatibility', 'lane_limit_key'] as const;
 
 /** Settings that belong to one database: versions of what processes remember, the epoch (raised by the move), and the move itself. */
 const OWN_SETTINGS = ['lanes_version', 'categories_version', 'restore_epoch', 'move', 'move_progress', 'moved_from'] as const;
@@ -60,24 +75,24 @@ export const MOVED: readonly MovedTable[] = [
   {
     name: 'clients',
     key: ['client_id'],
-    columns: { client_id: 'text', status: 'text', weight: 'int', created_at_utc: 'int', draw_floor: 'real' },
+    columns: { client_id: 'text', status: 'text', weight: 'int', created_at_utc: 'int', draw_floor: 'real', limited: 'flag' },
   },
   {
     name: 'lanes',
-    key: ['client_id', 'type', 'compatibility'],
-    columns: { client_id: 'text', type: 'text', compatibility: 'text', region: 'text' },
+    key: ['client_id', 'type', 'compatibility', 'limit_key'],
+    columns: { client_id: 'text', type: 'text', compatibility: 'text', limit_key: 'text', region: 'text' },
     made: {
       sqlite: ['lane_id'],
       postgres: {
         lane_no:
-          'coalesce((SELECT max(l.lane_no) FROM prismq.lanes l WHERE l.client_id = r.client_id), 0) + row_number() OVER (PARTITION BY r.client_id ORDER BY r.type COLLATE "C", r.compatibility COLLATE "C")',
+          'coalesce((SELECT max(l.lane_no) FROM prismq.lanes l WHERE l.client_id = r.client_id), 0) + row_number() OVER (PARTITION BY r.client_id ORDER BY r.type COLLATE "C", r.compatibility COLLATE "C", r.limit_key COLLATE "C")',
       },
     },
   },
   {
     name: 'categories',
     key: ['pattern'],
-    columns: { pattern: 'text', priority: 'int', max_attempts: 'int', max_run_ms: 'int', backoff: 'text', schema: 'text' },
+    columns: { pattern: 'text', priority: 'int', max_attempts: 'int', max_run_ms: 'int', backoff: 'text', schema: 'text', max_wait_ms: 'int', version: 'int' },
   },
   {
     name: 'worker_grants',
@@ -146,6 +161,7 @@ export const MOVED: readonly MovedTable[] = [
       request_digest: 'text',
       created_by: 'text',
       ...UNTIL,
+      parent_task_id: 'task',
       metadata: 'text',
       traceparent: 'text',
       amended_at_utc: 'int',
@@ -161,10 +177,11 @@ export const MOVED: readonly MovedTable[] = [
     ...PLACE,
     columns: { ...TASK, worker_id: 'text', lease_id: 'lease', reserved_at_utc: 'int', lease_until_utc: 'int', ...COUNTS, losses: 'int', ...UNTIL },
   },
-  { name: 'blocked', ...PLACE, columns: { ...TASK, claims: 'int', ...UNTIL } },
+  { name: 'blocked', ...PLACE, columns: { ...TASK, claims: 'int', waiting: 'int', ...UNTIL } },
   {
     name: 'finished',
     ...PLACE,
+    extras: EVENTS,
     columns: {
       ...TASK,
       status: 'text',
@@ -207,29 +224,59 @@ export const MOVED: readonly MovedTable[] = [
     made: { sqlite: ['message_id'] },
   },
   {
-    name: 'task_events',
-    key: ['id'],
+    name: 'task_dependencies',
+    key: ['client_id', 'parent_id', 'task_id'],
     ofTask: true,
-    chain: { name: 'tasks', sqlite: 'log_id' },
-    columns: { id: 'int', ...TASK, at_utc: 'int', event: 'text', from_status: 'text', to_status: 'text', actor: 'text', attempt: 'int', details: 'text' },
-    extras: {
-      seq: {
-        for: 'postgres',
-        kind: 'int',
-        sqlite: '(SELECT count(*) FROM task_events e WHERE e.task_no = x.task_no AND e.log_id <= x.log_id)',
-        postgres: 'x.seq',
-      },
-    },
-    made: { postgres: { xact: '0' } },
+    refs: { parent_id: 'parent_no' },
+    columns: { ...TASK, parent_id: 'task', position: 'int', policy: 'text', state: 'text', priority: 'int' },
   },
   {
-    name: 'security_events',
-    key: ['id'],
-    chain: { name: 'security', sqlite: 'event_id' },
-    columns: { id: 'int', at_utc: 'int', actor: 'text', action: 'text', client_id: 'text', object: 'text', outcome: 'text', details: 'text' },
-    extras: { event_id: { for: 'postgres', kind: 'int', sqlite: 'x.event_id', postgres: 'x.event_id' } },
-    made: { postgres: { xact: '0' } },
+    name: 'ended_parents',
+    key: BY_TASK,
+    ofTask: true,
+    columns: { ...TASK, outcome: 'text' },
+    // How far it is told is by the order of the engine: it is told anew.
+    made: { sqlite: ['after_no'], postgres: { after_id: 'NULL' } },
   },
+  { name: 'priority_changes', key: BY_TASK, ofTask: true, columns: TASK },
+  {
+    name: 'schedules',
+    key: ['client_id', 'name'],
+    columns: {
+      client_id: 'text',
+      name: 'text',
+      kind: 'text',
+      cron: 'text',
+      time_zone: 'text',
+      every_ms: 'int',
+      at_utc: 'int',
+      type: 'text',
+      payload: 'text',
+      options: 'text',
+      missed: 'text',
+      paused: 'flag',
+      next_utc: 'int',
+      last_utc: 'int',
+      looked_at_utc: 'int',
+      last_task_id: 'task',
+      last_refusal: 'text',
+      fired: 'int',
+      created_at_utc: 'int',
+      changed_at_utc: 'int',
+    },
+  },
+  {
+    name: 'limits',
+    key: ['client_id', 'name'],
+    columns: { client_id: 'text', name: 'text', pattern: 'text', limit_key: 'text', concurrency: 'int', rate: 'int', per_ms: 'int', created_at_utc: 'int' },
+  },
+  { name: 'lane_limits', key: ['client_id', ...LANE, 'name'], ofLane: true, columns: { client_id: 'text', name: 'text', bucket: 'text' } },
+  {
+    name: 'limit_starts',
+    key: ['client_id', 'name', 'bucket', 'at_utc'],
+    columns: { client_id: 'text', name: 'text', bucket: 'text', at_utc: 'int', starts: 'int' },
+  },
+  // Before the rows: on PostgreSQL the number of a row in its chain follows from the seal that covers it.
   {
     name: 'audit_seals',
     key: ['chain', 'client_id', 'seq'],
@@ -247,6 +294,44 @@ export const MOVED: readonly MovedTable[] = [
     },
   },
   {
+    name: 'task_events',
+    key: ['id'],
+    ofTask: true,
+    chain: 'tasks',
+    onSqlite: { id: 'log_id' },
+    columns: { id: 'int', ...TASK, at_utc: 'int', event: 'text', from_status: 'text', to_status: 'text', actor: 'text', attempt: 'int', details: 'text' },
+    extras: {
+      seq: {
+        for: 'postgres',
+        kind: 'int',
+        sqlite: '(SELECT count(*) FROM task_events e WHERE e.task_no = x.task_no AND e.log_id <= x.log_id)',
+        postgres: 'x.seq',
+      },
+    },
+    made: { postgres: { xact: '0' } },
+  },
+  {
+    name: 'security_events',
+    key: ['id'],
+    chain: 'security',
+    // What is shown is counted within the client; the order stays inside.
+    onSqlite: { id: 'event_id', event_id: 'shown_id' },
+    columns: { id: 'int', event_id: 'int', at_utc: 'int', actor: 'text', action: 'text', client_id: 'text', object: 'text', outcome: 'text', details: 'text' },
+    made: { postgres: { xact: '0' } },
+  },
+  {
+    name: 'audit_anchors',
+    key: ['client_id', 'chain', 'seq'],
+    columns: { client_id: 'text', chain: 'text', seq: 'int', hash: 'text', n: 'int', at_utc: 'int' },
+  },
+  { name: 'audit_anchored', key: ['one'], columns: { one: 'int', n: 'int', digest: 'text' }, replaces: true },
+  {
+    name: 'audit_cuts',
+    key: ['client_id', 'chain', 'seq'],
+    columns: { client_id: 'text', chain: 'text', seq: 'int', hash: 'text', last_id: 'int', at_utc: 'int' },
+  },
+  { name: 'audit_retention', key: ['client_id'], columns: { client_id: 'text', keep_ms: 'int' } },
+  {
     name: 'audit_passed',
     key: ['chain'],
     columns: { chain: 'text', sealed_id: 'int' },
@@ -254,6 +339,7 @@ export const MOVED: readonly MovedTable[] = [
       postgres: {
         numbered_id: '(SELECT coalesce(max(a.id), 0) FROM prismq.audit_numbers a WHERE a.chain = r.chain)',
         next_xact: 'pg_current_xact_id()::text::bigint',
+        running: `'{}'::bigint[]`,
       },
     },
     replaces: true,
@@ -272,6 +358,7 @@ export const NOT_MOVED: Readonly<Record<EngineName, Readonly<Record<string, stri
     capability_sets: 'made anew with the workers',
     capability_lanes: 'made anew with the workers',
     audit_numbers: 'the ids of task_events and security_events, loaded with them',
+    audit_last: 'the last numbers of the chains, reckoned with them',
     signing_keys: 'of the logins of one database',
     sql_roles: 'of the roles of one database: bind them again',
   },

@@ -6,11 +6,13 @@ import type { MovedRow, Value } from '../move/columns.ts';
 import type { Marker, MoveSide, MoveSource, MoveTarget, Opening, Reached } from '../move/side.ts';
 import { MOVED } from '../move/tables.ts';
 import type { EngineName, MovedTable } from '../move/tables.ts';
+import { SYSTEM } from './acting.ts';
+import { createSigner } from './context.ts';
 import { loadDriver, newClient } from './driver.ts';
 import type { Client } from './driver.ts';
 import { asQueueError, isConflict } from './errors.ts';
-import { migratePostgres } from './migrate.ts';
-import { CLEAR, NUMBER_ALL, RELEASE, STATUS_COUNTS, countOf, holdSql, insertOf, selectOf } from './move-sql.ts';
+import { migratePostgres, putSigningKey } from './migrate.ts';
+import { CLEAR, RELEASE, STATUS_COUNTS, countOf, holdSql, insertOf, selectOf } from './move-sql.ts';
 
 export interface DatabaseOptions {
   readonly url: string;
@@ -23,7 +25,7 @@ const BYTES = 4_000_000;
 const TRIES = 5;
 const LOCK_TIMEOUT = '10s';
 /** A new database has rows of its own there. */
-const NOT_EMPTY = ['meta', 'audit_passed'];
+const NOT_EMPTY = ['meta', 'audit_passed', 'audit_anchored'];
 
 /** Without what opens it. */
 const shown = (url: string): string => url.replace(/^(postgres(?:ql)?:\/\/[^:@/]*):[^@]*@/, '$1@');
@@ -132,8 +134,21 @@ export async function postgresSource(options: DatabaseOptions): Promise<MoveSour
         await dropSettings(client, 'move');
       }),
     running: async (nowUtc) => (await ask(client, 'SELECT count(*) FROM prismq.leases WHERE lease_until_utc > $1', [nowUtc]))[0]?.[0] as number,
-    settle: () => transact(client, async () => void (await client.query(`LOCK TABLE prismq.audit_passed IN EXCLUSIVE MODE; ${NUMBER_ALL}`))),
+    settle: () => transact(client, () => numberAll(client, options)),
   };
+}
+
+const KID = 'move';
+const NUMBERED = 100_000;
+
+/** Numbers what no sealer has numbered yet. Nobody writes any more, so that nothing can come between. */
+async function numberAll(client: Client, { randomHex }: DatabaseOptions): Promise<void> {
+  const key = { kid: KID, secret: randomHex(32) };
+  await putSigningKey(client, key);
+  const [seconds] = (await ask(client, 'SELECT floor(extract(epoch FROM clock_timestamp()))'))[0] as [number];
+  const token = createSigner(key, () => seconds).sign(SYSTEM, 0);
+  for (let numbered = NUMBERED; numbered > 0; ) numbered = (await ask(client, 'SELECT prismq.audit_number($1, $2)', [token, NUMBERED]))[0]?.[0] as number;
+  await client.query('DELETE FROM prismq.signing_keys WHERE kid = $1', [KID]);
 }
 
 export async function postgresTarget(options: DatabaseOptions): Promise<MoveTarget> {

@@ -12,6 +12,7 @@ function expressionOf(table: MovedTable, { name, kind, extra }: Field): string {
   if (extra !== null) return extra.postgres;
   if (name === 'lane_type') return 'n.type';
   if (name === 'lane_compatibility') return 'n.compatibility';
+  if (name === 'lane_limit_key') return 'n.limit_key';
   if (table.chain !== undefined && name === 'id') return 'a.id';
   if (kind === 'lease') return `replace(x.${name}::text, '-', '')`;
   return kind === 'flag' ? `x.${name}::integer` : `x.${name}`;
@@ -19,19 +20,19 @@ function expressionOf(table: MovedTable, { name, kind, extra }: Field): string {
 
 const JOINED = {
   tasks: 'JOIN prismq.task_events x ON x.client_id = a.client_id AND x.task_id = a.task_id AND x.seq = a.seq',
-  security: 'JOIN prismq.security_events x ON x.event_id = a.event_id',
+  security: `JOIN prismq.security_events x ON coalesce(x.client_id, '') = a.client_id AND x.event_id = a.event_id`,
 } as const;
 /** A file numbers its tasks in the order of the queue; here that is the order of the ids. */
 const POSITIONS = `JOIN (SELECT client_id, task_id, row_number() OVER (ORDER BY task_id, client_id) AS task_no FROM prismq.tasks) p ON p.client_id = x.client_id AND p.task_id = x.task_id`;
 
 function fromOf(table: MovedTable, fields: readonly Field[]): string {
-  const base = table.chain === undefined ? `prismq.${table.name} x` : `prismq.audit_numbers a ${JOINED[table.chain.name]}`;
+  const base = table.chain === undefined ? `prismq.${table.name} x` : `prismq.audit_numbers a ${JOINED[table.chain]}`;
   const lane = table.ofLane === true ? ' JOIN prismq.lanes n ON n.client_id = x.client_id AND n.lane_no = x.lane_no' : '';
   return `${base}${lane}${fields.some(({ name }) => name === 'task_no') ? ` ${POSITIONS}` : ''}`;
 }
 
 const conditionsOf = (table: MovedTable): string[] => [
-  ...(table.chain === undefined ? [] : [`a.chain = '${table.chain.name}'`]),
+  ...(table.chain === undefined ? [] : [`a.chain = '${table.chain}'`]),
   ...(table.only === undefined ? [] : [`(${table.only})`]),
 ];
 
@@ -59,7 +60,9 @@ export function insertOf(table: MovedTable): string {
   if (table.ofLane === true) add('lane_no', 'n.lane_no');
   for (const [name, expression] of Object.entries(table.made?.postgres ?? {})) add(name, expression);
   const lane =
-    table.ofLane === true ? ' LEFT JOIN prismq.lanes n ON n.client_id = r.client_id AND n.type = r.lane_type AND n.compatibility = r.lane_compatibility' : '';
+    table.ofLane === true
+      ? ' LEFT JOIN prismq.lanes n ON n.client_id = r.client_id AND n.type = r.lane_type AND n.compatibility = r.lane_compatibility AND n.limit_key = r.lane_limit_key'
+      : '';
   const [key] = table.key;
   const kept = columns.filter((column) => column !== key);
   const conflict = table.replaces === true ? ` ON CONFLICT (${key}) DO UPDATE SET ${kept.map((column) => `${column} = excluded.${column}`).join(', ')}` : '';
@@ -67,26 +70,24 @@ export function insertOf(table: MovedTable): string {
 INSERT INTO prismq.${table.name} (${columns.join(', ')}) SELECT ${values.join(', ')} FROM r${lane}${conflict}`;
 }
 
+/** The number in the chain goes on from the last one, or from the seal that covers the first row: rows before it may have been cut. */
 function numbersOf({ chain }: MovedTable): string {
   if (chain === undefined) return '';
-  const [columns, values] =
-    chain.name === 'tasks' ? ['client_id, task_id, seq', 'r.client_id, r.task_id, r.seq'] : ['client_id, event_id', "coalesce(r.client_id, ''), r.event_id"];
-  return `, numbered AS (INSERT INTO prismq.audit_numbers (chain, id, ${columns}) SELECT '${chain.name}', r.id, ${values} FROM r)`;
+  const [client, columns, values] =
+    chain === 'tasks' ? ['r.client_id', 'task_id, seq', 'r.task_id, r.seq'] : [`coalesce(r.client_id, '')`, 'event_id', 'r.event_id'];
+  return `, base AS MATERIALIZED (SELECT f.client_id, coalesce((SELECT l.no FROM prismq.audit_last l WHERE l.chain = '${chain}' AND l.client_id = f.client_id),
+    (SELECT s.seq - s.rows FROM prismq.audit_seals s WHERE s.client_id = f.client_id AND s.chain = '${chain}' AND s.last_id >= f.id ORDER BY s.seq LIMIT 1),
+    (SELECT max(s.seq) FROM prismq.audit_seals s WHERE s.client_id = f.client_id AND s.chain = '${chain}'), 0) AS no
+  FROM (SELECT ${client} AS client_id, min(r.id) AS id FROM r GROUP BY 1) f),
+numbered AS (INSERT INTO prismq.audit_numbers (chain, id, no, client_id, ${columns})
+  SELECT '${chain}', r.id, b.no + row_number() OVER (PARTITION BY b.client_id ORDER BY r.id), b.client_id, ${values} FROM r JOIN base b ON b.client_id = ${client} RETURNING client_id, no),
+lasting AS (INSERT INTO prismq.audit_last (chain, client_id, no) SELECT '${chain}', n.client_id, max(n.no) FROM numbered n GROUP BY n.client_id
+  ON CONFLICT (chain, client_id) DO UPDATE SET no = excluded.no)`;
 }
 
 export const STATUS_COUNTS = `SELECT client_id, status, count(*) FROM (
   SELECT client_id, 'queued' AS status FROM prismq.ready UNION ALL SELECT client_id, state FROM prismq.delayed UNION ALL SELECT client_id, 'leased' FROM prismq.leases
   UNION ALL SELECT client_id, 'blocked' FROM prismq.blocked UNION ALL SELECT client_id, status FROM prismq.finished) p GROUP BY client_id, status ORDER BY client_id COLLATE "C", status COLLATE "C"`;
-
-/** Numbers what no sealer has numbered yet. Only once nobody writes: then nothing can come between. */
-export const NUMBER_ALL = `WITH p AS (SELECT * FROM prismq.audit_passed),
-t AS (INSERT INTO prismq.audit_numbers (chain, id, client_id, task_id, seq)
-  SELECT 'tasks', (SELECT p.numbered_id FROM p WHERE p.chain = 'tasks') + row_number() OVER (ORDER BY e.xact, e.client_id, e.task_id, e.seq), e.client_id, e.task_id, e.seq
-  FROM prismq.task_events e WHERE e.xact >= (SELECT p.next_xact FROM p WHERE p.chain = 'tasks') RETURNING id),
-s AS (INSERT INTO prismq.audit_numbers (chain, id, client_id, event_id)
-  SELECT 'security', (SELECT p.numbered_id FROM p WHERE p.chain = 'security') + row_number() OVER (ORDER BY e.xact, e.event_id), coalesce(e.client_id, ''), e.event_id
-  FROM prismq.security_events e WHERE e.xact >= (SELECT p.next_xact FROM p WHERE p.chain = 'security') RETURNING id)
-UPDATE prismq.audit_passed a SET numbered_id = a.numbered_id + (SELECT count(*) FROM t WHERE a.chain = 'tasks') + (SELECT count(*) FROM s WHERE a.chain = 'security'), next_xact = pg_current_xact_id()::text::bigint`;
 
 const TRIGGER = 'prismq_hold';
 /** `meta` stays open: the marker is in it, and what else is written to it comes with a row of another table. */
@@ -110,7 +111,7 @@ END $$`;
 const quoted = (text: string): string => `'${text.replaceAll("'", "''").replaceAll('$', '_')}'`;
 
 /** What a source still takes: who reads its audit has the sealer's numbering looked for first, and nothing is left to number. */
-const NUMBERING = ['audit_numbers', 'audit_passed'];
+const NUMBERING = ['audit_numbers', 'audit_passed', 'audit_last'];
 
 /** Every lock is taken before the first trigger is made: who is writing ends first, who comes later is refused. */
 export function holdSql(marker: Marker, digest: string): string {
@@ -134,7 +135,8 @@ export function holdSql(marker: Marker, digest: string): string {
 export const CLEAR = `DO $$ DECLARE t name; BEGIN
   FOR t IN ${HELD_TABLES} LOOP EXECUTE format('ALTER TABLE prismq.%I DISABLE TRIGGER USER', t); END LOOP;
   EXECUTE (SELECT 'TRUNCATE ' || string_agg(format('prismq.%I', x.relname), ', ') FROM (${HELD_TABLES}) x WHERE x.relname <> 'audit_passed');
-  UPDATE prismq.audit_passed SET sealed_id = 0, numbered_id = 0, next_xact = 0;
+  UPDATE prismq.audit_passed SET sealed_id = 0, numbered_id = 0, next_xact = 0, running = '{}';
+  INSERT INTO prismq.audit_anchored (one, n, digest) VALUES (1, 0, '');
   FOR t IN ${HELD_TABLES} LOOP EXECUTE format('ALTER TABLE prismq.%I ENABLE TRIGGER USER', t); END LOOP;
   DELETE FROM prismq.meta WHERE key NOT IN ('lanes_version', 'categories_version', 'draws', 'category_mode', 'restore_epoch');
   UPDATE prismq.meta SET value = CASE key WHEN 'category_mode' THEN 'open' ELSE '0' END WHERE key IN ('draws', 'category_mode');

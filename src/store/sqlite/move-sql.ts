@@ -5,14 +5,15 @@ import type { Field } from '../move/columns.ts';
 import type { EngineName, MovedTable } from '../move/tables.ts';
 
 /** Where a field is in the file. */
-export function columnOf(table: MovedTable, name: string): string {
-  return table.chain !== undefined && name === 'id' ? table.chain.sqlite : name;
-}
+export const columnOf = (table: MovedTable, name: string): string => table.onSqlite?.[name] ?? table.refs?.[name] ?? name;
 
 function expressionOf(table: MovedTable, { name, extra }: Field): string {
   if (extra !== null) return extra.sqlite;
   if (name === 'lane_type') return 'n.type';
   if (name === 'lane_compatibility') return 'n.compatibility';
+  if (name === 'lane_limit_key') return 'n.limit_key';
+  const ref = table.refs?.[name];
+  if (ref !== undefined) return `(SELECT p.task_id FROM tasks p WHERE p.task_no = x.${ref})`;
   return table.ofTask === true && name === 'task_id' ? 't.task_id' : `x.${columnOf(table, name)}`;
 }
 
@@ -36,18 +37,20 @@ export const countOf = (table: MovedTable): string => `SELECT count(*) FROM ${ta
 export function insertOf(table: MovedTable): string {
   const fields = fieldsOf(table, 'sqlite');
   const at = (name: string): string => `?${fields.findIndex((field) => field.name === name) + 1}`;
+  const taskOf = (name: string): string => `(SELECT t.task_no FROM tasks t WHERE t.client_id = ${at('client_id')} AND t.task_id = ${at(name)})`;
   const columns: string[] = [];
   const values: string[] = [];
   const add = (column: string, value: string): void => void (columns.push(column), values.push(value));
   for (const { name, extra } of fields) {
     if (name.startsWith('lane_') || (table.ofTask === true && name === 'task_id')) continue;
-    if (extra === null || extra.for === 'sqlite') add(columnOf(table, name), at(name));
+    if (table.refs?.[name] !== undefined) add(columnOf(table, name), taskOf(name));
+    else if (extra === null || extra.for === 'sqlite') add(columnOf(table, name), at(name));
   }
-  if (table.ofTask === true) add('task_no', `(SELECT t.task_no FROM tasks t WHERE t.client_id = ${at('client_id')} AND t.task_id = ${at('task_id')})`);
+  if (table.ofTask === true) add('task_no', taskOf('task_id'));
   if (table.ofLane === true)
     add(
       'lane_id',
-      `(SELECT n.lane_id FROM lanes n WHERE n.client_id = ${at('client_id')} AND n.type = ${at('lane_type')} AND n.compatibility = ${at('lane_compatibility')})`,
+      `(SELECT n.lane_id FROM lanes n WHERE n.client_id = ${at('client_id')} AND n.type = ${at('lane_type')} AND n.compatibility = ${at('lane_compatibility')} AND n.limit_key = ${at('lane_limit_key')})`,
     );
   return `INSERT ${table.replaces === true ? 'OR REPLACE ' : ''}INTO ${table.name} (${columns.join(', ')}) VALUES (${values.join(', ')})`;
 }
