@@ -41,9 +41,9 @@ export function taskReads(deps: Deps, principal: Principal, scope: StoreScope): 
         reached?.(last);
         const page = await deps.store.events(scope, last, EVENTS_A_READ);
         yield* page.items;
+        const more = page.last > last;
         last = page.last;
-        const waitMs = Math.min(page.moreInMs ?? EVENT_LOOK_MS, EVENT_LOOK_MS);
-        if (waitMs > 0) await deps.store.changed(waitMs, signal, { for: 'events', clients: scope.clients });
+        if (!more) await deps.store.changed(EVENT_LOOK_MS, signal, { for: 'events', clients: scope.clients });
       }
     },
     async stats() {

@@ -1,6 +1,5 @@
 // The persistence port: what an engine must do, as named operations. Every call carries a scope (who acts, for which clients);
 // there is no unscoped call. An engine answers with data; typed refusals are values for items of a batch and errors otherwise.
-import type { EventPage, Interest } from './waiting.ts';
 import type { ChainName } from '../domain/audit-chain.ts';
 import type { AnchoredHead } from '../domain/audit-check.ts';
 import type { AuditPage, AuditSummary, TrailFilter, TrailRow } from './audit.ts';
@@ -25,6 +24,7 @@ import type {
   WorkerInfo,
   WorkerStatus,
 } from '../domain/task.ts';
+import type { Interest } from './waiting.ts';
 
 /** Who acts, for which clients: bound into the database before each statement. */
 export interface StoreScope {
@@ -196,7 +196,7 @@ export interface Store {
   tasks(scope: StoreScope, filter: TaskFilter): Promise<StorePage<Task>>;
   logs(scope: StoreScope, taskId: string, page: { readonly limit: number; readonly cursor?: string }): Promise<StorePage<LogEntry> | null>;
   /** What happened after a row of the audit, oldest first; `last` is where to go on. `after` null: only where the audit is now. */
-  events(scope: StoreScope, after: number | null, limit: number): Promise<EventPage>;
+  events(scope: StoreScope, after: number | null, limit: number): Promise<{ readonly items: readonly LogEntry[]; readonly last: number }>;
   counts(scope: StoreScope): Promise<Counts>;
   cancel(scope: StoreScope, taskId: string, reason: string): Promise<Refusal | null>;
   requeue(scope: StoreScope, taskId: string): Promise<Refusal | null>;

@@ -1,6 +1,5 @@
 // Reads of clients and admins with the rights of their own login: one task, lists with their filters, logs, numbers. A list by
 // status is driven from that state's own table and index. The filters are a closed set of fragments.
-import type { EventPage } from '../waiting.ts';
 import { patternRange } from '../../domain/category.ts';
 import { ENDED } from '../../domain/lifecycle.ts';
 import type { TaskState } from '../../domain/lifecycle.ts';
@@ -174,20 +173,24 @@ const SETTLED_MS = 200;
 /** Of time that one look passes. */
 const EVENT_WINDOW_MS = 3_600_000;
 
-export async function readEvents(engine: Engine, scope: StoreScope, after: number | null, limit: number): Promise<EventPage> {
+export async function readEvents(
+  engine: Engine,
+  scope: StoreScope,
+  after: number | null,
+  limit: number,
+): Promise<{ items: readonly LogEntry[]; last: number }> {
   const pool = engine.pools[classOf(scope)];
   const end = ((await pool.row('events_last', actingOf(scope)))?.[0] as number) - SETTLED_MS;
-  if (after === null) return { items: [], last: end, moreInMs: null };
-  const until = Math.max(after, Math.min(end, after + EVENT_WINDOW_MS));
+  if (after === null || after >= end) return { items: [], last: after === null ? end : after };
+  const until = Math.min(end, after + EVENT_WINDOW_MS);
   const all = scope.clients === '*';
   const bounds = { after, until, most: limit, client_id: clientOf(scope) };
-  const items = after >= end ? [] : (await read(engine, scope, statement(all ? 'events_all' : 'events_of'), bounds)).map(logOf);
-  if (items.length >= limit) return { items, last: (items.at(-1) as LogEntry).atUtc, moreInMs: 0 };
-  if (items.length > 0 && until < end) return { items, last: until, moreInMs: 0 };
-  // A stretch without anything: on to where there is something again, or to when what is there will be told.
-  const next = (await read(engine, scope, statement(all ? 'events_next' : 'events_next_of'), bounds))[0]?.[0] as number | null | undefined;
-  if (next === null || next === undefined) return { items, last: Math.max(after, end), moreInMs: null };
-  return { items, last: Math.max(after, Math.min(end, next - 1)), moreInMs: Math.max(0, next - end) };
+  const items = (await read(engine, scope, statement(all ? 'events_all' : 'events_of'), bounds)).map(logOf);
+  if (items.length >= limit) return { items, last: (items.at(-1) as LogEntry).atUtc };
+  if (items.length > 0 || until === end) return { items, last: until };
+  // A stretch without anything: on to where there is something again.
+  const [next] = await read(engine, scope, statement(all ? 'events_next' : 'events_next_of'), bounds);
+  return { items, last: Math.min(end, ((next?.[0] as number | null | undefined) ?? end + 1) - 1) };
 }
 
 export async function readInbox(engine: Engine, scope: StoreScope, limit: number): Promise<readonly InboxRow[]> {

@@ -1,6 +1,5 @@
 // Reads of clients and admins: one task, lists with their filters, logs. A list by status is driven from that state's own
 // table and index; without a status it is a keyset on (client_id, task_id). The filters are a closed set of fragments.
-import type { EventPage } from '../waiting.ts';
 import { patternRange } from '../../domain/category.ts';
 import { ENDED } from '../../domain/lifecycle.ts';
 import type { TaskState } from '../../domain/lifecycle.ts';
@@ -128,17 +127,16 @@ export function readLogs(
 /** Rows of the audit that one look passes. */
 const EVENT_WINDOW = 10_000;
 
-export function readEvents(reader: Reader, scope: StoreScope, after: number | null, limit: number): EventPage {
+export function readEvents(reader: Reader, scope: StoreScope, after: number | null, limit: number): { items: LogEntry[]; last: number } {
   reader.wall.bind({ clients: '*' });
   const end = (reader.st.row('events_last')?.[0] as number | null | undefined) ?? 0;
-  if (after === null || after >= end) return { items: [], last: end, moreInMs: null };
+  if (after === null || after >= end) return { items: [], last: end };
   reader.wall.bind({ clients: scope.clients });
   const until = Math.min(end, after + EVENT_WINDOW);
   const params = { after, until, most: limit };
   const rows = scope.clients === '*' ? reader.st.rows('events_all', params) : reader.st.rows('events_of', { ...params, client_id: clientOf(scope) });
   const items = rows.map(logOf);
-  const last = items.length === limit ? (items.at(-1) as LogEntry).logId : until;
-  return { items, last, moreInMs: last < end ? 0 : null };
+  return { items, last: items.length === limit ? (items.at(-1) as LogEntry).logId : until };
 }
 
 /** The audit outlives the task: an auditor reads that of a purged one too. */
