@@ -43,8 +43,8 @@ export function bump(engine: Engine, key: 'lanes_version' | 'categories_version'
   setSetting(engine, key, String(Number(setting(engine, key) ?? 0) + 1));
 }
 
-/** Whether draws are kept: from the first WEIGHTED_RANDOM claim on. */
-export const draws = (engine: Engine): number => (setting(engine, 'draws') === '1' ? 1 : 0);
+/** Whether draws are kept: from the first WEIGHTED_RANDOM claim on. Inside a transaction. */
+export const draws = (engine: Engine): number => (engine.st.remembered('meta_get', { key: 'draws' }, 'draws', '0') === '1' ? 1 : 0);
 
 /** The registry of categories, parsed once a version. */
 export function createCategories(engine: Engine): () => Categories {

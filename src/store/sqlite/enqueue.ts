@@ -127,7 +127,7 @@ function enqueueOne(batch: Batch, { task, createClient }: EnqueueItem): Result<E
 function clientRefusal(batch: Batch, clientId: string, create: boolean): Refusal | null {
   const known = batch.clients.get(clientId);
   if (known !== undefined) return known;
-  const status = batch.engine.st.row('client_state', { client_id: clientId })?.[0];
+  const status = batch.engine.st.remembered('client_state', { client_id: clientId }, `client\n${clientId}`);
   let refusal: Refusal | null = null;
   if (status === undefined) {
     if (create) batch.engine.st.run('client_create', { client_id: clientId, now: batch.now });
@@ -159,8 +159,8 @@ function laneOf(batch: Batch, task: NewTask): number | Refusal {
   const key = `${task.clientId}\n${task.type}\n${task.compatibility}`;
   const known = batch.lanes.get(key);
   if (known !== undefined) return known;
-  const found = batch.engine.st.row('lane_find', { client_id: task.clientId, type: task.type, compatibility: task.compatibility });
-  const lane = found === undefined ? newLane(batch, task) : (found[0] as number);
+  const found = batch.engine.st.remembered('lane_find', { client_id: task.clientId, type: task.type, compatibility: task.compatibility }, `lane\n${key}`);
+  const lane = found === undefined ? newLane(batch, task) : (found as number);
   batch.lanes.set(key, lane);
   return lane;
 }

@@ -22,7 +22,7 @@ import { addMessage, holderOf, setProgress } from './held.ts';
 import { amend, cancel, purge, reprioritise, requeue } from './moves.ts';
 import { loadMigrations, migrate } from './migrate.ts';
 import type { MigrationReport } from './migrate.ts';
-import { ensureLanes, hasLanes } from './orders.ts';
+import { ensureLanes, ensureListing, hasLanes, hasListing } from './orders.ts';
 import { readEvents, readInbox, readLogs, readSecurity, readTask, readTasks } from './reads.ts';
 import type { Reader } from './reads.ts';
 import { backoffIn, read } from './parts.ts';
@@ -82,7 +82,7 @@ export function storeOn(db: DatabaseSync, options: SqliteOptions): Store {
   const wall = buildWall(db, options.randomHex(8));
   const st = new Statements(db, wall, named);
   const risen: Engine['risen'] = { isHeard: () => watch.isHeard(), ready: [] };
-  const writer = new Writer(db, wall, options.busyTimeoutMs, (touched) => watch.committed(() => [...touched(), ...takeRisen(risen)]));
+  const writer = new Writer(db, wall, st, options.busyTimeoutMs, (touched) => watch.committed(() => [...touched(), ...takeRisen(risen)]));
   const engine: Engine = { db, wall, st, writer, options, now: options.now, activated: (clientId) => claimer.activated(clientId), risen };
   const sets = createSets(engine);
   const watch = createWatch({ st, reachOf: reachIn(engine, sets), nextDueIn: () => read(() => nextDueIn(engine)) });
@@ -168,7 +168,10 @@ function taskOperations(parts: Parts): TaskOperations {
         scope.role === 'client' ? null : scope.actor,
       ),
     task: (scope, taskId) => read(() => readTask(parts.own, scope, taskId)),
-    tasks: (scope, filter) => read(() => readTasks(reader, scope, filter)),
+    async tasks(scope, filter) {
+      if (scope.clients !== '*' && filter.status === undefined && !hasListing(engine)) await writer.one(scope.actor, () => ensureListing(engine));
+      return read(() => readTasks(reader, scope, filter));
+    },
     logs: (scope, taskId, page) => read(() => readLogs(reader, scope, taskId, page)),
     events: (scope, after, limit) => read(() => readEvents(reader, scope, after, limit)),
     counts: (scope) => read(() => readCounts(reader, scope, engine.now())),

@@ -143,8 +143,11 @@ function binder(db: DatabaseSync, name: (sql: string) => string, wall: { current
   const add = db.prepare(name('INSERT INTO bound_set VALUES (?)'));
   const nobody = db.prepare(name('DELETE FROM who_set'));
   const me = db.prepare(name('INSERT INTO who_set VALUES (?, ?)'));
+  const swap = db.prepare(name('UPDATE bound_set SET client_id = ?'));
   wall.current = 'none';
   let bound: string | null = null;
+  /** One client and no worker is bound: the commonest change is from one to another. */
+  let isSingle = false;
   return {
     bind(scope) {
       const clients = scope.clients === '*' ? ['*'] : scope.clients;
@@ -153,18 +156,27 @@ function binder(db: DatabaseSync, name: (sql: string) => string, wall: { current
       const before = wall.current;
       wall.current = 'owner';
       bound = null;
+      const isSwap = isSingle && clients.length === 1 && scope.workerId === undefined;
+      isSingle = false;
       try {
-        clear.run();
-        nobody.run();
-        if (clients.length > FEW) addAll.run(JSON.stringify(clients));
-        else for (const client of clients) add.run(client);
-        if (scope.workerId !== undefined) me.run(scope.workerId, scope.setId ?? null);
+        if (isSwap) swap.run(clients[0] as string);
+        else {
+          clear.run();
+          nobody.run();
+          if (clients.length > FEW) addAll.run(JSON.stringify(clients));
+          else for (const client of clients) add.run(client);
+          if (scope.workerId !== undefined) me.run(scope.workerId, scope.setId ?? null);
+        }
+        isSingle = clients.length === 1 && scope.workerId === undefined;
         bound = key;
       } finally {
         wall.current = before;
       }
     },
-    forget: () => void (bound = null),
+    forget() {
+      bound = null;
+      isSingle = false;
+    },
   };
 }
 

@@ -5,6 +5,7 @@ import { QueueError } from '../../domain/errors.ts';
 import { asQueueError, isBusy } from './errors.ts';
 import { EVERYTHING } from '../waiters.ts';
 import type { Touched } from '../waiters.ts';
+import type { Statements } from './statements.ts';
 import type { Wall } from './wall.ts';
 
 /** A job's items may be merged with those of other jobs of the same kind into one set-based run. */
@@ -41,6 +42,7 @@ const BUSY_MOST_MS = 100;
 export class Writer {
   readonly #db: DatabaseSync;
   readonly #wall: Wall;
+  readonly #st: Statements;
   readonly #busyTimeoutMs: number;
   readonly #committed: (touched: () => Touched[]) => void;
   readonly #control = new Map<string, StatementSync>();
@@ -49,9 +51,10 @@ export class Writer {
   #closed = false;
   #idle: Promise<void> = Promise.resolve();
 
-  constructor(db: DatabaseSync, wall: Wall, busyTimeoutMs: number, committed: (touched: () => Touched[]) => void) {
+  constructor(db: DatabaseSync, wall: Wall, st: Statements, busyTimeoutMs: number, committed: (touched: () => Touched[]) => void) {
     this.#db = db;
     this.#wall = wall;
+    this.#st = st;
     this.#busyTimeoutMs = busyTimeoutMs;
     this.#committed = committed;
   }
@@ -118,6 +121,7 @@ export class Writer {
     if (error !== null) return turn.forEach((waiting) => waiting.reject(error));
     let outcomes: Outcome[];
     try {
+      this.#st.recall();
       outcomes = this.#run(turn);
       this.#exec('COMMIT');
     } catch (failure) {
@@ -174,7 +178,7 @@ export class Writer {
     } catch (error) {
       this.#exec('ROLLBACK TO job');
       this.#exec('RELEASE job');
-      this.#wall.forget();
+      this.#forget();
       if (group.length === 1) return [{ waiting: group[0] as Waiting, error: asQueueError(error) }];
       return group.flatMap((waiting) => this.#runGroup([waiting]));
     }
@@ -186,7 +190,13 @@ export class Writer {
     } catch {
       // The failed COMMIT has rolled back by itself.
     }
+    this.#forget();
+  }
+
+  /** Nothing that was bound or remembered in what was rolled back. */
+  #forget(): void {
     this.#wall.forget();
+    this.#st.forget();
   }
 
   #exec(sql: string): void {

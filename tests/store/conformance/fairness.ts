@@ -27,7 +27,8 @@ export function fairnessSuite(suite: Conformance): void {
     await queue.admin().clients.suspend(id);
     assert.deepEqual(await takeOne(other.worker('w'), 10), new Map([[light.clientId, 10]]));
     await queue.admin().clients.resume(id);
-    assert.ok((await takeOne(other.worker('w'), 8)).has(id));
+    // A look at who is there is good for some 32 claims.
+    assert.ok((await takeOne(other.worker('w'), 40)).has(id));
   });
 
   test(`${suite.name}: one task of priority 1 wins 35.5 % of the draws against ten of priority 10`, async (t) => {
