@@ -20,9 +20,9 @@ DELETE FROM main.delayed WHERE task_no IN (SELECT task_no FROM staged.picked);
 INSERT INTO main.task_events (client_id, task_no, at_utc, event, from_status, to_status, actor, attempt, details)
 SELECT p.client_id, p.task_no, :now, 'retry', 'failed', 'queued', 'system', p.attempt, NULL FROM staged.picked p WHERE p.state = 'failed';
 
--- Whom to wake.
--- name: due_lanes (engine)
-SELECT p.client_id, n.type, n.compatibility, count(*) FROM staged.picked p JOIN walled.lanes n ON n.lane_id = p.lane_id AND n.client_id = p.client_id GROUP BY p.lane_id;
+-- Whose workers to wake.
+-- name: due_clients (engine)
+SELECT p.client_id, count(*) FROM staged.picked p GROUP BY p.client_id;
 
 -- name: lapse_find (engine)
 SELECT t.client_id, t.task_id FROM (

@@ -1,6 +1,5 @@
 // The persistence port: what an engine must do, as named operations. Every call carries a scope (who acts, for which clients);
 // there is no unscoped call. An engine answers with data; typed refusals are values for items of a batch and errors otherwise.
-import type { Interest } from './waiting.ts';
 import type { ChainName } from '../domain/audit-chain.ts';
 import type { AnchoredHead } from '../domain/audit-check.ts';
 import type { AuditPage, AuditSummary, CutStore, TrailFilter, TrailRow } from './audit.ts';
@@ -35,6 +34,7 @@ import type {
   WorkerInfo,
   WorkerStatus,
 } from '../domain/task.ts';
+import type { Interest } from './waiting.ts';
 
 export interface EnqueueOutcome {
   readonly taskId: string;

@@ -26,18 +26,13 @@ export function promoteDue(engine: Engine, now: number, most: number): number {
     st.run('due_ready', { draws: draws(engine) });
     st.run('due_undelay');
     st.run('due_log', { now });
-    if (engine.risen.isHeard()) engine.risen.ready.push(...st.rows('due_lanes').map(readyOf));
+    if (engine.risen.isHeard()) engine.risen.ready.push(...st.rows('due_clients').map(readyOf));
     st.run('picked_clear');
   }
   return picked;
 }
 
-const readyOf = ([clientId, type, compatibility, count]: Row): Ready => ({
-  clientId: clientId as string,
-  type: type as string,
-  compatibility: compatibility as string,
-  count: count as number,
-});
+const readyOf = ([clientId, count]: Row): Ready => ({ clientId: clientId as string, count: count as number });
 
 /** One step of everything that is due. */
 export function tick(engine: Engine, backoffOf: BackoffOf, retentionMs: number): TickReport {
