@@ -60,13 +60,14 @@ const auditRowOf =
 async function seal(engine: Engine, most: number): Promise<number> {
   const { admin } = engine.pools;
   await engine.number();
-  const heads = new Map((await headsOf(engine, SYSTEM)).map((head) => [`${head.chain} ${head.clientId}`, head as Head]));
   let sealed = 0;
   for (const chain of CHAINS) {
     const after = (await admin.row('sealed_to', SYSTEM, { chain }))?.[0] as number;
     const rows = most > sealed ? (await stretch(engine, SYSTEM, chain, { after, most: most - sealed })).map(auditRowOf(chain)) : [];
     const last = rows.at(-1)?.id;
     if (last === undefined) continue;
+    // After the place: who sealed in between is found out when the seals are put.
+    const heads = new Map((await headsOf(engine, SYSTEM)).map((head) => [`${head.chain} ${head.clientId}`, head as Head]));
     const at = engine.now();
     const seals = [...Map.groupBy(rows, (row) => row.clientId)].map(([clientId, own]) =>
       sealRows(sha256, heads.get(`${chain} ${clientId}`) ?? genesis(sha256, chain, clientId), own, at),
