@@ -22,10 +22,10 @@ import { readCounts, readEvents, readInbox, readLogs, readSecurity, readTask, re
 import { addMessage, heartbeat, holderOf, setProgress, settle } from './settle.ts';
 import { enqueueInside } from './transaction.ts';
 import type { Watch } from './watch.ts';
-export function wire(engine: Engine, claimer: Claimer, watch: Watch, database: DatabaseCapabilities): Store {
+export function wire(engine: Engine, claimer: Claimer, watch: Watch, database: DatabaseCapabilities, replacedClock: boolean): Store {
   const { pools } = engine;
   return {
-    capabilities: { renewal: 'loop', file: null, engine: 'postgres', database },
+    capabilities: { renewal: replacedClock ? 'loop' : 'thread', file: null, engine: 'postgres', database },
     now: engine.now,
     ...taskOperations(engine, claimer, watch),
     ...workerOperations(engine, claimer, watch),

@@ -106,7 +106,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
     now: options.replacedClock ? options.now : () => Math.floor(options.wallMs() + offsetMs),
   };
   const claimer: Claimer = createClaimer(engine);
-  return wire(engine, claimer, watch, database);
+  return wire(engine, claimer, watch, database, options.replacedClock);
 }
 
 /** The single login migrates, and reads or makes the key that it signs with. */
