@@ -87,6 +87,22 @@ describe('the sealed audit on PostgreSQL', { skip: binaries().length === 0 }, ()
     );
   });
 
+  it('sealers that meet, of any number of servers, leave chains that hold', async () => {
+    let over = false;
+    const sealing = Promise.all(
+      [store, store, queue.system()].map(async (one) => {
+        for (let n = 5; !over; n = (n * 7) % 31) await one.seal(n + 1);
+      }),
+    );
+    for (let i = 0; i < 40; i++)
+      await Promise.all(['a', 'b', 'c'].map((id) => queue.client(id).enqueueMany(Array.from({ length: 5 }, () => ({ type: 'T.X' })))));
+    over = true;
+    await sealing;
+    await sealAll();
+    const { faults, unsealed } = await verify();
+    assert.deepEqual([faults, unsealed], [[], 0]);
+  });
+
   for (const [name, harm] of [
     [
       'a row that was changed',

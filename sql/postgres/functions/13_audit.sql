@@ -135,20 +135,22 @@ CREATE FUNCTION prismq.audit_heads(token text) RETURNS TABLE (chain text, client
 #variable_conflict use_column
 DECLARE who text[] := prismq.enter(token, 'system', 'admin', 'auditor');
 BEGIN
-  -- By client, one look into the index each: seals are as many as seconds.
-  RETURN QUERY SELECT n.chain, c.client_id, s.seq, s.hash
-  FROM (SELECT x.client_id FROM prismq.clients x WHERE who[2] = '*' UNION SELECT '' WHERE who[2] = '*' UNION SELECT y FROM unnest(CASE WHEN who[2] <> '*' THEN string_to_array(who[2], ',') END) y) c
-  CROSS JOIN (VALUES ('tasks'), ('security')) n (chain)
-  CROSS JOIN LATERAL (SELECT a.seq, a.hash FROM prismq.audit_seals a WHERE a.client_id = c.client_id AND a.chain = n.chain ORDER BY a.seq DESC LIMIT 1) s
-  ORDER BY c.client_id COLLATE "C", n.chain COLLATE "C";
+  RETURN QUERY SELECT h.chain, h.client_id, h.seq, h.hash FROM prismq.audit_last l
+  CROSS JOIN LATERAL (SELECT s.chain, s.client_id, s.seq, s.hash FROM prismq.audit_seals s WHERE s.client_id = l.client_id AND s.chain = l.chain ORDER BY s.seq DESC LIMIT 1) h
+  WHERE who[2] = '*' OR l.client_id = ANY (string_to_array(who[2], ',')) ORDER BY l.client_id, l.chain;
 END $$;
 
 -- Keeps the seals of a stretch, unless somebody else has sealed meanwhile: so no chain forks and none has a gap.
 CREATE FUNCTION prismq.audit_put(token text, of_chain text, after_id bigint, last_id bigint, seals jsonb) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE who text[] := prismq.enter(token, 'system');
 BEGIN
-  UPDATE prismq.audit_passed p SET sealed_id = last_id WHERE p.chain = of_chain AND p.sealed_id = after_id AND p.numbered_id >= last_id;
+  PERFORM FROM prismq.audit_passed p WHERE p.chain = of_chain AND p.sealed_id = after_id AND p.numbered_id >= last_id FOR UPDATE;
   IF NOT FOUND THEN RETURN false; END IF;
+  -- Each follows the last seal of its chain, or begins it.
+  IF EXISTS (SELECT FROM jsonb_populate_recordset(NULL::prismq.audit_seals, seals) n
+    LEFT JOIN LATERAL (SELECT s.seq, s.hash FROM prismq.audit_seals s WHERE s.client_id = n.client_id AND s.chain = n.chain ORDER BY s.seq DESC LIMIT 1) h ON true
+    WHERE n.seq - n.rows <> coalesce(h.seq, 0) OR n.prev_hash <> coalesce(h.hash, n.prev_hash)) THEN RETURN false; END IF;
+  UPDATE prismq.audit_passed p SET sealed_id = last_id WHERE p.chain = of_chain;
   INSERT INTO prismq.audit_seals SELECT * FROM jsonb_populate_recordset(NULL::prismq.audit_seals, seals);
   RETURN true;
 END $$;

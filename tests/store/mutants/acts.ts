@@ -49,6 +49,7 @@ async function reads(scene: Scene): Promise<void> {
   await see('grants of mixed', () => admin.grants.list('mixed'));
   await see('keys', () => admin.keys.list());
   await see('clients', () => scene.queue.admin().clients.list());
+  await see('own client', () => scene.store.clients({ role: 'admin', actor: 'admin', clients: [scene.me] }));
 }
 
 async function events({ store, me, see }: Scene): Promise<void> {
@@ -61,6 +62,33 @@ async function events({ store, me, see }: Scene): Promise<void> {
       [20, 500],
     ] as const)
       await see(`${scope.role} after ${after}`, () => store.events(scope, after, most));
+}
+
+/** A client's own numbers: before anything is sealed, in the middle of seals, behind the last one, and where there is none. */
+async function numbers({ queue, store, me, you, see }: Scene): Promise<void> {
+  const mine = { role: 'client', actor: `client:${me}`, clients: [me] } as const;
+  const theirs = { role: 'client', actor: `client:${you}`, clients: [you] } as const;
+  const admin = queue.as({ role: 'admin', clientId: me });
+  for (const most of [0, 7, 5, 30]) {
+    if (most > 0) await see(`seals ${most}`, () => store.seal(most));
+    await see('now', () => store.events(mine, null, 1));
+    const { last } = await store.events(mine, null, 1);
+    for (const back of [1, 2, 3]) await see(`${most} ${back} before the end`, () => store.events(mine, last - back, 1));
+    await see('now of the other', () => store.events(theirs, null, 1));
+    for (const after of [1, 2, 3, 5, 8, 13, 21, 500]) await see(`${most} after ${after}`, () => store.events(mine, after, 1));
+    for (let i = 0; i < 3; i++) await queue.client(me).enqueue('Mail.Send', 'in between');
+    await queue.client(you).enqueue('Mail.Send', 'in between');
+  }
+  await admin.keys.create({ role: 'client', clientId: me });
+  const first = await admin.audit.trail({ limit: 3 });
+  for (let cursor = first.nextCursor; cursor !== null; ) {
+    const at: string = cursor;
+    const page = await admin.audit.trail({ limit: 3, cursor: at });
+    await see(`trail after ${at}`, async () => page);
+    cursor = page.nextCursor;
+  }
+  for (const cursor of [`${idOf('dead')}.2~`, `${idOf('dead')}.99~`, `${idOf('done')}.1~`, '~1', `~${4_000_000_000_000_000}`])
+    await see(`trail after ${cursor}`, () => admin.audit.trail({ limit: 3, cursor }));
 }
 
 async function sealed({ queue, store, me, see }: Scene): Promise<void> {
@@ -514,6 +542,7 @@ export const ACTS: readonly Act[] = [
   { name: 'reads', play: reads },
   { name: 'overview', play: overview },
   { name: 'events', play: events },
+  { name: 'numbers', play: numbers },
   { name: 'sealed', play: sealed },
   { name: 'cut', play: cut },
   { name: 'inboxes', play: inboxes },

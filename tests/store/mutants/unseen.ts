@@ -11,6 +11,8 @@ export interface Unseen {
 const HINT = 'it only saves work: what is found is asked again by the statement that acts';
 const KEY = 'the key is unique and was found for this client in the same transaction; the client is said again so that no statement goes without';
 const ASKED = 'who has nothing is asked in vain';
+const SHORTER = 'the chain of security is the shorter one of the two here';
+const TAKEN_OUT = 'a sealed number is looked for behind the seals only when its row was taken out';
 const ROWID = 'the column is the rowid of its table: never null';
 
 const CHANCE = 'the chains of a client come to the same number only by chance; the key of the table has all three';
@@ -62,6 +64,19 @@ export const UNSEEN: readonly Unseen[] = [
     const [statement = '', condition = ''] = both.split(': ');
     return { statement, condition, because: 'a window of ten thousand rows, which bounds one look' };
   }),
+  { statement: 'event_sealed', condition: 'ON e.log_id <= s.last_id', because: 'the row is counted off from the first of the seal, and is one of it' },
+  ...['event_sealed: a', 'event_sealed: b', 'event_unsealed: a', 'events_count: a'].map((of) => {
+    const [statement = '', alias = ''] = of.split(': ');
+    return { statement, condition: `WHERE ${alias}.chain = 'tasks'`, because: SHORTER };
+  }),
+  { statement: 'event_unsealed', condition: `WHERE a.chain = 'tasks' (2)`, because: SHORTER },
+  { statement: 'event_unsealed', condition: 'WHERE a.client_id = ?1', because: TAKEN_OUT },
+  {
+    statement: 'event_unsealed',
+    condition: `WHERE NOT EXISTS (SELECT 1 FROM walled.audit_seals a WHERE a.client_id = ?1 AND a.chain = 'tasks' AND a.seq >= ?2)`,
+    because: TAKEN_OUT,
+  },
+  { statement: 'oldest_ready', condition: 'WHERE (?1 IS NULL OR r.client_id = ?1)', because: 'the twins of both clients were made at one instant' },
   { statement: 'pick_lane', condition: 'WHERE +r.client_id = ?2', because: 'a lane is of one client; it is said again so that no statement goes without' },
   { statement: 'active_clients', condition: 'WHERE active.client_id IS NOT NULL', because: 'after the last client there is none: the join drops it' },
   { statement: 'active_clients', condition: 'WHERE active.n < ?1', because: 'a bound that takes a thousand clients to reach' },

@@ -2,13 +2,13 @@
 // must succeed. What a second wall masks is named.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { enterArena, prepare, stateOf } from './attacks/arena.ts';
-import type { Arena, Prepared } from './attacks/arena.ts';
-import { doorAttacks } from './attacks/doors.ts';
-import { tableAttacks } from './attacks/tables.ts';
-import { wayAttacks } from './attacks/ways.ts';
-import { binaries, startServer } from './server.ts';
-import type { Server } from './server.ts';
+import { enterArena, prepare, stateOf } from '../postgres/attacks/arena.ts';
+import type { Arena, Prepared } from '../postgres/attacks/arena.ts';
+import { doorAttacks } from '../postgres/attacks/doors.ts';
+import { tableAttacks } from '../postgres/attacks/tables.ts';
+import { wayAttacks } from '../postgres/attacks/ways.ts';
+import { binaries, startServer } from '../postgres/server.ts';
+import type { Server } from '../postgres/server.ts';
 
 interface Mutant {
   readonly name: string;
