@@ -67,7 +67,6 @@ async function seal(engine: Engine, most: number): Promise<number> {
     const last = rows.at(-1)?.id;
     if (last === undefined) continue;
     // After the place: who sealed in between is found out when the seals are put.
-    const heads = new Map((await headsOf(engine, SYSTEM)).map((head) => [`${head.chain} ${head.clientId}`, head as Head]));
     const at = engine.now();
     const groups = Map.groupBy(rows, (row) => row.clientId);
     const heads = await headsIn(engine, chain, [...groups.keys()]);

@@ -112,6 +112,8 @@ async function cut(scene: Scene): Promise<void> {
   const system = queue.system();
   const digest = (n: number): string => String(n).repeat(64).slice(0, 64);
   const anchor = async (): Promise<void> => {
+    // In two steps: the end of the first is no head.
+    await store.seal(1);
     await system.seal();
     const next = await system.nextAnchor();
     await see('next anchor', async () => next);

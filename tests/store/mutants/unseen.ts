@@ -23,6 +23,8 @@ export const UNSEEN: readonly Unseen[] = [
   { statement: 'anchor_on_chain', condition: 'WHERE s.seq = ?3', because: HASH },
   { statement: 'audit_steps', condition: "WHERE c.chain = 'tasks'", because: 'no task begins in the middle of its life but behind a cut of its own chain' },
   { statement: 'anchor_open', condition: 'WHERE a.chain = h.chain', because: CHANCE },
+  { statement: 'anchor_open', condition: 'ON s.chain = n.column1', because: CHANCE },
+  { statement: 'audit_heads', condition: 'ON a.chain = n.column1', because: CHANCE },
   ...['ON s.chain = a.chain', 'ON s.client_id = a.client_id', 'ON s.seq = a.seq'].map((condition) => ({ statement: 'cut_point', condition, because: HASH })),
   { statement: 'cut_point', condition: 'ON s.hash = a.hash', because: 'they differ where somebody changed a seal: tests/audit/retention.test.ts does' },
   { statement: 'cut_point', condition: 'WHERE a.seq > ?4', because: 'what is behind a cut is gone a day later, unless a day was not enough for it' },
