@@ -32,7 +32,7 @@ FROM walled.tasks t WHERE t.task_no >= :first AND NOT EXISTS (SELECT 1 FROM wall
 
 -- name: enqueue_log_blocked (engine)
 INSERT INTO main.task_events (client_id, task_no, at_utc, event, from_status, to_status, actor, attempt, details)
-SELECT t.client_id, t.task_no, :now, 'enqueue', NULL, 'blocked', coalesce(:actor, 'client:' || t.client_id), 0, json_object('waiting', b.waiting)
+SELECT t.client_id, t.task_no, :now, 'enqueue', NULL, 'blocked', coalesce(:actor, 'client:' || t.client_id), 0, NULL
 FROM walled.tasks t JOIN walled.blocked b ON b.task_no = t.task_no WHERE t.task_no >= :first;
 
 -- What ended is noted where somebody may wait for it.
