@@ -32,7 +32,7 @@ FROM walled.tasks t WHERE t.task_no >= :first AND NOT EXISTS (SELECT 1 FROM wall
 
 -- name: enqueue_log_blocked (engine)
 INSERT INTO main.task_events (client_id, task_no, at_utc, event, from_status, to_status, actor, attempt, details)
-SELECT t.client_id, t.task_no, :now, 'enqueue', NULL, 'blocked', coalesce(:actor, 'client:' || t.client_id), 0, json_object('waiting', b.waiting)
+SELECT t.client_id, t.task_no, :now, 'enqueue', NULL, 'blocked', coalesce(:actor, 'client:' || t.client_id), 0, NULL
 FROM walled.tasks t JOIN walled.blocked b ON b.task_no = t.task_no WHERE t.task_no >= :first;
 
 -- What ended is noted where somebody may wait for it.
@@ -40,6 +40,12 @@ FROM walled.tasks t JOIN walled.blocked b ON b.task_no = t.task_no WHERE t.task_
 INSERT OR REPLACE INTO main.ended_parents (client_id, task_no, outcome, after_no)
 SELECT h.client_id, h.task_no, CASE WHEN h.dead IS NULL THEN 'completed' ELSE 'dead_letter' END, 0 FROM staged.hits h
 WHERE (h.op = 'complete' OR h.dead IS NOT NULL) AND EXISTS (SELECT 1 FROM walled.task_dependencies d WHERE d.client_id = h.client_id AND d.parent_no = h.task_no);
+
+-- What is purged can not be requeued: those that still wait for it are told.
+-- name: purge_ended (engine)
+INSERT OR REPLACE INTO main.ended_parents (client_id, task_no, outcome, after_no)
+SELECT f.client_id, f.task_no, 'purged', 0 FROM walled.finished f WHERE f.task_no IN (SELECT value FROM json_each(:task_nos))
+  AND EXISTS (SELECT 1 FROM walled.task_dependencies d WHERE d.client_id = f.client_id AND d.parent_no = f.task_no AND d.state = 'open');
 
 -- A step: up to :most edges of ended parents, in the order of their keys.
 -- name: edges_pick (engine)
@@ -95,10 +101,10 @@ DELETE FROM main.blocked WHERE task_no IN (SELECT u.task_no FROM staged.freed u)
 -- name: freed_clients (engine)
 SELECT DISTINCT s.client_id FROM staged.edges s;
 
--- Children that end with their parent.
+-- Children that end with their parent. Who waits for one that is gone waits in vain.
 -- name: edges_doom (engine)
 INSERT OR IGNORE INTO staged.doomed (task_no, client_id, parent_no, outcome)
-SELECT s.task_no, s.client_id, s.parent_no, s.outcome FROM staged.edges s CROSS JOIN walled.blocked b ON b.task_no = s.task_no WHERE s.state = 'open' AND s.policy = 'cancel' AND s.outcome <> 'completed';
+SELECT s.task_no, s.client_id, s.parent_no, s.outcome FROM staged.edges s CROSS JOIN walled.blocked b ON b.task_no = s.task_no WHERE s.state = 'open' AND (s.policy = 'cancel' AND s.outcome <> 'completed' OR s.outcome = 'purged');
 
 -- name: doomed_finish (engine)
 INSERT INTO main.finished (task_no, client_id, lane_id, status, finished_at_utc, attempt, claims, releases, reason)

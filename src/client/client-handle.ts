@@ -36,7 +36,11 @@ export function clientHandle(line: Line, clientId: string): ClientHandle {
     reprioritise: (id, priority) => call('updateTask', { path: { id }, body: { priority }, headers }),
     amend: (id, change) =>
       call('updateTask', { path: { id }, body: { ...change, ...('payload' in change ? { payload: jsonOf(change.payload, 'payload') } : {}) }, headers }),
-    bulk: (event, { onProgress: _onProgress, signal, ...body }) => call(BULK[event], { body, headers, signal, waitMs: BULK_MS }),
+    async bulk(event, { onProgress, signal, ...body }) {
+      const report = await call(BULK[event], { body, headers, signal, waitMs: BULK_MS });
+      onProgress?.(report);
+      return report;
+    },
     wait: (id, options = {}) => waitFor(line, id, options),
     schedules: scheduleHandle(line),
     limits: limitHandle(line),

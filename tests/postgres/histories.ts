@@ -33,6 +33,9 @@ const command = fc.record({
     'enqueue',
     'enqueue',
     'enqueue',
+    'depend',
+    'depend',
+    'bulk',
     'claim',
     'claim',
     'complete',
@@ -89,7 +92,10 @@ async function play(queue: Queue, clock: { now: number }, commands: readonly Com
       task?.runAfterUtc,
       task?.errorMessage,
       task?.payload,
-      items.map((row) => [row.event, row.fromStatus, row.toStatus, row.actor, row.attempt, row.atUtc, row.details]),
+      items.map((row) => [row.event, row.fromStatus, row.toStatus, row.actor, row.attempt, row.atUtc, named(row.details, nameOf)]),
+      task?.effectivePriority,
+      task?.waitingFor,
+      await edgesOf(queue, client, taskId, nameOf),
     ]);
   }
   const stats = await queue.admin().stats();
@@ -100,6 +106,29 @@ async function play(queue: Queue, clock: { now: number }, commands: readonly Com
   const heads = (await queue.admin().audit.heads()).map(({ chain, clientId, seq }) => `${chain} ${clientId} ${seq}`).toSorted();
   return { told, stories, byStatus: stats.byStatus, byType: stats.byType, audit, sealed: { faults, unsealed, rows, heads } };
 }
+
+const ID = /[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+/** What names a task by its id names it by its number. */
+const named = (details: unknown, nameOf: (taskId: string) => number): unknown => JSON.parse(JSON.stringify(details).replaceAll(ID, (id) => `#${nameOf(id)}`));
+
+async function edgesOf(queue: Queue, client: string, taskId: string, nameOf: (taskId: string) => number): Promise<unknown> {
+  const page = await queue
+    .client(client)
+    .dependencies(taskId)
+    .catch(() => null);
+  return page?.items.map(({ parentId, policy, state, status }) => [nameOf(parentId), policy, state, status]);
+}
+
+const POLICIES = ['cancel', 'ignore', 'wait'] as const;
+const BULK = ['cancel', 'requeue', 'reprioritise'] as const;
+const FILTERS = [
+  { status: 'blocked' },
+  { type: 'Mail.*' },
+  { status: 'dead_letter' },
+  { status: 'cancelled' },
+  { type: 'Video.Cut', status: 'queued' },
+  { error: 'BROKEN' },
+] as const;
 
 async function act(
   queue: Queue,
@@ -123,6 +152,26 @@ async function act(
       );
       if (!made.deduplicated) ids.push({ client: asked.client, taskId: made.taskId });
       return [nameOf(made.taskId), made.status, made.deduplicated];
+    }
+    case 'depend': {
+      const parents = [own, ids[(asked.pick * 7 + 3) % Math.max(1, ids.length)]?.taskId].filter(
+        (id, i, all): id is string => id !== undefined && all.indexOf(id) === i,
+      );
+      const dependsOn = parents.map((taskId, i) => ({ taskId, policy: POLICIES[(asked.pick + i) % 3] as (typeof POLICIES)[number] }));
+      const made = await client.enqueue(asked.type, { n: asked.number }, { priority: asked.number, delayMs: asked.ms, dependsOn });
+      ids.push({ client: asked.client, taskId: made.taskId });
+      return [nameOf(made.taskId), made.status];
+    }
+    case 'bulk': {
+      const event = BULK[asked.pick % 3] as (typeof BULK)[number];
+      const filter = FILTERS[asked.pick % FILTERS.length] as (typeof FILTERS)[number];
+      const dryRun = asked.pick % 5 === 0;
+      const { matched, moved, refused, nextCursor } = await client.bulk(event, {
+        filter,
+        dryRun,
+        ...(event === 'reprioritise' ? { priority: asked.number } : {}),
+      });
+      return [matched, moved, refused, nextCursor];
     }
     case 'claim': {
       const tasks = await worker.claim({ max: 1 + (asked.pick % 3), leaseMs: 1000 + asked.ms, fairness: 'none' });

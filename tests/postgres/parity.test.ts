@@ -62,6 +62,7 @@ const INSIDE: Readonly<Record<string, string>> = {
   janitor: '10_janitor',
   keys: '11_keys',
   stats: '10_janitor',
+  dependencies: '14_dependencies',
 };
 
 describe('PostgreSQL and SQLite', { skip: binaries().length === 0 }, () => {

@@ -134,6 +134,7 @@ BEGIN
   DELETE FROM prismq.task_metadata a USING unnest(client_ids, task_ids) x(client_id, task_id) WHERE a.client_id = x.client_id AND a.task_id = x.task_id;
   DELETE FROM prismq.finished a USING unnest(client_ids, task_ids) x(client_id, task_id) WHERE a.client_id = x.client_id AND a.task_id = x.task_id;
   UPDATE prismq.tasks t SET payload = NULL, metadata = NULL, idempotency_key = NULL, purged_at_utc = now_utc FROM unnest(client_ids, task_ids) x(client_id, task_id) WHERE t.client_id = x.client_id AND t.task_id = x.task_id;
+  PERFORM prismq.tell_purged(client_ids, task_ids, now_utc);
 END $$;
 
 -- A move that a client or an admin asks for.

@@ -7,6 +7,7 @@ DECLARE who text[] := prismq.enter(token, 'system', 'admin'); now_utc bigint := 
 BEGIN
   IF who[2] <> '*' THEN RAISE EXCEPTION 'this is for the platform' USING ERRCODE = '42501'; END IF;
   SELECT e.expired, e.buried INTO expired, buried FROM prismq.expire_leases(500, backoff) e;
+  IF buried > 0 THEN PERFORM prismq.dependency_move(now_utc); END IF;
   lapsed := 0;
   FOR gone IN
     SELECT x.client_id, x.task_id FROM (

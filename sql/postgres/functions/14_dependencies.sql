@@ -102,6 +102,15 @@ BEGIN
   RETURN FOUND;
 END $$;
 
+-- What is purged can not be requeued: those that still wait for it are told.
+CREATE OR REPLACE FUNCTION prismq.tell_purged(clients text[], tasks uuid[], now_utc bigint) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  INSERT INTO prismq.ended_parents (client_id, task_id, outcome)
+  SELECT u.c, u.t, 'purged' FROM unnest(clients, tasks) u(c, t) WHERE EXISTS (SELECT FROM prismq.task_dependencies d WHERE d.client_id = u.c AND d.parent_id = u.t AND d.state = 'open' OFFSET 0)
+  ON CONFLICT (client_id, task_id) DO UPDATE SET outcome = excluded.outcome, after_id = NULL;
+  IF FOUND THEN PERFORM prismq.dependency_move(now_utc); END IF;
+END $$;
+
 -- After a settle: the ends of one batch, by their places in it. True: there is more to tell than one step does.
 CREATE OR REPLACE FUNCTION prismq.tell_ended(clients text[], tasks uuid[], done integer[], now_utc bigint) RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -176,10 +185,10 @@ BEGIN
     SELECT f.client_id, f.task_id, f.events + 1, now_utc, 'unblock', 'blocked', 'queued', 'system', 0 FROM of_task f;
   END IF;
   IF array_remove(edg.outcomes, 'completed') = '{}' THEN RETURN n; END IF;
-  -- Children that end with their parent: the first of them that did.
+  -- Children that end with their parent: the first of them that did. Who waits for one that is gone waits in vain.
   WITH doomed AS (
     DELETE FROM prismq.blocked b USING (SELECT l.t, u.p, u.outcome
-      FROM (SELECT DISTINCT ON (y.c, y.t) y.* FROM unnest(edg.clients, edg.parents, edg.children, edg.policies, edg.states, edg.outcomes) y(c, p, t, policy, state, outcome) WHERE y.state = 'open' AND y.outcome <> 'completed' AND y.policy = 'cancel' ORDER BY y.c, y.t) u
+      FROM (SELECT DISTINCT ON (y.c, y.t) y.* FROM unnest(edg.clients, edg.parents, edg.children, edg.policies, edg.states, edg.outcomes) y(c, p, t, policy, state, outcome) WHERE y.state = 'open' AND (y.outcome <> 'completed' AND y.policy = 'cancel' OR y.outcome = 'purged') ORDER BY y.c, y.t) u
       CROSS JOIN LATERAL (SELECT x.ctid AS t FROM prismq.blocked x WHERE x.client_id = u.c AND x.task_id = u.t OFFSET 0) l) u WHERE b.ctid = u.t RETURNING b.*, u.p, u.outcome
   ), ended AS (
     INSERT INTO prismq.finished (client_id, task_id, lane_no, status, finished_at_utc, attempt, claims, releases, events, reason)
@@ -296,7 +305,7 @@ END $$;
 DO $$
 DECLARE f regprocedure;
 BEGIN
-  FOR f IN SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'prismq'::regnamespace AND p.proname IN ('await_parents', 'resolve_parents', 'place_edges', 'note_ended', 'tell_ended', 'open_edges', 'note_lent', 'void_edges', 'edge_step', 'lend_step',
+  FOR f IN SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'prismq'::regnamespace AND p.proname IN ('await_parents', 'resolve_parents', 'place_edges', 'note_ended', 'tell_ended', 'tell_purged', 'open_edges', 'note_lent', 'void_edges', 'edge_step', 'lend_step',
     'dependency_move', 'dependency_step', 'ended_by_move', 'reopen_edges', 'lend_anew', 'lease_parents') LOOP
     EXECUTE format('ALTER FUNCTION %s OWNER TO prismq_engine', f);
     IF f::text ~ 'lease_parents\(' THEN EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO prismq_worker', f); END IF;

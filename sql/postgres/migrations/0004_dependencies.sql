@@ -28,7 +28,7 @@ CREATE INDEX task_dependencies_lent ON prismq.task_dependencies (client_id, pare
 CREATE TABLE prismq.ended_parents (
   client_id text COLLATE "C" NOT NULL,
   task_id uuid NOT NULL,
-  outcome text COLLATE "C" NOT NULL CHECK (outcome IN ('completed', 'dead_letter', 'cancelled')),
+  outcome text COLLATE "C" NOT NULL CHECK (outcome IN ('completed', 'dead_letter', 'cancelled', 'purged')),
   after_id uuid,
   PRIMARY KEY (client_id, task_id)
 );

@@ -23,7 +23,7 @@ CREATE INDEX task_dependencies_lent ON task_dependencies (client_id, parent_no, 
 CREATE TABLE ended_parents (
   client_id TEXT NOT NULL,
   task_no INTEGER NOT NULL,
-  outcome TEXT NOT NULL CHECK (outcome IN ('completed', 'dead_letter', 'cancelled')),
+  outcome TEXT NOT NULL CHECK (outcome IN ('completed', 'dead_letter', 'cancelled', 'purged')),
   after_no INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (client_id, task_no)
 ) WITHOUT ROWID, STRICT;

@@ -40,9 +40,11 @@ export function cancel(engine: Engine, scope: StoreScope, taskId: string, reason
 }
 
 /** `expires_at_utc` passed; `*` is bound and the janitor found it in a place it may lapse from. */
-export function lapse(engine: Engine, clientId: string, taskId: string): void {
+export function lapse(engine: Engine, clientId: string, taskId: string): boolean {
   const place = placeOf(engine, clientId, taskId);
-  if (place !== null && mayMove('lapse', place.state, 'cancelled')) end(engine, place, 'cancelled', 'lapse', 'expired', engine.now(), 'system');
+  if (place === null || !mayMove('lapse', place.state, 'cancelled')) return false;
+  end(engine, place, 'cancelled', 'lapse', 'expired', engine.now(), 'system');
+  return true;
 }
 
 export function requeue(engine: Engine, scope: StoreScope, taskId: string): Refusal | null {

@@ -141,6 +141,21 @@ export function dependencySuite(suite: Conformance): void {
         assert.match(JSON.stringify(log?.details['reason']), /^"parent_(dead_letter|cancelled)"$/);
       });
 
+  test(`${suite.name}: who waits for a parent that is purged does not wait for ever`, async (t) => {
+    const { client, queue, clock } = await settle(suite, t);
+    const [parent, other] = [await client.enqueue('D.P'), await client.enqueue('D.O')];
+    const child = await client.enqueue('D.C', 1, { dependsOn: [{ taskId: parent.taskId, policy: 'wait' }] });
+    const late = await client.enqueue('D.C', 1, { dependsOn: [{ taskId: other.taskId, policy: 'wait' }] });
+    await client.bulk('cancel', { ids: [parent.taskId, other.taskId] });
+    await queue.admin().purge(parent.taskId);
+    assert.deepEqual(await statusOf(client, child.taskId, late.taskId), ['cancelled', 'blocked']);
+    assert.match(JSON.stringify((await client.logs(child.taskId)).items.at(-1)?.details), /parent_purged/);
+    await assert.rejects(client.requeue(child.taskId), { code: 'parent_ended' });
+    clock.now += 8 * 86_400_000;
+    await queue.system().tick();
+    assert.deepEqual(await statusOf(client, late.taskId), ['cancelled'], 'retention purges the other one');
+  });
+
   test(`${suite.name}: a parent that has ended already counts as its policy says`, async (t) => {
     const { client, queue } = await settle(suite, t);
     const [done, dead] = [await client.enqueue('D.A'), await client.enqueue('D.B')];
