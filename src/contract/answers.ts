@@ -149,6 +149,8 @@ const category = z.object({
   max_run_ms: z.int().nullable(),
   backoff: z.object({ initial_ms: z.int(), max_ms: z.int(), multiplier: z.number(), jitter: z.number() }).nullable(),
   schema: json,
+  max_wait_ms: z.int().nullable(),
+  version: z.int(),
 });
 const page = (items: Record<string, z.ZodType>) => z.object({ ...items, next_cursor: z.string().nullable() });
 const rate = z.number().min(0);

@@ -9,6 +9,7 @@ import { QueueError } from '../domain/errors.ts';
 import { cron } from '../cron.ts';
 import { fileOf, openQueue } from '../index.ts';
 import type { BootstrapSecret, Queue } from '../service/handles.ts';
+import { schemas } from '../schemas.ts';
 import { CONFIG } from './config.ts';
 import { openDashboard } from './dashboard.ts';
 import { checkKeys, checkSettings } from './guard.ts';
@@ -48,6 +49,7 @@ export async function serve(settings: ServerSettings, options: ServeOptions): Pr
   const verifyToken = settings.issuers.length === 0 ? undefined : await refusing(() => createTokenVerifier(settings.issuers, now));
   const queue = await openQueue(settings.db, {
     cron,
+    schemas,
     synchronous: settings.synchronous,
     retentionMs: settings.retentionMs,
     payloadBytes: settings.payloadBytes,

@@ -14,6 +14,7 @@ import type { Conformance } from './rig.ts';
 import { retentionSuite } from './retention.ts';
 import { settlingSuite } from './settling.ts';
 import { scheduleSuite } from './schedules.ts';
+import { schemaSuite } from './schemas.ts';
 import { strategySuite } from './strategies.ts';
 import { transitionSuite } from './transitions.ts';
 import { workLimitSuite } from './work-limits.ts';
@@ -38,4 +39,5 @@ export function conformance(suite: Conformance): void {
   workerSuite(suite);
   scheduleSuite(suite);
   workLimitSuite(suite);
+  schemaSuite(suite);
 }
