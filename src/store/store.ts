@@ -8,6 +8,7 @@ import type { Refusal, Result } from '../domain/errors.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { Role } from '../domain/principal.ts';
 import type { Strategy } from '../domain/strategy.ts';
+import type { FoundKey, KeyRow, NewKeyRow, Rotation } from './key-rows.ts';
 import type { LimitStore } from './limits.ts';
 import type { ScheduleStore } from './schedules.ts';
 import type {
@@ -119,43 +120,6 @@ export interface GrantRow extends GrantSpec {
   readonly grantId: string;
   readonly workerId: string;
   readonly createdAtUtc: number;
-}
-export interface KeyRow {
-  readonly keyId: string;
-  readonly role: 'client' | 'worker' | 'admin' | 'auditor';
-  readonly clientId: string | null;
-  readonly workerId: string | null;
-  readonly name: string | null;
-  readonly createdAtUtc: number;
-  readonly revokedAtUtc: number | null;
-  /** Null: until it is revoked. */
-  readonly expiresAtUtc: number | null;
-  /** Null: all that the role may do. */
-  readonly scopes: readonly string[] | null;
-  /** `key:<id>`, or the actor where no key was used. */
-  readonly createdBy: string | null;
-  /** To the minute. */
-  readonly lastUsedAtUtc: number | null;
-  /** The key that this one takes the place of. */
-  readonly rotatedFrom: string | null;
-}
-/** A key to be made; its instants are the database's. */
-export interface NewKeyRow extends Pick<KeyRow, 'keyId' | 'role' | 'clientId' | 'workerId' | 'name' | 'scopes' | 'createdBy'> {
-  readonly digest: string;
-  readonly expiresInMs: number | null;
-  readonly grants: readonly { readonly grantId: string; readonly grant: GrantSpec }[];
-}
-/** The successor of a key: all that it is not told is taken over, the length of its life too. */
-export interface Rotation {
-  readonly keyId: string;
-  readonly digest: string;
-  readonly createdBy: string;
-  readonly overlapMs: number;
-  readonly expiresInMs?: number;
-}
-export interface FoundKey extends KeyRow {
-  /** Of the key's client; null for a key without one. */
-  readonly clientStatus: 'active' | 'suspended' | null;
 }
 export interface CategoryRow {
   readonly pattern: string;
@@ -297,6 +261,7 @@ export interface StoreOptions {
   readonly lanesPerClient: number;
 }
 export type { AuditPage, AuditSummary, TrailFilter, TrailRow } from './audit.ts';
+export type { FoundKey, KeyRow, NewKeyRow, Rotation } from './key-rows.ts';
 export type { LimitStore } from './limits.ts';
 export type { DueSchedule, Firing, ScheduleRow, ScheduleStore } from './schedules.ts';
 export type { TaskFailure };
