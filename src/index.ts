@@ -30,6 +30,7 @@ export { deadLetter, release, retryIn } from './worker/outcome.ts';
 export type * from './service/handles.ts';
 export type * from './domain/task.ts';
 export type * from './domain/principal.ts';
+export type { Explanation, Reason, ReasonCode } from './domain/explain.ts';
 export type { CompileSchema, SchemaTrouble } from './domain/schema.ts';
 export type { LimitInfo, LimitInput } from './domain/work-limit.ts';
 export type { Missed, NextCron, Schedule, ScheduleInput, ScheduleOptions } from './domain/schedule.ts';

@@ -13,6 +13,7 @@ import { enqueueCommand } from './commands/enqueue.ts';
 import { grantsCommand } from './commands/grants.ts';
 import { limitsCommand, pauseCommand, resumeCommand } from './commands/limits.ts';
 import { schedulesCommand } from './commands/schedules.ts';
+import { explainCommand } from './commands/explain.ts';
 import { keysCommand } from './commands/keys.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { replayCommand } from './commands/replay.ts';
@@ -38,6 +39,7 @@ const COMMANDS = [
   cancelCommand,
   requeueCommand,
   reprioritiseCommand,
+  explainCommand,
   statsCommand,
   workersCommand,
   clientsCommand,

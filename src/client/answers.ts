@@ -3,6 +3,7 @@ import type { OperationName } from '../contract/operations.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { Role } from '../domain/principal.ts';
 import type { HeartbeatResult, LogEntry, SettleResult, Task, WorkerInfo } from '../domain/task.ts';
+import type { Explanation } from '../domain/explain.ts';
 import type { Schedule } from '../domain/schedule.ts';
 import type { LimitInfo } from '../domain/work-limit.ts';
 import type { AnchoredHead, AuditVerdict } from '../domain/audit-check.ts';
@@ -51,6 +52,7 @@ export interface Answers {
   readonly requeueTask: Task;
   readonly taskLogs: Paged & { readonly logs: readonly LogEntry[] };
   readonly waitTask: Task;
+  readonly explainTask: Explanation;
   readonly stats: QueueStats;
   readonly register: WorkerInfo;
   readonly beat: HeartbeatResult;

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { CHAINS } from '../domain/audit-chain.ts';
 import { CATEGORY_MODES } from '../domain/category.ts';
+import { REASONS } from '../domain/explain.ts';
 import { TASK_EVENTS } from '../domain/lifecycle.ts';
 import { MISSED } from '../domain/schedule.ts';
 import { attributes, count, instant, json, leaseId, metadata, role, state } from './fields.ts';
@@ -210,6 +211,7 @@ export const ANSWERS = {
   Category: category,
   Categories: z.object({ mode: z.enum(CATEGORY_MODES), categories: z.array(category) }),
   CategoryMode: z.object({ mode: z.enum(CATEGORY_MODES) }),
+  Explanation: z.object({ task_id: z.string(), status: state, reasons: z.array(z.object({ code: z.enum(REASONS), message: z.string() })) }),
   Schedule: schedule,
   Schedules: page({ schedules: z.array(schedule) }),
   Preview: z.object({ ticks_utc: z.array(instant) }),

@@ -2,6 +2,7 @@
 // implements the same interfaces. No method takes a client to trust; a foreign object answers like an absent one.
 import type { ErrorCode } from '../domain/errors.ts';
 import type { Operation } from '../domain/access.ts';
+import type { Explanation } from '../domain/explain.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { KeyPrincipal, Principal } from '../domain/principal.ts';
 import type { TaskDefinition } from '../domain/definition.ts';
@@ -109,6 +110,8 @@ export interface TaskReads {
   /** What happens from now on, or after a `logId`; ends when the signal fires. */
   events(options?: EventOptions): AsyncIterable<LogEntry>;
   stats(): Promise<QueueStats>;
+  /** Why the task does not run. */
+  explain(taskId: string): Promise<Explanation>;
 }
 export interface EventOptions {
   readonly after?: number;

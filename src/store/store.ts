@@ -5,6 +5,7 @@ import type { AnchoredHead } from '../domain/audit-check.ts';
 import type { AuditPage, AuditSummary, TrailFilter, TrailRow } from './audit.ts';
 import type { BackoffPolicy } from '../domain/retry.ts';
 import type { Refusal, Result } from '../domain/errors.ts';
+import type { ExplainFacts } from '../domain/explain.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { Role } from '../domain/principal.ts';
 import type { Strategy } from '../domain/strategy.ts';
@@ -167,6 +168,8 @@ export interface Store {
   /** What happened after a row of the audit, oldest first; `last` is where to go on. `after` null: only where the audit is now. */
   events(scope: StoreScope, after: number | null, limit: number): Promise<{ readonly items: readonly LogEntry[]; readonly last: number }>;
   counts(scope: StoreScope): Promise<Counts>;
+  /** What is known of why a task of this client does not run. */
+  explain(scope: StoreScope, clientId: string, taskId: string): Promise<ExplainFacts | null>;
   cancel(scope: StoreScope, taskId: string, reason: string): Promise<Refusal | null>;
   requeue(scope: StoreScope, taskId: string): Promise<Refusal | null>;
   reprioritise(scope: StoreScope, taskId: string, priority: number): Promise<Refusal | null>;

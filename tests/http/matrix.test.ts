@@ -250,7 +250,16 @@ async function twin(t: TestContext, it: Case): Promise<void> {
   }
 }
 
-const TWINS: ReadonlySet<OperationName> = new Set<OperationName>(['getTask', 'updateTask', 'purgeTask', 'cancelTask', 'requeueTask', 'taskLogs', 'waitTask']);
+const TWINS: ReadonlySet<OperationName> = new Set<OperationName>([
+  'getTask',
+  'updateTask',
+  'purgeTask',
+  'cancelTask',
+  'requeueTask',
+  'taskLogs',
+  'waitTask',
+  'explainTask',
+]);
 
 for (const name of NAMES) {
   if (rowOf(name).access === 'public') continue;

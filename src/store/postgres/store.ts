@@ -4,6 +4,9 @@ import { summaryOf } from '../numbers.ts';
 import type { Store, StoreOptions } from '../store.ts';
 import { SYSTEM } from './acting.ts';
 import { keyOperations } from './api-keys.ts';
+import { AHEAD_MOST } from '../../domain/explain.ts';
+import type { ExplainFacts } from '../../domain/explain.ts';
+import { LIMITS } from '../../domain/limits.ts';
 import { limitOperations } from './limits.ts';
 import { scheduleOperations } from './schedules.ts';
 import { auditOperations } from './audit.ts';
@@ -16,6 +19,7 @@ import type { SigningKey } from './context.ts';
 import { loadDriver } from './driver.ts';
 import type { Driver } from './driver.ts';
 import { requireSafe } from './doctor.ts';
+import { call } from './engine.ts';
 import type { Engine } from './engine.ts';
 import { enqueue } from './enqueue.ts';
 import { migratePostgres, putSigningKey, readSigningKey, withClient } from './migrate.ts';
@@ -173,7 +177,7 @@ function wire(engine: Engine, claimer: Claimer, watch: Watch): Store {
 
 type TaskOperations = Pick<
   Store,
-  'enqueue' | 'enqueueInside' | 'task' | 'tasks' | 'logs' | 'events' | 'counts' | 'cancel' | 'requeue' | 'reprioritise' | 'amend' | 'purge'
+  'enqueue' | 'enqueueInside' | 'task' | 'tasks' | 'logs' | 'events' | 'counts' | 'explain' | 'cancel' | 'requeue' | 'reprioritise' | 'amend' | 'purge'
 >;
 
 function taskOperations(engine: Engine, claimer: Claimer, watch: Watch): TaskOperations {
@@ -194,6 +198,11 @@ function taskOperations(engine: Engine, claimer: Claimer, watch: Watch): TaskOpe
     logs: (scope, taskId, page) => readLogs(engine, scope, taskId, page),
     events: (scope, after, limit) => readEvents(engine, scope, after, limit),
     counts: (scope) => readCounts(engine, scope, engine.now()),
+    async explain(scope, clientId, taskId) {
+      const params = { client_id: clientId, task_id: taskId, alive_ms: LIMITS.activeMs.default, most: AHEAD_MOST };
+      const [row] = await call(engine, scope, 'explain_facts', params);
+      return typeof row?.[0] === 'string' ? (JSON.parse(row[0]) as ExplainFacts) : null;
+    },
     cancel: (scope, taskId, reason) => told(moveTask(engine, scope, taskId, 'cancel', { reason })),
     requeue: (scope, taskId) => told(moveTask(engine, scope, taskId, 'requeue', {})),
     reprioritise: (scope, taskId, priority) => moveTask(engine, scope, taskId, 'reprioritise', { priority }),

@@ -16,6 +16,7 @@ import type { Engine } from './engine.ts';
 import { enqueueBatch } from './enqueue.ts';
 import type { EnqueueItem } from './enqueue.ts';
 import { asQueueError } from './errors.ts';
+import { explainFacts } from './explain.ts';
 import { limitOperations } from './limits.ts';
 import { addMessage, holderOf, setProgress } from './held.ts';
 import { amend, cancel, purge, reprioritise, requeue } from './moves.ts';
@@ -125,7 +126,7 @@ function openReader(options: SqliteOptions, named: ReadonlyMap<string, NamedStat
 
 type TaskOperations = Pick<
   Store,
-  'enqueue' | 'enqueueInside' | 'task' | 'tasks' | 'logs' | 'events' | 'counts' | 'cancel' | 'requeue' | 'reprioritise' | 'amend' | 'purge'
+  'enqueue' | 'enqueueInside' | 'task' | 'tasks' | 'logs' | 'events' | 'counts' | 'explain' | 'cancel' | 'requeue' | 'reprioritise' | 'amend' | 'purge'
 >;
 
 function taskOperations(parts: Parts): TaskOperations {
@@ -155,6 +156,7 @@ function taskOperations(parts: Parts): TaskOperations {
     logs: (scope, taskId, page) => read(() => readLogs(reader, scope, taskId, page)),
     events: (scope, after, limit) => read(() => readEvents(reader, scope, after, limit)),
     counts: (scope) => read(() => readCounts(reader, scope, engine.now())),
+    explain: (_, clientId, taskId) => read(() => explainFacts(engine, clientId, taskId)),
     cancel: (scope, taskId, reason) => writer.one(scope.actor, () => cancel(engine, scope, taskId, reason)),
     requeue: (scope, taskId) => writer.one(scope.actor, () => requeue(engine, scope, taskId)),
     reprioritise: (scope, taskId, priority) => writer.one(scope.actor, () => reprioritise(engine, scope, taskId, priority)),

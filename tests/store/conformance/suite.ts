@@ -3,6 +3,7 @@ import { claimSuite } from './claim.ts';
 import { clientSuite } from './clients.ts';
 import { endingSuite } from './endings.ts';
 import { enqueueSuite } from './enqueue.ts';
+import { explainSuite } from './explain.ts';
 import { fairnessSuite } from './fairness.ts';
 import { grantSuite } from './grants.ts';
 import { idempotencySuite } from './idempotency.ts';
@@ -40,4 +41,5 @@ export function conformance(suite: Conformance): void {
   scheduleSuite(suite);
   workLimitSuite(suite);
   schemaSuite(suite);
+  explainSuite(suite);
 }
