@@ -19,7 +19,7 @@ const timed = async <T>(act: () => Promise<T>): Promise<readonly [T, number]> =>
 
 async function schedules(queue: Queue, clock: { now: number }): Promise<void> {
   const acme = queue.client('acme');
-  await acme.schedules.set('s', { everyMs: HOUR, type: 'T.S' });
+  await acme.schedules.set('s0', { everyMs: HOUR, type: 'T.S' });
   const [, set] = await timed(async () => {
     for (let i = 0; i < SCHEDULES; i += 100)
       await Promise.all(
@@ -32,7 +32,7 @@ async function schedules(queue: Queue, clock: { now: number }): Promise<void> {
   const [, fire] = await timed(async () => {
     for (let now = -1; now !== 0; made += now) now = await queue.system().fire();
   });
-  say(`${made + 1} ticks fired`, fire, SCHEDULES);
+  say(`${made} ticks fired`, fire, SCHEDULES);
   const [, idle] = await timed(() => queue.system().fire());
   say('a look when nothing is due', idle, 1);
 }
