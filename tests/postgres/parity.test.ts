@@ -61,6 +61,9 @@ const INSIDE: Readonly<Record<string, string>> = {
   janitor: '10_janitor',
   keys: '11_keys',
   stats: '10_janitor',
+  schedules: '15_schedules',
+  limits: '16_limits',
+  explain: '17_explain',
 };
 
 describe('PostgreSQL and SQLite', { skip: binaries().length === 0 }, () => {
