@@ -8,6 +8,7 @@ import { createIds } from './domain/ids.ts';
 import { LIMITS, checkInt } from './domain/limits.ts';
 import { DEFAULT_BACKOFF } from './domain/retry.ts';
 import type { NextCron } from './domain/schedule.ts';
+import type { CompileSchema } from './domain/schema.ts';
 import type { BackoffPolicy } from './domain/retry.ts';
 import type { Strategy } from './domain/strategy.ts';
 import type { CheckResult } from './doctor.ts';
@@ -36,6 +37,8 @@ export type * from './domain/task.ts';
 export type { Dependency, DependencyInput, DependencyPolicy, EdgeState } from './domain/dependencies.ts';
 export type { BulkEvent } from './domain/bulk.ts';
 export type * from './domain/principal.ts';
+export type { Explanation, Reason, ReasonCode } from './domain/explain.ts';
+export type { CompileSchema, SchemaTrouble } from './domain/schema.ts';
 export type { LimitInfo, LimitInput } from './domain/work-limit.ts';
 export type { Missed, NextCron, Schedule, ScheduleInput, ScheduleOptions } from './domain/schedule.ts';
 export type { PostgresLogins } from './store/postgres/store.ts';
@@ -76,6 +79,8 @@ export interface OpenOptions {
   readonly verifyToken?: VerifyToken;
   /** For schedules by cron: `cron` of `prismq/cron`. Without it this process fires the others, and leaves those to a server. */
   readonly cron?: NextCron;
+  /** For the schemas of categories: `schemas` of `prismq/schemas`. Without it this process enqueues what it is given, whatever the schema says. */
+  readonly schemas?: CompileSchema;
   /** Told of what goes wrong in the background. */
   readonly onError?: (error: unknown) => void;
   /** PostgreSQL: most connections of each class of login; default 4. */
@@ -139,6 +144,7 @@ export async function openQueue(url: string | PostgresLogins = 'prismq.db', opti
       createClients: options.createClients ?? true,
       ...(options.verifyToken === undefined ? {} : { verifyToken: options.verifyToken }),
       ...(options.cron === undefined ? {} : { cron: options.cron }),
+      ...(options.schemas === undefined ? {} : { schemas: options.schemas }),
     },
     { url: typeof url === 'string' ? shownUrl(url) : shownUrl(url.clientUrl), renewal, onClose: () => background?.stop() },
   );

@@ -51,6 +51,7 @@ const CALLS: { readonly [O in Operation]?: Calls } = {
   // A client has it with its task, and who has it not sees the columns left out: the last test has that.
   'task.payload': { client: payloadOf, ...admins((h, s) => h.payload(s.taskId, 'a ticket')) },
   'task.list': reads((h) => h.list()),
+  'task.explain': reads((h, s) => h.explain(s.taskId)),
   'task.stats': { ...reads((h) => h.stats()), auditor: (h) => h.stats(), system: (h) => h.stats() },
   'task.wait': clientLike((h, s) => h.wait(s.endedId)),
   'task.cancel': reads((h, s) => h.cancel(s.taskId)),
@@ -181,7 +182,7 @@ async function snapshot(queue: Queue): Promise<unknown> {
 test('the table of the code is the table of the tests, cell for cell', () => {
   const rows = Object.entries<AccessRule>(ACCESS).map(([operation, { reach, foreign, audit }]) => ({ operation, reach, foreign, audit }));
   assert.deepEqual(rows, EXPECTED);
-  assert.equal(EXPECTED.length, 66);
+  assert.equal(EXPECTED.length, 67);
   for (const { operation, reach } of EXPECTED)
     for (const column of Object.keys(CALLS[operation as Operation] ?? {})) assert.ok(column in reach, `${operation} has a column ${column}`);
 });

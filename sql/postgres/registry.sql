@@ -46,10 +46,10 @@ SELECT m.value FROM prismq.meta m WHERE m.key = 'categories_version';
 SELECT m.value FROM prismq.meta m WHERE m.key = 'category_mode';
 
 -- name: category_list (client)
-SELECT g.pattern, g.priority, g.max_attempts, g.max_run_ms, g.backoff, g.schema FROM prismq.categories g ORDER BY g.pattern;
+SELECT g.pattern, g.priority, g.max_attempts, g.max_run_ms, g.backoff, g.schema, g.max_wait_ms, g.version FROM prismq.categories g ORDER BY g.pattern;
 
 -- name: category_put (admin)
-SELECT prismq.category_put(:token, :pattern, :priority, :max_attempts, :max_run_ms, :backoff, :schema);
+SELECT prismq.category_put(:token, :pattern, :priority, :max_attempts, :max_run_ms, :backoff, :schema, :max_wait_ms);
 
 -- name: category_delete (admin)
 SELECT prismq.category_delete(:token, :pattern);

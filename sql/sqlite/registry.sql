@@ -104,10 +104,11 @@ UPDATE main.clients SET status = :status WHERE client_id = :client_id;
 UPDATE main.clients SET weight = :weight WHERE client_id = :client_id;
 
 -- name: category_list (registry)
-SELECT g.pattern, g.priority, g.max_attempts, g.max_run_ms, g.backoff, g.schema FROM walled.categories g ORDER BY g.pattern;
+SELECT g.pattern, g.priority, g.max_attempts, g.max_run_ms, g.backoff, g.schema, g.max_wait_ms, g.version FROM walled.categories g ORDER BY g.pattern;
 
 -- name: category_put (registry)
-INSERT OR REPLACE INTO main.categories (pattern, priority, max_attempts, max_run_ms, backoff, schema) VALUES (:pattern, :priority, :max_attempts, :max_run_ms, :backoff, :schema);
+INSERT OR REPLACE INTO main.categories (pattern, priority, max_attempts, max_run_ms, backoff, schema, max_wait_ms, version)
+VALUES (:pattern, :priority, :max_attempts, :max_run_ms, :backoff, :schema, :max_wait_ms, coalesce((SELECT g.version FROM walled.categories g WHERE g.pattern = :pattern), 0) + 1);
 
 -- name: category_delete (registry)
 DELETE FROM main.categories WHERE pattern = :pattern;

@@ -7,6 +7,7 @@ import { cron } from '../cron.ts';
 import { QueueError } from '../domain/errors.ts';
 import { openQueue } from '../index.ts';
 import type { OpenOptions, PostgresLogins } from '../index.ts';
+import { schemas } from '../schemas.ts';
 import type { AdminHandle, ClientHandle, Queue } from '../service/handles.ts';
 import type { Context } from './context.ts';
 import { hintOf, isMissing, requireFile, whereOf } from './where.ts';
@@ -51,7 +52,7 @@ export async function withQueue<T>(context: Context, db: string | PostgresLogins
   return await use(queue, context);
 }
 
-const OPTIONS: OpenOptions = { janitorMs: 0, cron };
+const OPTIONS: OpenOptions = { janitorMs: 0, cron, schemas };
 const SILENT = { write: () => true };
 
 /** What an empty queue refuses is refused before there is one. The same act in memory, where nobody hears of it. */

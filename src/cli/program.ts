@@ -16,6 +16,7 @@ import { enqueueCommand } from './commands/enqueue.ts';
 import { grantsCommand } from './commands/grants.ts';
 import { limitsCommand, pauseCommand, resumeCommand } from './commands/limits.ts';
 import { schedulesCommand } from './commands/schedules.ts';
+import { explainCommand } from './commands/explain.ts';
 import { keysCommand } from './commands/keys.ts';
 import { migrateStoreCommand } from './commands/migrate-store.ts';
 import { migrateCommand } from './commands/migrate.ts';
@@ -45,6 +46,7 @@ const COMMANDS = [
   requeueCommand,
   reprioritiseCommand,
   purgeCommand,
+  explainCommand,
   statsCommand,
   workersCommand,
   clientsCommand,

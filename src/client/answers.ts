@@ -3,6 +3,7 @@ import type { OperationName } from '../contract/operations.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { Role } from '../domain/principal.ts';
 import type { NextAnchor } from '../domain/audit-anchor.ts';
+import type { Explanation } from '../domain/explain.ts';
 import type { Schedule } from '../domain/schedule.ts';
 import type { DependencyInfo, HeartbeatResult, LogEntry, SettleResult, Task, WorkerInfo } from '../domain/task.ts';
 import type { LimitInfo } from '../domain/work-limit.ts';
@@ -60,6 +61,7 @@ export interface Answers {
   readonly taskLogs: Paged & { readonly logs: readonly LogEntry[] };
   readonly taskDependencies: Paged & { readonly dependencies: readonly DependencyInfo[] };
   readonly waitTask: Task;
+  readonly explainTask: Explanation;
   readonly stats: QueueStats;
   readonly register: WorkerInfo;
   readonly beat: HeartbeatResult;

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { CHAINS } from '../domain/audit-chain.ts';
 import { CATEGORY_MODES } from '../domain/category.ts';
 import { EDGE_STATES, POLICIES } from '../domain/dependencies.ts';
+import { REASONS } from '../domain/explain.ts';
 import { TASK_EVENTS } from '../domain/lifecycle.ts';
 import { attributes, count, instant, json, leaseId, metadata, role, state } from './fields.ts';
 import { limit, schedule } from './clock-answers.ts';
@@ -120,6 +121,8 @@ const category = z.object({
   max_run_ms: z.int().nullable(),
   backoff: z.object({ initial_ms: z.int(), max_ms: z.int(), multiplier: z.number(), jitter: z.number() }).nullable(),
   schema: json,
+  max_wait_ms: z.int().nullable(),
+  version: z.int(),
 });
 const page = (items: Record<string, z.ZodType>) => z.object({ ...items, next_cursor: z.string().nullable() });
 const rate = z.number().min(0);
@@ -204,6 +207,7 @@ export const ANSWERS = {
   Category: category,
   Categories: z.object({ mode: z.enum(CATEGORY_MODES), categories: z.array(category) }),
   CategoryMode: z.object({ mode: z.enum(CATEGORY_MODES) }),
+  Explanation: z.object({ task_id: z.string(), status: state, reasons: z.array(z.object({ code: z.enum(REASONS), message: z.string() })) }),
   Schedule: schedule,
   Schedules: page({ schedules: z.array(schedule) }),
   Preview: z.object({ ticks_utc: z.array(instant) }),

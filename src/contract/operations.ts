@@ -76,6 +76,7 @@ export const OPERATIONS = {
     waits: true,
     summary: 'The task as it is when it has ended, or after `wait_ms`.',
   }),
+  explainTask: get('/queue/tasks/{id}/explain', 'task.explain', 'Explanation', { errors: TASK, inside: true, summary: 'Why a task does not run.' }),
   stats: get('/queue/stats', 'task.stats', 'Stats', { inside: true, summary: 'Depth, age, rates and run times.' }),
   events: get('/queue/events', 'task.events', 'Event', {
     query: 'EventQuery',

@@ -176,6 +176,7 @@ export const REQUESTS = {
     max_run_ms: int('maxRunMs').nullable().optional(),
     backoff: backoff.nullable().optional(),
     schema: json.optional(),
+    max_wait_ms: int('maxWaitMs').nullable().optional(),
   }),
   NewSchedule: z.strictObject({
     cron: text(200).min(1).optional(),

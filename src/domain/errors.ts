@@ -27,7 +27,12 @@ export const ERRORS = {
   invalid_input: { status: 422, exit: 2, retryable: false, when: 'a field is missing, of the wrong type or out of bounds; `details.fields` names it' },
   invalid_category: { status: 422, exit: 2, retryable: false, when: 'the task type is not a well-formed category, or the registry mode refuses it' },
   unknown_category: { status: 422, exit: 2, retryable: false, when: 'the registry mode is `registered` and the type is not in it' },
-  invalid_payload: { status: 422, exit: 2, retryable: false, when: 'payload or result is not JSON, nests too deep, has lone surrogates or a `__proto__` key' },
+  invalid_payload: {
+    status: 422,
+    exit: 2,
+    retryable: false,
+    when: 'payload or result is not JSON, nests too deep, has lone surrogates a `__proto__` key, or does not fit the schema of its category; `details.fields` says where',
+  },
   payload_too_large: { status: 413, exit: 2, retryable: false, when: 'payload or result is over the limit of bytes' },
   unauthenticated: { status: 401, exit: 4, retryable: false, when: 'no key, or an unknown, expired or revoked one' },
   forbidden: { status: 403, exit: 4, retryable: false, when: 'this role, or a key of these scopes, may never do this' },

@@ -181,7 +181,7 @@ export interface EnqueueGiven {
   readonly taskId: string;
   readonly digest: (text: string) => string;
   /** Of the task's category. */
-  readonly defaults?: { readonly priority?: number; readonly maxAttempts?: number; readonly maxRunMs?: number };
+  readonly defaults?: { readonly priority?: number; readonly maxAttempts?: number; readonly maxRunMs?: number; readonly maxWaitMs?: number };
   readonly limits: { readonly payloadBytes: number; readonly payloadDepth: number };
 }
 
@@ -194,6 +194,8 @@ export function newTask(input: EnqueueInput, given: EnqueueGiven): Result<NewTas
   if (!payload.ok) return payload;
   const task = draftOf(input, given, payload.value);
   const wrong = checkOptions(input.options, task);
+  // What the caller says of the due time takes the place of the category's word.
+  if (task.dueAtUtc === null && task.maxWaitMs === null) task.maxWaitMs = given.defaults?.maxWaitMs ?? null;
   const client = checkClientId(input.clientId);
   if (!client.ok) collect(client, wrong, () => undefined);
   if (wrong.length > 0) return wrongFields(wrong);

@@ -117,6 +117,7 @@ const taskPerformers = {
       }
     }
   },
+  explainTask: async (call, bench) => value(await reader(call, bench).explain(idOf(call))),
   stats: async (call, bench) => value(await (call.inside === null ? (handleOf(call, bench) as AuditorHandle) : clientOf(call, bench)).stats()),
   async events(call, bench) {
     const last = call.header('last-event-id') ?? given<{ lastEventId?: string }>(call).lastEventId;

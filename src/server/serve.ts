@@ -10,6 +10,7 @@ import { cron } from '../cron.ts';
 import { anchorFile, anchorSigner, fileOf, openQueue } from '../index.ts';
 import type { Anchor, OpenOptions } from '../index.ts';
 import type { BootstrapSecret, Queue } from '../service/handles.ts';
+import { schemas } from '../schemas.ts';
 import { CONFIG } from './config.ts';
 import { openDashboard } from './dashboard.ts';
 import { checkKeys, checkSettings } from './guard.ts';
@@ -50,6 +51,7 @@ export async function serve(settings: ServerSettings, options: ServeOptions): Pr
   const anchors = await refusing(() => anchorsOf(settings, log));
   const queue = await openQueue(settings.db, {
     cron,
+    schemas,
     synchronous: settings.synchronous,
     retentionMs: settings.retentionMs,
     auditRetentionMs: settings.auditRetentionMs ?? null,

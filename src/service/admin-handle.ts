@@ -65,6 +65,10 @@ export interface CategoryInfo {
   readonly maxRunMs: number | null;
   readonly backoff: { readonly initialMs: number; readonly maxMs: number; readonly multiplier: number; readonly jitter: number } | null;
   readonly schema: Json;
+  /** When its tasks are due, from their enqueue. */
+  readonly maxWaitMs: number | null;
+  /** How often it was set. */
+  readonly version: number;
 }
 export interface SecurityEvent {
   readonly eventId: number;

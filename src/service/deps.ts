@@ -4,6 +4,7 @@ import type { Operation } from '../domain/access.ts';
 import { QueueError } from '../domain/errors.ts';
 import { actorOf } from '../domain/principal.ts';
 import type { AdminPrincipal, Principal } from '../domain/principal.ts';
+import type { CompileSchema } from '../domain/schema.ts';
 import type { NextCron } from '../domain/schedule.ts';
 import type { Strategy } from '../domain/strategy.ts';
 import type { Store, StoreScope } from '../store/store.ts';
@@ -30,6 +31,8 @@ export interface Given {
   readonly verifyToken?: VerifyToken;
   /** For schedules by cron; absent: those are left to whoever has it. */
   readonly cron?: NextCron;
+  /** For the schemas of categories; absent: payloads are not held against them here. */
+  readonly schemas?: CompileSchema;
 }
 
 export interface Deps extends Given {

@@ -1,6 +1,7 @@
 // What each role holds: the methods of its role and nothing else, with its client or worker bound inside. The HTTP client
 // implements the same interfaces. No method takes a client to trust; a foreign object answers like an absent one.
 import type { Operation } from '../domain/access.ts';
+import type { Explanation } from '../domain/explain.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { KeyPrincipal, Principal } from '../domain/principal.ts';
 import type { TaskDefinition } from '../domain/definition.ts';
@@ -92,6 +93,8 @@ export interface TaskReads {
   stats(): Promise<QueueStats>;
   /** Who a task waits for (`parents`, the default), or who waits for it. */
   dependencies(taskId: string, page?: DependencyPage): Promise<Page<DependencyInfo>>;
+  /** Why the task does not run. */
+  explain(taskId: string): Promise<Explanation>;
 }
 export interface TaskMoves {
   cancel(taskId: string, reason?: string): Promise<Task>;

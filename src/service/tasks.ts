@@ -3,6 +3,7 @@ import { QueueError, unwrap } from '../domain/errors.ts';
 import type { Refusal } from '../domain/errors.ts';
 import type { Operation } from '../domain/access.ts';
 import { checkCategory, checkPattern } from '../domain/category.ts';
+import { explain } from '../domain/explain.ts';
 import { STATES } from '../domain/lifecycle.ts';
 import { checkInt, checkMetadata } from '../domain/limits.ts';
 import type { Principal } from '../domain/principal.ts';
@@ -49,6 +50,11 @@ export function taskReads(deps: Deps, principal: Principal, scope: StoreScope): 
         last = page.last;
         if (!page.more) await deps.store.changed(EVENT_LOOK_MS, signal, { for: 'events', clients: scope.clients });
       }
+    },
+    async explain(taskId) {
+      await may('task.explain');
+      const task = (await deps.store.task(scope, taskId)) ?? raise(notFound());
+      return explain(task, (await deps.store.explain(scope, task.clientId, taskId)) ?? raise(notFound()));
     },
     async stats() {
       await may('task.stats');

@@ -57,6 +57,10 @@ export interface CategoryRow {
   readonly maxRunMs: number | null;
   readonly backoff: BackoffPolicy | null;
   readonly schema: string | null;
+  /** When its tasks are due, from their enqueue. */
+  readonly maxWaitMs: number | null;
+  /** How often it was set. */
+  readonly version: number;
 }
 export interface SecurityRow {
   readonly eventId: number;

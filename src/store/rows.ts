@@ -207,6 +207,8 @@ export const categoryOf = (row: StoredRow): CategoryRow => ({
   maxRunMs: row[3] as number | null,
   backoff: row[4] === null ? null : (JSON.parse(row[4] as string) as BackoffPolicy),
   schema: row[5] as string | null,
+  maxWaitMs: row[6] as number | null,
+  version: row[7] as number,
 });
 
 export const securityOf = (row: StoredRow): SecurityRow => ({

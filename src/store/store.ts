@@ -10,6 +10,7 @@ import type { BulkStore } from './bulk.ts';
 export type { BulkItem, BulkRefusal } from './bulk.ts';
 import type { BackoffPolicy } from '../domain/retry.ts';
 import type { Refusal, Result } from '../domain/errors.ts';
+import type { ExplainFacts } from '../domain/explain.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { Strategy } from '../domain/strategy.ts';
 import type { DatabaseCapabilities } from './database.ts';
@@ -139,6 +140,8 @@ export interface Store extends CutStore, BulkStore {
   /** What happened after a position, oldest first. `after` null: only where the audit is now. */
   events(scope: StoreScope, after: number | null, limit: number): Promise<StreamPage>;
   counts(scope: StoreScope): Promise<Counts>;
+  /** What is known of why a task of this client does not run. */
+  explain(scope: StoreScope, clientId: string, taskId: string): Promise<ExplainFacts | null>;
   cancel(scope: StoreScope, taskId: string, reason: string): Promise<Refusal | null>;
   requeue(scope: StoreScope, taskId: string): Promise<Refusal | null>;
   reprioritise(scope: StoreScope, taskId: string, priority: number): Promise<Refusal | null>;

@@ -63,6 +63,9 @@ const INSIDE: Readonly<Record<string, string>> = {
   keys: '11_keys',
   stats: '10_janitor',
   dependencies: '14_dependencies',
+  schedules: '15_schedules',
+  limits: '16_limits',
+  explain: '17_explain',
 };
 
 describe('PostgreSQL and SQLite', { skip: binaries().length === 0 }, () => {

@@ -158,12 +158,12 @@ END $$;
 
 -- Categories
 
-CREATE OR REPLACE FUNCTION prismq.category_put(token text, of_pattern text, of_priority integer, attempts integer, run_ms bigint, of_backoff text, of_schema text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION prismq.category_put(token text, of_pattern text, of_priority integer, attempts integer, run_ms bigint, of_backoff text, of_schema text, of_wait bigint) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE who text[] := prismq.enter(token, 'admin', 'system');
 BEGIN
   IF who[2] <> '*' THEN RAISE EXCEPTION 'this is for the platform' USING ERRCODE = '42501'; END IF;
-  INSERT INTO prismq.categories (pattern, priority, max_attempts, max_run_ms, backoff, schema) VALUES (of_pattern, of_priority, attempts, run_ms, of_backoff, of_schema)
-  ON CONFLICT (pattern) DO UPDATE SET priority = of_priority, max_attempts = attempts, max_run_ms = run_ms, backoff = of_backoff, schema = of_schema;
+  INSERT INTO prismq.categories AS c (pattern, priority, max_attempts, max_run_ms, backoff, schema, max_wait_ms) VALUES (of_pattern, of_priority, attempts, run_ms, of_backoff, of_schema, of_wait)
+  ON CONFLICT (pattern) DO UPDATE SET version = c.version + 1, max_wait_ms = of_wait, priority = of_priority, max_attempts = attempts, max_run_ms = run_ms, backoff = of_backoff, schema = of_schema;
   UPDATE prismq.meta SET value = (value::bigint + 1)::text WHERE key = 'categories_version';
   PERFORM prismq.security_add(who[3], 'category.set', NULL, of_pattern, 'done', NULL);
 END $$;

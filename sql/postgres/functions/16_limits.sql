@@ -13,7 +13,7 @@ WHERE m.client_id = client AND (m.pattern IS NULL OR prismq.pattern_matches(m.pa
 
 CREATE OR REPLACE FUNCTION prismq.limit_put(token text, client text, named text, of_pattern text, of_key text, of_concurrency integer, of_rate integer, of_per bigint, most integer, did text, reason text) RETURNS text LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
-DECLARE who text[] := prismq.enter(token, 'client', 'admin');
+DECLARE who text[] := prismq.enter(token, 'admin');
 BEGIN
   PERFORM FROM prismq.clients c WHERE c.client_id = client;
   IF NOT FOUND THEN RETURN 'unknown_client'; END IF;
@@ -33,7 +33,7 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION prismq.limit_drop(token text, client text, named text, did text, reason text) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE who text[] := prismq.enter(token, 'client', 'admin');
+DECLARE who text[] := prismq.enter(token, 'admin');
 BEGIN
   PERFORM FROM prismq.meta m WHERE m.key = 'lanes_version' FOR UPDATE;
   DELETE FROM prismq.limits m WHERE m.client_id = client AND m.name = named;

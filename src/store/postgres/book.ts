@@ -122,6 +122,7 @@ export async function setCategory(engine: Engine, scope: StoreScope, category: C
     max_run_ms: category.maxRunMs,
     backoff: category.backoff === null ? null : JSON.stringify(category.backoff),
     schema: category.schema,
+    max_wait_ms: category.maxWaitMs,
   });
 }
 

@@ -1,4 +1,7 @@
 // The operations of the port on PostgreSQL, wired to their parts.
+import { AHEAD_MOST } from '../../domain/explain.ts';
+import type { ExplainFacts } from '../../domain/explain.ts';
+import { LIMITS } from '../../domain/limits.ts';
 import type { Refusal } from '../../domain/errors.ts';
 import { summaryOf } from '../numbers.ts';
 import type { DatabaseCapabilities } from '../database.ts';
@@ -13,6 +16,7 @@ import { limitOperations } from './limits.ts';
 import { scheduleOperations } from './schedules.ts';
 import * as book from './book.ts';
 import type { Claimer } from './claim.ts';
+import { call } from './engine.ts';
 import type { Engine } from './engine.ts';
 import { enqueue } from './enqueue.ts';
 import { bulkFind, bulkMove, family } from './bulk.ts';
@@ -61,6 +65,7 @@ type TaskOperations = Pick<
   | 'logs'
   | 'events'
   | 'counts'
+  | 'explain'
   | 'cancel'
   | 'requeue'
   | 'reprioritise'
@@ -90,6 +95,11 @@ function taskOperations(engine: Engine, claimer: Claimer, watch: Watch): TaskOpe
     logs: (scope, taskId, page) => readLogs(engine, scope, taskId, page),
     events: (scope, after, limit) => readEvents(engine, scope, after, limit),
     counts: (scope) => readCounts(engine, scope, engine.now()),
+    async explain(scope, clientId, taskId) {
+      const params = { client_id: clientId, task_id: taskId, alive_ms: LIMITS.activeMs.default, most: AHEAD_MOST };
+      const [row] = await call(engine, scope, 'explain_facts', params);
+      return typeof row?.[0] === 'string' ? (JSON.parse(row[0]) as ExplainFacts) : null;
+    },
     cancel: (scope, taskId, reason) => told(moveTask(engine, scope, taskId, 'cancel', { reason }), moved(scope, taskId)),
     requeue: (scope, taskId) => told(moveTask(engine, scope, taskId, 'requeue', {}), moved(scope, taskId, true)),
     reprioritise: (scope, taskId, priority) => told(moveTask(engine, scope, taskId, 'reprioritise', { priority }), moved(scope, taskId)),

@@ -11,6 +11,7 @@ import { amend, cancel, purge, reprioritise, requeue } from './moves.ts';
 import { createEvents } from './events.ts';
 import { ensureLanes, ensureListing, hasLanes, hasListing } from './orders.ts';
 import { readInbox, readLogs, readSecurity, readTask, readTasks } from './reads.ts';
+import { explainFacts } from './explain.ts';
 import { readDependencies, readParents } from './read-edges.ts';
 import { backoffIn, read } from './parts.ts';
 import type { Parts } from './parts.ts';
@@ -28,6 +29,7 @@ type TaskOperations = Pick<
   | 'logs'
   | 'events'
   | 'counts'
+  | 'explain'
   | 'cancel'
   | 'requeue'
   | 'reprioritise'
@@ -73,6 +75,7 @@ export function taskOperations(parts: Parts): TaskOperations {
     logs: (scope, taskId, page) => read(() => readLogs(reader, scope, taskId, page)),
     events: (scope, after, limit) => read(() => readEvents(reader, scope, after, limit)),
     counts: (scope) => read(() => readCounts(reader, scope, engine.now())),
+    explain: (_scope, clientId, taskId) => read(() => explainFacts(engine, clientId, taskId)),
     cancel: (scope, taskId, reason) => move(scope, taskId, () => cancel(engine, scope, taskId, reason)),
     requeue: (scope, taskId) => move(scope, taskId, () => requeue(engine, scope, taskId), true),
     reprioritise: (scope, taskId, priority) => move(scope, taskId, () => reprioritise(engine, scope, taskId, priority)),

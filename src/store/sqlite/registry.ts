@@ -199,6 +199,7 @@ export function setCategory(engine: Engine, scope: StoreScope, category: Categor
     max_run_ms: category.maxRunMs,
     backoff: category.backoff === null ? null : JSON.stringify(category.backoff),
     schema: category.schema,
+    max_wait_ms: category.maxWaitMs,
   });
   bump(engine, 'categories_version');
   security(engine, { actor: scope.actor, action: 'category.set', object: category.pattern, outcome: 'done' });

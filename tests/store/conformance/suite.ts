@@ -5,6 +5,7 @@ import { clientSuite } from './clients.ts';
 import { dependencySuite } from './dependencies.ts';
 import { endingSuite } from './endings.ts';
 import { enqueueSuite } from './enqueue.ts';
+import { explainSuite } from './explain.ts';
 import { fairnessSuite } from './fairness.ts';
 import { grantSuite } from './grants.ts';
 import { idempotencySuite } from './idempotency.ts';
@@ -17,6 +18,7 @@ import type { Conformance } from './rig.ts';
 import { retentionSuite } from './retention.ts';
 import { settlingSuite } from './settling.ts';
 import { scheduleSuite } from './schedules.ts';
+import { schemaSuite } from './schemas.ts';
 import { strategySuite } from './strategies.ts';
 import { transitionSuite } from './transitions.ts';
 import { volumeSuite } from './volume.ts';
@@ -46,4 +48,6 @@ export function conformance(suite: Conformance): void {
   scheduleSuite(suite);
   workLimitSuite(suite);
   bulkSuite(suite);
+  schemaSuite(suite);
+  explainSuite(suite);
 }

@@ -2,6 +2,7 @@
 import type { Schedule } from '../../../src/domain/schedule.ts';
 import type { DueSchedule, Firing, ScheduleRow } from '../../../src/store/store.ts';
 import type { Act, Scene } from './acts.ts';
+import { BORROWED, idOf } from './fixture.ts';
 import { DAY, SECOND } from './stage.ts';
 
 const HOUR = 3600 * SECOND;
@@ -59,7 +60,7 @@ const schedules = {
     await see('resume', () => own.resume('tock'));
     const stale: Schedule = { ...(await own.get('tock')), changedAtUtc: 1 };
     await see('not as it was read', () => store.schedules.pause({ ...ADMIN, clients: [me] }, stale, true, null, null));
-    await see('run', () => own.run('once'));
+    await see('run', () => own.run('tock'));
     await see('delete', () => own.delete('once'));
     await see('delete again', () => own.delete('once'));
     await see('all', () => queue.admin().schedules.list());
@@ -77,6 +78,7 @@ const schedules = {
     const mine = items.filter(({ clientId }) => clientId === me);
     const tick = mine.find(({ name }) => name === 'tick') as DueSchedule;
     await see('not where it was read', () => store.schedules.fire([firing(tick, { tickUtc: 1 })]));
+    await see('unmoved', () => store.schedules.due(100, true));
     await see('one tick', () => store.schedules.fire([firing(tick, { refusal: 'client_suspended' })]));
     for (const one of mine.filter(({ name }) => name !== 'tick'))
       await store.schedules.fire([firing(one, one.name === 'once' ? { nextUtc: null as never } : {})]);
@@ -100,6 +102,7 @@ async function limited(scene: Scene): Promise<void> {
     await limits.set('send', { pattern: 'Mail.*', concurrency: clientId === me ? 3 : 4 });
     await limits.set('keys', { key: 'k:*', rate: 2, perMs: clientId === me ? HOUR : 2 * HOUR });
     await limits.set('calls', { pattern: 'Call.*', rate: 3, perMs: HOUR });
+    await limits.set('long', { pattern: 'Call.*', rate: 50, perMs: 10 * HOUR });
     for (const key of ['k:a', 'k:a', 'k:a', 'k:b', 'k:b', 'other']) await queue.client(clientId).enqueue('Call.Out', { key }, { limitKey: key, priority: 5 });
   }
 }
@@ -114,7 +117,10 @@ const limits = {
     await see('set again', () => own.set('keys', { key: 'k:a', concurrency: 1 }));
     await see('claim', () => queue.worker('wide').claim({ max: 20, types: ['Call.*'] }));
     await see('running', () => own.list());
-    for (const name of ['keys', 'held', 'send']) await see(`delete ${name}`, () => own.delete(name));
+    for (const name of ['keys', 'held', 'send', 'long']) {
+      await see(`delete ${name}`, () => own.delete(name));
+      await see(`without ${name}`, () => queue.worker('wide').claim({ max: 20, types: ['Call.*'] }));
+    }
     await see('delete the last', () => own.delete('calls'));
     await see('delete again', () => own.delete('calls'));
     await see('the other', () => limitsOf(scene, you).list());
@@ -133,6 +139,20 @@ const limits = {
     clock.now += HOUR;
     await see('two hours later', () => queue.worker('wide').claim({ max: 30, fairness: 'none' }));
     await see('what runs', () => queue.admin().limits.list());
+  },
+  async explained(scene) {
+    const { queue, me, you, see, clock } = scene;
+    await limited(scene);
+    const twins = ['mail', 'later', 'failLater', 'blocked', 'held', 'done', 'digest', 'european', 'astray'] as const;
+    for (const clientId of [me, you]) {
+      await see('claims', () => queue.worker('wide').claim({ max: 7, types: ['Call.*', 'Mail.*'] }));
+      for (const twin of twins) await see(`explain ${twin}`, () => queue.client(clientId).explain(idOf(twin)));
+      for (const { taskId, type } of (await queue.client(clientId).list({ type: 'Call.*' })).items)
+        await see(`explain ${type}`, () => queue.client(clientId).explain(taskId));
+    }
+    await see('nobody', () => queue.client(me).explain(BORROWED[you as 'acme']));
+    clock.now += 30 * SECOND;
+    await see('of all', () => queue.admin().explain(idOf('mail')));
   },
   async rates(scene) {
     const { queue, see, clock } = scene;

@@ -10,6 +10,7 @@ export interface Unseen {
 
 const HINT = 'it only saves work: what is found is asked again by the statement that acts';
 const KEY = 'the key is unique and was found for this client in the same transaction; the client is said again so that no statement goes without';
+const OF_ONE = 'a lane is of one client; it is said again for the key';
 const ASKED = 'who has nothing is asked in vain';
 const SHORTER = 'the chain of security is the shorter one of the two here';
 const TAKEN_OUT = 'a sealed number is looked for behind the seals only when its row was taken out';
@@ -105,6 +106,15 @@ export const UNSEEN: readonly Unseen[] = [
     condition: 'WHERE t.client_id IN (SELECT c.client_id FROM walled.clients c)',
     because: 'every task has a client: it is for the index',
   },
+  ...['limits_list', 'limits_all', 'limit_running'].map((statement) => ({ statement, condition: 'ON x.client_id = l.client_id', because: OF_ONE })),
+  { statement: 'limited_lanes', condition: 'ON x.client_id = c.client_id', because: OF_ONE },
+  { statement: 'limited_lanes', condition: 'WHERE c.client_id = ?2', because: 'lane_heads asks the client of each row again' },
+  ...[
+    'WHERE EXISTS (SELECT 1 FROM walled.ready r WHERE r.lane_id = c.lane_id AND r.client_id = c.client_id)',
+    'WHERE r.client_id = c.client_id',
+    'WHERE r.lane_id = c.lane_id',
+  ].map((condition) => ({ statement: 'limited_lanes', condition, because: 'a lane without work has no heads: it is asked in vain' })),
+  { statement: 'schedule_count', condition: 'WHERE s.client_id = ?1', because: 'a bound that takes ten thousand schedules to reach' },
   { statement: 'options_of', condition: 'WHERE t.client_id = ?1', because: KEY },
   { statement: 'payload_of', condition: 'WHERE t.client_id = ?1', because: KEY },
   { statement: 'hits_failed', condition: `ON h.op = 'fail'`, because: 'nothing is staged when leases expire: only ends of workers are' },
