@@ -14,7 +14,6 @@ import { openConnection } from './connection.ts';
 import { createCategories } from './engine.ts';
 import type { Engine } from './engine.ts';
 import { asQueueError } from './errors.ts';
-import { explainFacts } from './explain.ts';
 import { limitOperations } from './limits.ts';
 import { loadMigrations, migrate } from './migrate.ts';
 import type { MigrationReport } from './migrate.ts';
