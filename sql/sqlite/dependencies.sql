@@ -179,7 +179,7 @@ FROM walled.priority_changes c CROSS JOIN walled.tasks t ON t.task_no = c.task_n
 DELETE FROM main.priority_changes WHERE (client_id, task_no) IN (SELECT s.client_id, s.task_no FROM staged.lent s);
 
 -- name: lent_same (engine)
-DELETE FROM staged.lent AS s WHERE s.priority = s.before OR EXISTS (SELECT 1 FROM walled.finished f WHERE f.task_no = s.task_no);
+DELETE FROM staged.lent WHERE task_no IN (SELECT s.task_no FROM staged.lent s LEFT JOIN walled.finished f ON f.task_no = s.task_no WHERE s.priority = s.before OR f.task_no IS NOT NULL);
 
 -- name: lent_ready (engine)
 INSERT INTO main.ready (client_id, priority, task_no, lane_id, attempt, claims, releases, losses, draw, due_at_utc, expires_at_utc)

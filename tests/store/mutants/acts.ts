@@ -395,6 +395,114 @@ const enqueues = {
   },
 } as const satisfies Record<string, Act['play']>;
 
+/** A DAG of each client, the other's first: with the same shape, so that what reaches the other shows. */
+async function plant({ queue, me, you }: Scene): Promise<readonly string[]> {
+  const ids: string[] = [];
+  for (const clientId of [you, me]) {
+    const made = await queue.client(clientId).enqueueMany([
+      { type: 'Dag.Root', priority: 500 },
+      { type: 'Dag.Cancel', priority: 400, dependsOn: [0] },
+      { type: 'Dag.Ignore', priority: 300, dependsOn: [{ position: 0, policy: 'ignore' }] },
+      { type: 'Dag.Wait', priority: 200, delayMs: 1000, dependsOn: [{ position: 0, policy: 'wait' }] },
+      { type: 'Dag.Other', priority: 600 },
+      { type: 'Dag.Both', priority: 100, dependsOn: [0, 4] },
+      { type: 'Dag.Under', priority: 90, dependsOn: [1] },
+      { type: 'Dag.Free', delayMs: 2000 },
+      { type: 'Dag.Slow', delayMs: 1000, dependsOn: [{ position: 0, policy: 'ignore' }, 4] },
+    ]);
+    ids.splice(0, ids.length, ...made.map((item) => (item.ok ? item.taskId : item.code)));
+  }
+  return ids;
+}
+
+const dependencies = {
+  async completed(scene) {
+    const { queue, me, see, clock } = scene;
+    const ids = await plant(scene);
+    const by = worker(scene, 'wide');
+    const [root] = await by.claim({ max: 1, types: ['Dag.Root'] });
+    if (root !== undefined) await see('fails, to be tried again', () => by.fail(root, 'no', { retryInMs: 0 }));
+    for (const id of ids) await see('stands', async () => (await queue.client(me).get(id)).status);
+    const tasks = await by.claim({ max: 4, types: ['Dag.Root', 'Dag.Other'] });
+    await see('both at once', () => by.settle(tasks.map(({ clientId, taskId, leaseId }) => ({ op: 'complete', clientId, taskId, leaseId }))));
+    clock.now += 1500;
+    await queue.system().tick();
+    for (const id of ids) await see('edges', () => queue.client(me).dependencies(id));
+    for (const id of ids) await see('children', () => queue.client(me).dependencies(id, { direction: 'children', limit: 2 }));
+    for (const task of await by.claim({ max: 9, types: ['Dag.Both', 'Dag.Wait'] })) {
+      await see('parents', () => by.parents(task));
+      await see('the next parents', () => by.parents(task, { limit: 1, cursor: '0' }));
+      await see('parents of another lease', () => by.parents({ ...task, leaseId: 'none' }));
+      await see('parents by another', () => worker(scene, 'mirror').parents(task));
+    }
+    clock.now += 2 * HOUR;
+  },
+  async ended(scene) {
+    const { queue, me, see } = scene;
+    const client = queue.client(me);
+    const ids = await plant(scene);
+    const by = worker(scene, 'wide');
+    const die = async (type: string): Promise<unknown> => {
+      const [task] = await by.claim({ max: 1, types: [type] });
+      return task === undefined ? null : by.fail(task, 'no', { retry: false });
+    };
+    const edges = async (): Promise<void> => {
+      for (const id of ids) await see('stands', async () => [(await client.get(id)).status, (await client.dependencies(id)).items]);
+    };
+    await see('a dead parent', () => die('Dag.Root'));
+    await edges();
+    await see('begins anew', () => client.requeue(ids[0] as string));
+    for (const task of await by.claim({ max: 1, types: ['Dag.Root'] })) await see('and completes', () => by.complete(task));
+    await edges();
+    await see('the other dies', () => die('Dag.Other'));
+    await edges();
+    for (const id of ids) await see('requeued', () => client.requeue(id));
+    await edges();
+    await see('of a twin', () => client.enqueue('Dag.Twin', 1, { dependsOn: [{ taskId: idOf('held'), policy: 'wait' }] }));
+    const [one, two] = [await client.enqueue('Dag.One'), await client.enqueue('Dag.Two')];
+    for (const { taskId } of [one, two]) await see('waits', () => client.enqueue('Dag.Wait', 1, { dependsOn: [{ taskId, policy: 'wait' }] }));
+    for (const { taskId } of [one, two]) await see('is cancelled', () => client.cancel(taskId));
+    await see('one of two is purged', () => ofClient(scene).purge(one.taskId));
+    await see('a dead parent again', async () => client.cancel((await client.enqueue('Dag.Gone')).taskId));
+    for (const policy of ['cancel', 'ignore', 'wait'] as const)
+      await see(policy, () => client.enqueue('Dag.Late', 1, { dependsOn: [{ taskId: ids[0] as string, policy }] }));
+    await see('purged', () => ofClient(scene).purge(ids[0] as string));
+    for (const id of ids) await see('requeued', () => client.requeue(id));
+    await see('of what is purged', () => client.enqueue('Dag.Late', 1, { dependsOn: [ids[0] as string] }));
+  },
+  async moved(scene) {
+    const { queue, me, see } = scene;
+    const client = queue.client(me);
+    const ids = await plant(scene);
+    const [root, cancelled, , , other, both, under] = ids as [string, string, string, string, string, string, string];
+    await see('reprioritised', () => client.reprioritise(both, 50));
+    await see('given back', () => client.reprioritise(both, 550));
+    await see('a leased parent', () => worker(scene, 'wide').claim({ max: 1, types: ['Dag.Other'] }));
+    await see('cancelled', () => client.cancel(cancelled));
+    await see('requeued', () => client.requeue(under));
+    await see('requeued', () => client.requeue(cancelled));
+    await see('the root', () => client.cancel(root));
+    await see('the root again', () => client.requeue(root));
+    await see('both again', () => client.requeue(both));
+    for (const id of [root, other, both, under]) await see('stands', async () => [(await client.get(id)).status, (await client.get(id)).effectivePriority]);
+  },
+  /** Parents of thousands, so that a step ends in the middle of one. */
+  async wide(scene) {
+    const { queue, me, see } = scene;
+    const client = queue.client(me);
+    const [one, two] = [await client.enqueue('Dag.One'), await client.enqueue('Dag.Two')];
+    for (const parent of [one, two])
+      await client.enqueueMany(
+        Array.from({ length: 700 }, (_, i) => ({ type: `Dag.Leaf`, payload: i, dependsOn: [{ taskId: parent.taskId, policy: 'ignore' as const }] })),
+      );
+    const by = worker(scene, 'wide');
+    const tasks = await by.claim({ max: 2, types: ['Dag.One', 'Dag.Two'] });
+    await see('ends of both', () => by.settle(tasks.map(({ clientId, taskId, leaseId }) => ({ op: 'complete', clientId, taskId, leaseId }))));
+    for (let i = 0; i < 3; i++) await queue.system().tick();
+    await see('left', async () => (await client.stats()).byStatus);
+  },
+} as const satisfies Record<string, Act['play']>;
+
 const book = {
   async workers(scene) {
     const { queue, see } = scene;
@@ -565,6 +673,7 @@ export const ACTS: readonly Act[] = [
   ...group('in a lease', inLease),
   ...group('enqueue', { one: enqueues.one, keyed: enqueues.keyed, refusedClients: enqueues.refusedClients }),
   ...group('enqueue', { crowded: enqueues.crowded }, true),
+  ...group('dependency', dependencies),
   ...group('book', book),
   ...group('janitor', janitor),
 ];

@@ -14,6 +14,14 @@ const OF_ONE = 'a lane is of one client; it is said again for the key';
 const ASKED = 'who has nothing is asked in vain';
 const SHORTER = 'the chain of security is the shorter one of the two here';
 const TAKEN_OUT = 'a sealed number is looked for behind the seals only when its row was taken out';
+const CLIENT = "the number of a task is one client's alone; the client is said again so that no statement goes without";
+const NOTED = 'a task that nobody waits for is noted in vain: no edge of it is found';
+const AGAIN = 'a priority that is found anew without need is the same';
+const CLOSED = 'the priority of an edge that is closed is never asked';
+const LEFT = 'it names one of several only where a step stopped in the middle of a parent: beyond a thousand edges';
+const DRAW = 'the floor of a draw, where WEIGHTED_RANDOM is used and has one';
+const HELD = 'lease_find asked the same a moment ago; it is said again so that the statement holds by itself';
+const OPEN_EDGE = 'an edge of a blocked task to a parent that has just ended is open';
 const ROWID = 'the column is the rowid of its table: never null';
 
 const CHANCE = 'the chains of a client come to the same number only by chance; the key of the table has all three';
@@ -125,4 +133,76 @@ export const UNSEEN: readonly Unseen[] = [
     condition: 'WHERE e.i NOT IN (SELECT h.i FROM staged.hits h WHERE h.i IS NOT NULL)',
     because: 'an end that has just happened answers what its repeat answers',
   },
+  ...[
+    `WHERE EXISTS (SELECT 1 FROM walled.task_dependencies d WHERE d.client_id = x.client_id AND d.parent_no = x.task_no)`,
+    `WHERE d.client_id = x.client_id`,
+    `WHERE d.parent_no = x.task_no`,
+  ].map((condition) => ({ statement: 'doomed_ended', condition, because: NOTED })),
+  ...[`ON +d.client_id = x.client_id`, `ON d.task_no = x.task_no`, `WHERE d.state = 'open'`].map((condition) => ({
+    statement: 'doomed_lent',
+    condition,
+    because: AGAIN,
+  })),
+  ...[`ON +d.client_id = x.client_id`].map((condition) => ({ statement: 'doomed_void', condition, because: CLIENT })),
+  ...[`WHERE client_id = ?3`].map((condition) => ({ statement: 'edge_state', condition, because: CLIENT })),
+  ...[`WHERE s.state = 'open'`].map((condition) => ({ statement: 'edges_close', condition, because: OPEN_EDGE })),
+  ...[`ON b.task_no = s.task_no`, `WHERE s.state = 'open'`].map((condition) => ({ statement: 'edges_doom', condition, because: OPEN_EDGE })),
+  ...[`ON d.client_id = e.client_id`].map((condition) => ({ statement: 'edges_pick', condition, because: CLIENT })),
+  ...[`ON d.task_no > e.after_no`].map((condition) => ({ statement: 'edges_pick', condition, because: LEFT })),
+  ...[`WHERE +d.client_id = ?3`].map((condition) => ({ statement: 'edges_reprioritise', condition, because: CLIENT })),
+  ...[`WHERE d.state = 'open'`].map((condition) => ({ statement: 'edges_reprioritise', condition, because: CLOSED })),
+  ...[`WHERE client_id = ?1`].map((condition) => ({ statement: 'ended_forget', condition, because: CLIENT })),
+  ...[`WHERE task_no = ?2`].map((condition) => ({ statement: 'ended_forget', condition, because: LEFT })),
+  ...[`WHERE client_id = ?2`].map((condition) => ({ statement: 'ended_pass', condition, because: CLIENT })),
+  ...[`WHERE task_no = ?3`].map((condition) => ({ statement: 'ended_pass', condition, because: LEFT })),
+  ...[
+    `ON +d.client_id = c.client_id`,
+    `ON c.task_no = j.value`,
+    `ON d.task_no = c.task_no`,
+    `ON t.task_no = d.parent_no`,
+    `WHERE d.state = 'open'`,
+    `WHERE t.effective_priority > d.priority`,
+  ].map((condition) => ({ statement: 'enqueue_lent', condition, because: AGAIN })),
+  ...[`WHERE c.client_id = t.client_id`].map((condition) => ({ statement: 'enqueue_ready_free', condition, because: DRAW })),
+  ...[`ON +d.client_id = t.client_id`].map((condition) => ({ statement: 'lease_parents', condition, because: CLIENT })),
+  ...[`WHERE l.lease_id = ?3`, `WHERE l.lease_until_utc > ?5`, `WHERE l.worker_id = ?4`, `WHERE t.client_id = ?1`].map((condition) => ({
+    statement: 'lease_parents',
+    condition,
+    because: HELD,
+  })),
+  ...[`ON +d.client_id = s.client_id`].map((condition) => ({ statement: 'lent_edges', condition, because: CLIENT })),
+  ...[`WHERE d.state = 'open'`].map((condition) => ({ statement: 'lent_edges', condition, because: CLOSED })),
+  ...[`ON +d.client_id = s.client_id`, `ON d.task_no = s.task_no`, `WHERE d.state = 'open'`].map((condition) => ({
+    statement: 'lent_on',
+    condition,
+    because: AGAIN,
+  })),
+  ...[`WHERE d.client_id = c.client_id`].map((condition) => ({ statement: 'lent_pick', condition, because: CLIENT })),
+  ...[`ON r.client_id = s.client_id`, `ON r.priority = s.before`].map((condition) => ({ statement: 'lent_ready', condition, because: CLIENT })),
+  ...[`WHERE c.client_id = r.client_id`].map((condition) => ({ statement: 'lent_ready', condition, because: DRAW })),
+  ...[`WHERE (client_id, task_no) IN (SELECT s.client_id, s.task_no FROM staged.lent s)`].map((condition) => ({
+    statement: 'lent_taken',
+    condition,
+    because: LEFT,
+  })),
+  ...[`WHERE +d.client_id = ?2`, `WHERE d.state = 'open'`, `WHERE d.task_no = ?1`].map((condition) => ({
+    statement: 'parents_change',
+    condition,
+    because: AGAIN,
+  })),
+  ...[`WHERE +d.client_id = ?2`].map((condition) => ({ statement: 'parents_of_task', condition, because: CLIENT })),
+  ...[`WHERE d.client_id = ?1`].map((condition) => ({ statement: 'priority_change', condition, because: AGAIN })),
+  ...[
+    `WHERE d.client_id = f.client_id`,
+    `WHERE d.parent_no = f.task_no`,
+    `WHERE d.state = 'open'`,
+    `WHERE EXISTS (SELECT 1 FROM walled.task_dependencies d WHERE d.client_id = f.client_id AND d.parent_no = f.task_no AND d.state = 'open')`,
+  ].map((condition) => ({ statement: 'purge_ended', condition, because: NOTED })),
+  ...[
+    `WHERE EXISTS (SELECT 1 FROM walled.task_dependencies d WHERE d.client_id = h.client_id AND d.parent_no = h.task_no)`,
+    `WHERE d.client_id = h.client_id`,
+    `WHERE d.parent_no = h.task_no`,
+  ].map((condition) => ({ statement: 'settle_ended', condition, because: NOTED })),
+  ...[`WHERE d.client_id = h.client_id`, `WHERE d.parent_no = h.task_no`].map((condition) => ({ statement: 'settled', condition, because: NOTED })),
+  ...[`WHERE c.client_id = b.client_id`].map((condition) => ({ statement: 'unblock_ready', condition, because: DRAW })),
 ];
