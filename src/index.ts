@@ -205,25 +205,31 @@ function startBackground(
   thread: SealingData | null,
 ): Sealer | undefined {
   if (janitorMs === 0) return undefined;
-  const janitor = every(janitorMs, () => Promise.all([system.tick(), system.fire()]), onError);
+  const upkeep = async (): Promise<void> => {
+    for (const step of await Promise.allSettled([system.tick(), system.fire()])) if (step.status === 'rejected') onError(step.reason);
+  };
+  const janitor = every(janitorMs, upkeep, onError);
   const sealer = startSealer({ seal, thread, onError });
   return {
-    stop() {
-      clearInterval(janitor);
-      return sealer.stop();
+    async stop() {
+      await janitor.stop();
+      await sealer.stop();
     },
   };
 }
 
-/** One step at a time. A failure is told and tried again. */
-function every(ms: number, step: () => Promise<unknown>, onError: (error: unknown) => void): NodeJS.Timeout {
-  let running = false;
+/** One step at a time. A failure is told and tried again; what is under way when it stops is waited for. */
+function every(ms: number, step: () => Promise<unknown>, onError: (error: unknown) => void): { stop(): Promise<void> } {
+  let running: Promise<void> | undefined;
   const timer = setInterval(() => {
-    if (running) return;
-    running = true;
-    void step()
-      .catch(onError)
-      .finally(() => (running = false));
-  }, ms);
-  return timer.unref();
+    running ??= step()
+      .then(() => undefined, onError)
+      .finally(() => (running = undefined));
+  }, ms).unref();
+  return {
+    async stop() {
+      clearInterval(timer);
+      await running;
+    },
+  };
 }
