@@ -28,18 +28,20 @@ export function startBackground(
   thread: SealingData | null,
 ): Sealer | undefined {
   if (janitorMs === 0) return undefined;
-  const timers = [every(janitorMs, () => Promise.all([system.tick(), system.fire()]), onError), every(CUT_MS, () => cut(system), onError)];
+  const upkeep = async (): Promise<void> => {
+    for (const step of await Promise.allSettled([system.tick(), system.fire()])) if (step.status === 'rejected') onError(step.reason);
+  };
+  const timers = [every(janitorMs, upkeep, onError), every(CUT_MS, () => cut(system), onError)];
   if (anchors !== undefined) {
     const { everyMs = ANCHOR_MS } = anchors;
-    const anchor = (): Promise<unknown> => anchorAll(system, anchors, now);
     // A process that is started again and again anchors too.
-    timers.push(every(everyMs, anchor, onError), setTimeout(() => void anchor().catch(onError), Math.min(everyMs, SOON_MS)).unref());
+    timers.push(every(everyMs, () => anchorAll(system, anchors, now), onError, Math.min(everyMs, SOON_MS)));
   }
   const sealer = startSealer({ seal, thread, onError });
   return {
-    stop() {
-      for (const timer of timers) clearInterval(timer);
-      return sealer.stop();
+    async stop() {
+      await Promise.all(timers.map((timer) => timer.stop()));
+      await sealer.stop();
     },
   };
 }
@@ -49,15 +51,21 @@ async function cut(system: SystemHandle): Promise<void> {
   while ((await system.cutAudit()).more);
 }
 
-/** One step at a time. A failure is told and tried again. */
-function every(ms: number, step: () => Promise<unknown>, onError: (error: unknown) => void): NodeJS.Timeout {
-  let running = false;
-  const timer = setInterval(() => {
-    if (running) return;
-    running = true;
-    void step()
-      .catch(onError)
-      .finally(() => (running = false));
-  }, ms);
-  return timer.unref();
+/** One step at a time. A failure is told and tried again; what is under way when it stops is waited for. */
+function every(ms: number, step: () => Promise<unknown>, onError: (error: unknown) => void, firstMs?: number): { stop(): Promise<void> } {
+  let running: Promise<void> | undefined;
+  const run = (): void => {
+    running ??= step()
+      .then(() => undefined, onError)
+      .finally(() => (running = undefined));
+  };
+  const timer = setInterval(run, ms).unref();
+  const first = firstMs === undefined ? undefined : setTimeout(run, firstMs).unref();
+  return {
+    async stop() {
+      clearInterval(timer);
+      clearTimeout(first);
+      await running;
+    },
+  };
 }

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { loadMigrations } from '../../src/store/sqlite/migrate.ts';
 import { columnOf } from '../../src/store/sqlite/move-sql.ts';
 import { MOVED, NOT_MOVED } from '../../src/store/move/tables.ts';
-import type { EngineName, MovedTable } from '../../src/store/move/tables.ts';
+import type { EngineName, MovedTable } from '../../src/store/move/moved-table.ts';
 import { startServer } from '../postgres/server.ts';
 
 type Schema = ReadonlyMap<string, readonly string[]>;

@@ -1,5 +1,5 @@
 // A row on its way: the values of the columns of the table of what is moved, in one order, and what is compared of it.
-import type { EngineName, Extra, Kind, MovedTable } from './tables.ts';
+import type { EngineName, Extra, Kind, MovedTable } from './moved-table.ts';
 
 export type Value = string | number | null;
 export type MovedRow = readonly Value[];

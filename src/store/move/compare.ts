@@ -8,7 +8,7 @@ import { compareKeys, comparer, fieldsOf } from './columns.ts';
 import type { MovedRow, Value } from './columns.ts';
 import type { MoveSide, StatusCount } from './side.ts';
 import { MOVED } from './tables.ts';
-import type { EngineName, MovedTable } from './tables.ts';
+import type { EngineName, MovedTable } from './moved-table.ts';
 
 export interface Digest {
   add(text: string): void;

@@ -7,7 +7,7 @@ import { fieldsOf, placesOf } from './columns.ts';
 import type { MovedRow, Value } from './columns.ts';
 import type { Marker, MoveSource, MoveTarget } from './side.ts';
 import { MOVED } from './tables.ts';
-import type { MovedTable } from './tables.ts';
+import type { MovedTable } from './moved-table.ts';
 
 export interface MoveOptions {
   /** `drain` lets running tasks end first, for at most `drainMs`; what still runs then is carried, as `carry` does with all. */

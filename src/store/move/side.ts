@@ -1,6 +1,6 @@
 // The port of a move: what an engine must do, as the owner of its database, to be moved from and to be moved to.
 import type { MovedRow, Value } from './columns.ts';
-import type { EngineName, MovedTable } from './tables.ts';
+import type { EngineName, MovedTable } from './moved-table.ts';
 
 /** Written into `meta` of both sides before anything happens, so that whoever looks sees what is under way. */
 export interface Marker {

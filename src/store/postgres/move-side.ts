@@ -5,7 +5,7 @@ import { fieldsOf } from '../move/columns.ts';
 import type { MovedRow, Value } from '../move/columns.ts';
 import type { Marker, MoveSide, MoveSource, MoveTarget, Opening, Reached } from '../move/side.ts';
 import { MOVED } from '../move/tables.ts';
-import type { EngineName, MovedTable } from '../move/tables.ts';
+import type { EngineName, MovedTable } from '../move/moved-table.ts';
 import { SYSTEM } from './acting.ts';
 import { createSigner } from './context.ts';
 import { loadDriver, newClient } from './driver.ts';

@@ -4,7 +4,7 @@ import { fieldsOf } from '../move/columns.ts';
 import type { Field } from '../move/columns.ts';
 import { heldBy } from '../move/held.ts';
 import type { Marker } from '../move/side.ts';
-import type { EngineName, Kind, MovedTable } from '../move/tables.ts';
+import type { EngineName, Kind, MovedTable } from '../move/moved-table.ts';
 
 const TYPES = { text: 'text', int: 'bigint', real: 'double precision', flag: 'integer', task: 'uuid', lease: 'uuid' } as const satisfies Record<Kind, string>;
 

@@ -9,7 +9,7 @@ import type { MovedRow, Value } from '../move/columns.ts';
 import { heldBy, heldText } from '../move/held.ts';
 import type { Marker, MoveSide, MoveSource, MoveTarget, Opening, Reached } from '../move/side.ts';
 import { MOVED } from '../move/tables.ts';
-import type { EngineName, MovedTable } from '../move/tables.ts';
+import type { EngineName, MovedTable } from '../move/moved-table.ts';
 import { grantOf } from '../rows.ts';
 import { openConnection } from './connection.ts';
 import { asQueueError } from './errors.ts';

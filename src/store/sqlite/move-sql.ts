@@ -2,7 +2,7 @@
 // that hold a file still.
 import { fieldsOf } from '../move/columns.ts';
 import type { Field } from '../move/columns.ts';
-import type { EngineName, MovedTable } from '../move/tables.ts';
+import type { EngineName, MovedTable } from '../move/moved-table.ts';
 
 /** Where a field is in the file. */
 export const columnOf = (table: MovedTable, name: string): string => table.onSqlite?.[name] ?? table.refs?.[name] ?? name;

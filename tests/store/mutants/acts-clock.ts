@@ -153,6 +153,9 @@ const limits = {
     await see('nobody', () => queue.client(me).explain(BORROWED[you as 'acme']));
     clock.now += 30 * SECOND;
     await see('of all', () => queue.admin().explain(idOf('mail')));
+    await queue.admin().clients.suspend(me);
+    await see('suspended', () => queue.client(me).explain(idOf('mail')));
+    await queue.admin().clients.resume(me);
   },
   async rates(scene) {
     const { queue, see, clock } = scene;

@@ -116,6 +116,7 @@ export const UNSEEN: readonly Unseen[] = [
   },
   ...['limits_list', 'limits_all', 'limit_running'].map((statement) => ({ statement, condition: 'ON x.client_id = l.client_id', because: OF_ONE })),
   { statement: 'limited_lanes', condition: 'ON x.client_id = c.client_id', because: OF_ONE },
+  { statement: 'explain_limits', condition: 'WHERE x.client_id = ?1', because: OF_ONE },
   { statement: 'limited_lanes', condition: 'WHERE c.client_id = ?2', because: 'lane_heads asks the client of each row again' },
   ...[
     'WHERE EXISTS (SELECT 1 FROM walled.ready r WHERE r.lane_id = c.lane_id AND r.client_id = c.client_id)',
