@@ -49,7 +49,7 @@ BEGIN
     count(*) FILTER (WHERE x.last AND x.ended NOT IN ('completed', 'dead_letter', 'cancelled')),
     count(*) FILTER (WHERE x.event = 'claim' AND x.starts > 0), count(*) FILTER (WHERE x.event = 'claim' AND x.starts > 0 AND NOT coalesce(x.explained, false)),
     count(DISTINCT x.task_id) FILTER (WHERE x.before IS DISTINCT FROM x.from_status OR x.seq <> x.number),
-    count(DISTINCT x.client_id), (SELECT count(DISTINCT n.type) FROM prismq.lanes n)
+    count(DISTINCT x.client_id), (SELECT count(DISTINCT n.type) FROM prismq.tasks t JOIN prismq.lanes n ON n.client_id = t.client_id AND n.lane_no = t.lane_no)
   FROM (
     SELECT e.client_id, e.task_id, e.seq, e.event, e.from_status, coalesce(e.to_status, e.from_status) AS ended, row_number() OVER task AS number, lag(e.to_status) OVER task AS before, lead(e.seq) OVER task IS NULL AS last,
       count(*) FILTER (WHERE e.event = 'claim') OVER earlier AS starts,
