@@ -27,7 +27,7 @@ SELECT count(*), count(*) FILTER (WHERE w.heartbeat_utc >= :active), count(*) FI
 
 -- The whole audit, for every client: only the owner of the file asks for it.
 -- name: audit_totals (owner)
-SELECT count(*) FILTER (WHERE e.event = 'enqueue'), count(DISTINCT e.client_id), (SELECT count(DISTINCT type) FROM main.lanes)
+SELECT count(*) FILTER (WHERE e.event = 'enqueue'), count(DISTINCT e.client_id), (SELECT count(DISTINCT n.type) FROM main.tasks t JOIN main.lanes n ON n.lane_id = t.lane_id)
 FROM main.task_events e;
 
 -- One pass over the audit in the order of each task: where an event starts must be where the one before it ended.

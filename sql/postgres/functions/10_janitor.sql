@@ -51,7 +51,7 @@ BEGIN
     count(*) FILTER (WHERE x.last AND x.ended NOT IN ('completed', 'dead_letter', 'cancelled')),
     count(*) FILTER (WHERE x.event = 'claim' AND x.starts > 0), count(*) FILTER (WHERE x.event = 'claim' AND x.starts > 0 AND NOT coalesce(x.explained, false)),
     count(DISTINCT x.task_id) FILTER (WHERE (x.before IS DISTINCT FROM x.from_status AND (x.number > 1 OR NOT x.cut)) OR x.seq - x.number <> CASE WHEN x.cut THEN x.first_seq - 1 ELSE 0 END),
-    count(DISTINCT x.client_id), (SELECT count(DISTINCT n.type) FROM prismq.lanes n)
+    count(DISTINCT x.client_id), (SELECT count(DISTINCT n.type) FROM prismq.tasks t JOIN prismq.lanes n ON n.client_id = t.client_id AND n.lane_no = t.lane_no)
   FROM (
     SELECT e.client_id, e.task_id, e.seq, e.event, e.from_status, coalesce(e.to_status, e.from_status) AS ended,
       -- What retention took is not missing: behind a cut a task begins where its first row is.
