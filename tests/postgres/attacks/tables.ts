@@ -125,6 +125,7 @@ const FIRST: Readonly<Record<string, string>> = {
   meta: 'key',
   sql_roles: 'role_name',
   audit_passed: 'chain',
+  audit_anchored: 'n',
   schema_migrations: 'number',
   worker_grants: 'grant_id',
   api_keys: 'key_id',
