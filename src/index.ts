@@ -12,6 +12,7 @@ import type { Strategy } from './domain/strategy.ts';
 import type { Queue, VerifyToken } from './service/handles.ts';
 import type { AnchorOptions } from './anchoring.ts';
 import { startBackground } from './background.ts';
+import type { RenewalData } from './renewal.ts';
 import type { SealingData } from './sealing.ts';
 import { createQueue } from './service/queue.ts';
 import type { MigrationReport } from './store/sqlite/migrate.ts';
@@ -136,13 +137,18 @@ interface Opened {
   readonly sealing: SealingData | null;
 }
 
+/** What a worker's renewal thread loads. */
+const renewalOf = (data: RenewalData): { readonly module: string; readonly data: RenewalData } => ({
+  module: new URL(import.meta.url.endsWith('.ts') ? './renewal.ts' : './renewal.js', import.meta.url).href,
+  data,
+});
+
 function openFile(url: string, options: OpenOptions, given: StoreOptions): Opened {
   const file = fileOf(url);
   const { synchronous = 'FULL' } = options;
   const store = openSqliteStore({ ...given, file, synchronous, migrate: options.migrate ?? true });
-  const module = new URL(import.meta.url.endsWith('.ts') ? './renewal.ts' : './renewal.js', import.meta.url).href;
   const isFile = file !== ':memory:';
-  return { store, renewal: (workerId) => (isFile ? { module, data: { file, workerId, synchronous } } : null), sealing: isFile ? { file } : null };
+  return { store, renewal: (workerId) => (isFile ? renewalOf({ file, workerId, synchronous }) : null), sealing: isFile ? { file } : null };
 }
 
 const warned = new Set<string>();
@@ -169,6 +175,7 @@ export const bindSqlRole = async (url: string, role: string, clientId: string, b
 
 async function openPostgres(url: string | PostgresLogins, options: OpenOptions, given: StoreOptions): Promise<Opened> {
   const { openPostgresStore } = await import('./postgres.ts');
+  const pooled = options.pooled ?? false;
   const store = await openPostgresStore({
     ...given,
     connect: url,
@@ -176,12 +183,13 @@ async function openPostgres(url: string | PostgresLogins, options: OpenOptions, 
     wallMs: Date.now,
     replacedClock: options.now !== undefined,
     connections: options.connections ?? 4,
-    pooled: options.pooled ?? false,
+    pooled,
     ...(options.listenUrl === undefined ? {} : { listenUrl: options.listenUrl }),
     onError: (error) => options.onError?.(error),
     warn: warnOnce,
   });
-  return { store, renewal: () => null, sealing: null };
+  // A thread knows no clock of a test.
+  return { store, renewal: (workerId) => (options.now === undefined ? renewalOf({ connect: url, pooled, workerId }) : null), sealing: null };
 }
 
 const auditRetentionOf = ({ auditRetentionMs = null }: OpenOptions): number | null =>

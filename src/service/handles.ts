@@ -106,7 +106,6 @@ export interface QueueStats {
   readonly runMs: { readonly p50: number; readonly p95: number; readonly p99: number; readonly count: number };
   readonly workers: { readonly total: number; readonly active: number; readonly stale: number };
 }
-
 export interface AmendInput {
   readonly payload?: unknown;
   readonly maxAttempts?: number;

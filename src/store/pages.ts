@@ -3,7 +3,7 @@ import { refuse, unwrap } from '../domain/errors.ts';
 import type { Task } from '../domain/task.ts';
 import { taskOf } from './rows.ts';
 import type { StoredRow } from './rows.ts';
-import type { StorePage, StoreScope } from './store.ts';
+import type { StorePage, StoreScope, TrailRow } from './store.ts';
 
 export const clientOf = (scope: StoreScope): string => (scope.clients === '*' ? '*' : (scope.clients[0] ?? ''));
 
@@ -66,3 +66,16 @@ export function mergeNewest<T extends { readonly atUtc: number }>(lists: readonl
   }
   return merged;
 }
+
+/** A row of the trail as it is answered: where an engine has it stays inside. */
+export const trailRowOf = ({ chain, id, atUtc, clientId, actor, action, object, outcome, details }: TrailRow): TrailRow => ({
+  chain,
+  id,
+  atUtc,
+  clientId,
+  actor,
+  action,
+  object,
+  outcome,
+  details,
+});

@@ -5,7 +5,7 @@ import { CHAINS, genesis, sealRows } from '../../domain/audit-chain.ts';
 import type { AuditRow, ChainName, Hash, Head, Seal } from '../../domain/audit-chain.ts';
 import type { AnchoredHead } from '../../domain/audit-check.ts';
 import { refuse, unwrap } from '../../domain/errors.ts';
-import { mergeNewest } from '../pages.ts';
+import { mergeNewest, trailRowOf } from '../pages.ts';
 import type { AuditPage, Store, StorePage, StoreScope, TrailFilter, TrailRow } from '../store.ts';
 import { SYSTEM, actingOf } from './acting.ts';
 import type { Acting } from './context.ts';
@@ -147,7 +147,7 @@ async function readTrail(engine: Engine, scope: StoreScope, filter: TrailFilter)
   const asked = CHAINS.filter((chain) => filter.chain === undefined || filter.chain === chain);
   const lists = await Promise.all(asked.map((chain) => trailOf(engine, scope, chain, before[chain], filter)));
   const page = mergeNewest(lists, filter.limit);
-  const items = page.map(({ place: _, ...row }) => row);
+  const items = page.map(trailRowOf);
   if (lists.reduce((sum, list) => sum + list.length, 0) === page.length) return { items, nextCursor: null };
   const next = { ...before };
   for (const { chain, place } of page) next[chain] = Math.min(next[chain], place);

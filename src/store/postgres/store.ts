@@ -106,7 +106,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
     now: options.replacedClock ? options.now : () => Math.floor(options.wallMs() + offsetMs),
   };
   const claimer = createClaimer(engine);
-  return wire(engine, claimer, watch);
+  return wire(engine, claimer, watch, options.replacedClock);
 }
 
 /** The single login migrates, and reads or makes the key that it signs with. */
@@ -143,10 +143,10 @@ async function clockOffset(driver: Driver, url: string, options: PostgresOptions
   });
 }
 
-function wire(engine: Engine, claimer: Claimer, watch: Watch): Store {
+function wire(engine: Engine, claimer: Claimer, watch: Watch, replacedClock: boolean): Store {
   const { pools } = engine;
   return {
-    capabilities: { renewal: 'loop', file: null, engine: 'postgres' },
+    capabilities: { renewal: replacedClock ? 'loop' : 'thread', file: null, engine: 'postgres' },
     now: engine.now,
     ...taskOperations(engine, claimer, watch),
     ...workerOperations(engine, claimer),
