@@ -20,7 +20,7 @@ const READS: Readonly<Record<Login, Readonly<Record<string, string>>>> = {
     clients: '*',
     worker_grants: 'worker_id, client_id',
     audit_numbers: 'chain, client_id, no',
-    audit_last: 'chain, client_id, no',
+    audit_last: '*',
   },
   worker: {
     ready: 'client_id, task_id, lane_no, priority, attempt',
@@ -47,7 +47,7 @@ const READS: Readonly<Record<Login, Readonly<Record<string, string>>>> = {
     api_keys: 'key_id, client_id, name',
     security_events: 'event_id, client_id, actor, action',
     audit_numbers: 'chain, client_id, no',
-    audit_last: 'chain, client_id, no',
+    audit_last: '*',
   },
 };
 const TABLES = [
@@ -79,6 +79,10 @@ const TABLES = [
   'audit_seals',
   'audit_passed',
   'audit_last',
+  'audit_anchors',
+  'audit_anchored',
+  'audit_cuts',
+  'audit_retention',
   'schema_migrations',
 ] as const;
 const OPEN = ['categories', 'meta'];
@@ -121,6 +125,7 @@ const FIRST: Readonly<Record<string, string>> = {
   meta: 'key',
   sql_roles: 'role_name',
   audit_passed: 'chain',
+  audit_anchored: 'n',
   schema_migrations: 'number',
   worker_grants: 'grant_id',
   api_keys: 'key_id',
