@@ -1,5 +1,5 @@
 // The access cube through HTTP on PostgreSQL: the same rows, the same answers. The world is made once and put back for each test
-// that may change it; what is given is asked as the two clients by turns.
+// that may change it; it is asked as the two clients by turns.
 import { after, before, describe } from 'node:test';
 import type { TestContext } from 'node:test';
 import pg from 'pg';

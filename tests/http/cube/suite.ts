@@ -121,8 +121,8 @@ const actorOf = (role: CubeRole, clientId: ClientId): RegExp =>
   })[role];
 
 async function refused(t: TestContext, it: Case, code: ErrorCode, action: string): Promise<void> {
-  for (const clientId of CLIENTS) {
-    const rig = await ground.refusing(t, still);
+  const rig = await ground.refusing(t, still);
+  for (const clientId of ground.sides()) {
     const first = await ground.rowsOf(rig);
     const answer = await perform(rig, it, clientId, world.subjects[clientId]);
     assertProblem(answer, code);

@@ -64,7 +64,7 @@ export interface Ground {
   /** Where calls that must change nothing are asked: `still`, or one that remembers no refusal. */
   refusing(t: Pick<TestContext, 'after'>, still: Rig): Promise<Rig>;
   rowsOf(rig: Rig): Promise<Rows>;
-  /** As whom what is given is asked: as both clients, or by turns where that takes too long. */
+  /** As whom it is asked: as both clients, or by turns where that takes too long. */
   sides(): readonly ClientId[];
 }
 
