@@ -29,11 +29,11 @@ SELECT DISTINCT c.client_id, k.weight, k.limited FROM walled.capability_lanes c 
 WHERE c.set_id = :set_id AND k.status = 'active' AND EXISTS (SELECT 1 FROM walled.ready r WHERE r.lane_id = c.lane_id AND r.client_id = c.client_id);
 
 -- name: covered_lanes_of (engine)
-SELECT c.lane_id, n.type FROM walled.capability_lanes c JOIN walled.lanes n ON n.lane_id = c.lane_id WHERE c.set_id = :set_id AND c.client_id = :client_id LIMIT :most;
+SELECT c.lane_id FROM walled.capability_lanes c WHERE c.set_id = :set_id AND c.client_id = :client_id LIMIT :most;
 
 -- name: active_clients (engine)
 WITH RECURSIVE active (client_id, n) AS (
-  SELECT (SELECT min(r.client_id) FROM walled.ready r WHERE r.client_id > :after), 1
+  SELECT (SELECT min(r.client_id) FROM walled.ready r), 1
   UNION ALL
   SELECT (SELECT min(r.client_id) FROM walled.ready r WHERE r.client_id > active.client_id), active.n + 1 FROM active WHERE active.client_id IS NOT NULL AND active.n < :most
 )

@@ -5,7 +5,8 @@ SELECT a.n, a.digest FROM walled.audit_anchored a;
 
 -- name: anchor_open (sealer)
 SELECT h.chain, h.client_id, h.seq, h.hash FROM (
-  SELECT s.chain, s.client_id, max(s.seq) AS seq, s.hash FROM walled.audit_seals s GROUP BY s.client_id, s.chain) h
+  SELECT s.chain, s.client_id, s.seq, s.hash FROM (SELECT c.client_id FROM walled.clients c UNION ALL VALUES ('')) k CROSS JOIN (VALUES ('security'), ('tasks')) n
+  CROSS JOIN walled.audit_seals s ON s.client_id = k.client_id AND s.chain = n.column1 AND s.seq = (SELECT max(b.seq) FROM walled.audit_seals b WHERE b.client_id = k.client_id AND b.chain = n.column1)) h
 WHERE NOT EXISTS (SELECT 1 FROM walled.audit_anchors a WHERE a.client_id = h.client_id AND a.chain = h.chain AND a.seq = h.seq) ORDER BY h.client_id, h.chain LIMIT :most;
 
 -- name: anchor_on_chain (sealer)

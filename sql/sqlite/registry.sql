@@ -62,18 +62,18 @@ SELECT w.worker_id FROM walled.workers w WHERE w.heartbeat_utc < :cut AND NOT EX
 
 -- name: workers_list (registry)
 SELECT w.worker_id, w.set_id, w.capabilities, w.strategy, w.fairness, w.status, w.versions, w.registered_at_utc, w.heartbeat_utc,
-  (SELECT count(*) FROM walled.leases l WHERE l.worker_id = w.worker_id) FROM walled.workers w
-WHERE :all = 1 OR EXISTS (SELECT 1 FROM walled.worker_grants g WHERE g.worker_id = w.worker_id) ORDER BY w.worker_id;
+  (SELECT count(*) FROM walled.leases l WHERE l.worker_id = w.worker_id AND (:client_id IS NULL OR l.client_id = :client_id)) FROM walled.workers w
+WHERE :client_id IS NULL OR EXISTS (SELECT 1 FROM walled.worker_grants g WHERE g.worker_id = w.worker_id AND g.client_id = :client_id) ORDER BY w.worker_id;
 
 -- A worker's own grants, whichever clients gave them: they decide its capability set.
 -- name: grants_of (registry)
-SELECT g.grant_id, g.worker_id, g.client_id, g.pattern, g.attributes, g.created_at_utc FROM walled.worker_grants g WHERE g.worker_id = :worker_id ORDER BY g.client_id, g.pattern, g.attributes;
+SELECT g.grant_id, g.worker_id, g.client_id, g.pattern, g.attributes, g.created_at_utc FROM walled.worker_grants g WHERE g.worker_id = :worker_id AND (:client_id IS NULL OR g.client_id = :client_id) ORDER BY g.client_id, g.pattern, g.attributes;
 
 -- name: grants_list (registry)
-SELECT g.grant_id, g.worker_id, g.client_id, g.pattern, g.attributes, g.created_at_utc FROM walled.worker_grants g ORDER BY g.worker_id, g.client_id, g.pattern;
+SELECT g.grant_id, g.worker_id, g.client_id, g.pattern, g.attributes, g.created_at_utc FROM walled.worker_grants g WHERE (:client_id IS NULL OR g.client_id = :client_id) ORDER BY g.worker_id, g.client_id, g.pattern;
 
 -- name: grant_get (registry)
-SELECT g.grant_id, g.worker_id, g.client_id, g.pattern, g.attributes, g.created_at_utc FROM walled.worker_grants g WHERE g.grant_id = :grant_id;
+SELECT g.grant_id, g.worker_id, g.client_id, g.pattern, g.attributes, g.created_at_utc FROM walled.worker_grants g WHERE g.grant_id = :grant_id AND (:client_id IS NULL OR g.client_id = :client_id);
 
 -- name: grant_same (registry)
 SELECT g.grant_id FROM walled.worker_grants g WHERE g.worker_id = :worker_id AND g.client_id = :client_id AND g.pattern = :pattern AND g.attributes = :attributes;
@@ -92,7 +92,7 @@ DELETE FROM main.worker_grants WHERE worker_id = :worker_id AND of_program = 1;
 SELECT c.client_id, c.status, c.weight, c.created_at_utc FROM walled.clients c WHERE c.client_id = :client_id;
 
 -- name: client_list (registry)
-SELECT c.client_id, c.status, c.weight, c.created_at_utc FROM walled.clients c ORDER BY c.client_id;
+SELECT c.client_id, c.status, c.weight, c.created_at_utc FROM walled.clients c WHERE (:client_id IS NULL OR c.client_id = :client_id) ORDER BY c.client_id;
 
 -- name: client_add (registry)
 INSERT INTO main.clients (client_id, weight, created_at_utc) VALUES (:client_id, :weight, :now);

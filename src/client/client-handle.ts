@@ -36,7 +36,7 @@ export function clientHandle(line: Line, clientId: string): ClientHandle {
     reprioritise: (id, priority) => call('updateTask', { path: { id }, body: { priority }, headers }),
     amend: (id, change) =>
       call('updateTask', { path: { id }, body: { ...change, ...('payload' in change ? { payload: jsonOf(change.payload, 'payload') } : {}) }, headers }),
-    bulk: (event, { onProgress: _, signal, ...body }) => call(BULK[event], { body, headers, signal, waitMs: BULK_MS }),
+    bulk: (event, { onProgress: _onProgress, signal, ...body }) => call(BULK[event], { body, headers, signal, waitMs: BULK_MS }),
     wait: (id, options = {}) => waitFor(line, id, options),
     schedules: scheduleHandle(line),
     limits: limitHandle(line),

@@ -4,8 +4,8 @@ import { CHAINS } from '../domain/audit-chain.ts';
 import { CATEGORY_MODES } from '../domain/category.ts';
 import { EDGE_STATES, POLICIES } from '../domain/dependencies.ts';
 import { TASK_EVENTS } from '../domain/lifecycle.ts';
-import { MISSED } from '../domain/schedule.ts';
 import { attributes, count, instant, json, leaseId, metadata, role, state } from './fields.ts';
+import { limit, schedule } from './clock-answers.ts';
 
 const enqueued = z.object({ task_id: z.string(), status: state, created_at_utc: instant, deduplicated: z.boolean() });
 const details = z.record(z.string(), z.unknown()).describe('what of it, by code');
@@ -97,38 +97,6 @@ const grantInfo = z.object({
   client_id: z.string(),
   pattern: z.string(),
   attributes: attributes.optional(),
-  created_at_utc: instant,
-});
-const schedule = z.object({
-  client_id: z.string(),
-  name: z.string(),
-  kind: z.enum(['cron', 'every', 'once']),
-  cron: z.string().nullable(),
-  time_zone: z.string().nullable(),
-  every_ms: count.nullable(),
-  at_utc: instant.nullable(),
-  type: z.string(),
-  payload: json.optional(),
-  options: z.record(z.string(), z.unknown()),
-  missed: z.enum(MISSED),
-  paused: z.boolean(),
-  next_utc: instant.nullable().describe('null: paused, or no tick is left'),
-  last_utc: instant.nullable(),
-  last_task_id: z.string().nullable(),
-  last_refusal: z.string().nullable().describe('why the last tick made no task'),
-  fired: count,
-  created_at_utc: instant,
-  changed_at_utc: instant,
-});
-const limit = z.object({
-  client_id: z.string(),
-  name: z.string(),
-  pattern: z.string().nullable(),
-  key: z.string().nullable(),
-  concurrency: count.nullable(),
-  rate: count.nullable(),
-  per_ms: count.nullable(),
-  running: count,
   created_at_utc: instant,
 });
 const key = z.object({

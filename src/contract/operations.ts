@@ -1,6 +1,7 @@
 // The HTTP interface as one table: routes, validation, OpenAPI, the typed client and the docs page come from it. A row names
 // its operation of the access table; `public` rows want no key and tell nothing.
 import type { ErrorCode } from '../domain/errors.ts';
+import { AUDIT_OPERATIONS } from './audit-operations.ts';
 import { CLOCK_OPERATIONS } from './clock-operations.ts';
 import { ENQUEUE, LEASE, MOVE, TASK, bulk, get, post, remove, row } from './row.ts';
 import type { OperationRow } from './row.ts';
@@ -220,52 +221,7 @@ export const OPERATIONS = {
     errors: [],
     summary: 'Which types are taken: `open`, `hierarchical`, `registered`.',
   }),
-  securityEvents: get('/queue/admin/security-events', 'audit.events', 'SecurityEvents', {
-    query: 'PageQuery',
-    inside: true,
-    summary: 'Logins, refusals, changes of keys, grants and clients; newest first.',
-  }),
-
-  auditTrail: get('/queue/admin/audit', 'audit.trail', 'TrailPage', {
-    query: 'TrailQuery',
-    summary: 'What happened to tasks and what concerned security, by client, time, actor, object and action; newest first.',
-  }),
-  auditHeads: get('/queue/admin/audit/heads', 'audit.verify', 'AuditHeads', {
-    query: 'OfClientQuery',
-    errors: TASK,
-    summary: 'The end of each chain of the audit, to be signed and kept elsewhere.',
-  }),
-  verifyAudit: post('/queue/admin/audit/verify', 'audit.verify', 'AuditVerdict', {
-    body: 'Verify',
-    errors: TASK,
-    summary: 'Reads every row of the audit and recomputes its chains.',
-  }),
-
-  exportAudit: get('/queue/admin/audit/export', 'audit.export', 'AuditRecord', {
-    query: 'OfClientQuery',
-    contentType: 'application/x-ndjson',
-    errors: TASK,
-    summary:
-      'Every row, seal and cut of the audit, one record a line, for a verification elsewhere: docs/audit-format.md. It is whole when the last one is `end`.',
-  }),
-  nextAnchor: get('/queue/admin/audit/anchors', 'audit.anchor', 'NextAnchor', {
-    summary: 'Heads that no anchor has yet, with the number of the next anchor and the digest that it follows.',
-  }),
-  anchored: post('/queue/admin/audit/anchors', 'audit.anchor', null, {
-    body: 'Anchored',
-    summary: 'Notes an anchor that is kept elsewhere: retention cuts at anchored points only.',
-  }),
-  auditRetention: get('/queue/admin/audit/retention', 'audit.retention', 'AuditRetention', { summary: 'Clients whose audit has a retention of its own.' }),
-  retainAudit: row({
-    method: 'PUT',
-    path: '/queue/admin/audit/retention',
-    access: 'audit.retain',
-    body: 'Retain',
-    answer: null,
-    status: [204],
-    errors: TASK,
-    summary: 'How long the audit of a client is kept; null is for ever, and an empty client the chain of none.',
-  }),
+  ...AUDIT_OPERATIONS,
   ...CLOCK_OPERATIONS,
 
   // of the server

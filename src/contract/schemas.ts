@@ -113,7 +113,11 @@ export const REQUESTS = {
     priority: int('priority').optional(),
   }),
   Look: z.strictObject({ reason: text(500).optional() }),
-  Cancel: z.strictObject({ reason: text(200).optional() }),
+  Cancel: z.strictObject({
+    reason: text(200)
+      .regex(/^[^\0]*$/, 'must not have NUL')
+      .optional(),
+  }),
   Registration: z.strictObject({
     capabilities: capabilities.optional(),
     strategy: strategy.optional(),

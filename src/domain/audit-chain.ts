@@ -51,7 +51,31 @@ const MARK = 16;
  * nothing of others, and is the same in every engine.
  */
 export const canonicalRow = ({ chain, clientId, fields }: AuditRow, no: number): string =>
-  JSON.stringify([AUDIT_VERSION, chain, clientId, String(no), ...fields.map((value) => (value === null ? null : String(value)))]);
+  JSON.stringify([AUDIT_VERSION, chain, clientId, String(no), ...fields.map((value, i) => textOf(value, i === fields.length - 1))]);
+
+/** `details` is the last column: each database writes the same JSON in its own way. */
+const textOf = (value: string | number | null, isDetails: boolean): string | null =>
+  value === null ? null : isDetails && typeof value === 'string' ? canonicalJson(value) : String(value);
+
+/** Numbers beyond these lose digits when they are read. */
+const LONG_NUMBER = /\d{16}/;
+
+/** JSON in the form of RFC 8785: no white space, keys in order. A text that is no JSON, or has a long number, stays as it is. */
+function canonicalJson(text: string): string {
+  if (LONG_NUMBER.test(text)) return text;
+  try {
+    return ordered(JSON.parse(text));
+  } catch {
+    return text;
+  }
+}
+
+function ordered(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(ordered).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const members = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${ordered(member)}`).join(',')}}`;
+}
 
 export const genesis = (hash: Hash, chain: ChainName, clientId: string): Head => ({ seq: 0, hash: hash(JSON.stringify([AUDIT_VERSION, chain, clientId])) });
 

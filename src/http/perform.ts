@@ -28,6 +28,7 @@ import { clockPerformers } from './perform-clock.ts';
 import type { Answer, Call } from './reply.ts';
 import { lines } from './lines.ts';
 import { workerPerformers } from './perform-worker.ts';
+import { inWireWords } from './words.ts';
 
 /** Reads and moves: an admin of the platform reaches every client, or the one that it names. */
 function reader(call: Call, bench: Bench): TaskReads & Pick<ClientHandle, 'cancel' | 'requeue'> {
@@ -65,7 +66,7 @@ const taskPerformers = {
       tasks.map((task) => ({ ...task, payload: task.payload ?? NULL })),
       { atomic },
     );
-    return value({ results });
+    return value({ results: results.map((result) => (result.ok ? result : { ...result, message: inWireWords(result.message) })) });
   },
   listTasks: async (call, bench) => page('tasks', await reader(call, bench).list(call.input)),
   async taskDependencies(call, bench) {

@@ -45,6 +45,9 @@ export function pageOf<T>(rows: readonly StoredRow[], limit: number, map: (row: 
   return { items, nextCursor: rows.length > limit && last !== undefined ? String(cursor(last)) : null };
 }
 
+/** The client whose rows a scope is about, or null for the platform, which is about all. */
+export const oneClient = (scope: StoreScope): string | null => (scope.clients === '*' ? null : clientOf(scope));
+
 /** Merges lists that are newest first in an order of their own, each kept; of heads with one instant the earlier list's comes first. */
 export function mergeNewest<T extends { readonly atUtc: number }>(lists: readonly (readonly T[])[], most: number): T[] {
   const next = lists.map(() => 0);

@@ -1,5 +1,6 @@
 // The persistence port: what an engine must do, as named operations. Every call carries a scope (who acts, for which clients);
 // there is no unscoped call. An engine answers with data; typed refusals are values for items of a batch and errors otherwise.
+import type { Interest } from './waiting.ts';
 import type { ChainName } from '../domain/audit-chain.ts';
 import type { AnchoredHead } from '../domain/audit-check.ts';
 import type { AuditPage, AuditSummary, CutStore, TrailFilter, TrailRow } from './audit.ts';
@@ -209,13 +210,6 @@ export interface Store extends CutStore, BulkStore {
   changed(timeoutMs: number, signal?: AbortSignal, interest?: Interest): Promise<boolean>;
   close(): Promise<void>;
 }
-
-/** What is waited for; absent: anything. What does not concern it may leave it asleep. */
-export type Interest =
-  | { readonly for: 'events'; readonly clients: '*' | readonly string[] }
-  | { readonly for: 'task'; readonly clients: '*' | readonly string[]; readonly taskId: string }
-  /** `claims`: it takes what it is woken for, so that nobody else has to be woken for the same. */
-  | { readonly for: 'work'; readonly workerId: string; readonly request: Pick<ClaimRequest, 'types' | 'capabilities'>; readonly claims: boolean };
 
 export interface InboxRow {
   readonly taskId: string;

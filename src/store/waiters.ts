@@ -1,10 +1,11 @@
 // Who waits for what, and whom a commit wakes: those whom it may concern, and of those who wait to claim no more than there is to
 // be claimed. A hint: polling is the truth, so that nobody waits for ever for what a hint did not tell.
+import type { Interest, Narrowing } from './waiting.ts';
 import { covers } from '../domain/capability.ts';
 import { intersectPatterns } from '../domain/category.ts';
 import type { Result } from '../domain/errors.ts';
 import type { ClaimedTask, Compatibility, GrantSpec, NewTask, SettleResult, Settlement, WorkerCapabilities } from '../domain/task.ts';
-import type { ClaimRequest, EnqueueOutcome, Interest, StoreScope } from './store.ts';
+import type { EnqueueOutcome, StoreScope } from './store.ts';
 
 /** Tasks that may be claimed from now on. Without a type: some of this client. */
 export interface Ready {
@@ -37,10 +38,10 @@ export interface Reach {
   readonly grants: readonly GrantSpec[];
 }
 /** Null: not known, so anything. */
-export type ReachOf = (workerId: string, request: Pick<ClaimRequest, 'types' | 'capabilities'>) => Reach | null;
+export type ReachOf = (workerId: string, request: Narrowing) => Reach | null;
 
 /** What a call says instead of what was registered, narrowed to the types that it names. */
-export function declaredBy({ types, capabilities }: Pick<ClaimRequest, 'types' | 'capabilities'>, registered: WorkerCapabilities): WorkerCapabilities {
+export function declaredBy({ types, capabilities }: Narrowing, registered: WorkerCapabilities): WorkerCapabilities {
   const said = capabilities ?? registered;
   return types === undefined ? said : { ...said, categories: intersectPatterns(said.categories ?? ['*'], types) };
 }

@@ -164,3 +164,20 @@ test('members that are named like a payload are the user’s where the user name
   assert.equal((claimed.json as unknown as { tasks: unknown[] }).tasks.length, 1, claimed.text);
   assertProblem(await rig.call('POST', '/queue/enqueue', { key: client, body: '{"type":"A","metadata":{"result":"x","result":"y"}}' }), 'malformed_request');
 });
+
+test('a refusal names what is wrong as the wire does, and leaves what the user named', async (t) => {
+  const { rig, client } = await here(t);
+  const enqueue = (body: Record<string, unknown>): Promise<Answered> => rig.call('POST', '/queue/enqueue', { key: client, body: { type: 'A.B', ...body } });
+  const told = async (body: Record<string, unknown>): Promise<unknown> => {
+    const { json } = await enqueue(body);
+    return [json['detail'], (json['fields'] as { field: string }[]).map(({ field }) => field)];
+  };
+  assert.deepEqual(await told({ delay_ms: 1, run_after_utc: 2 }), ['run_after_utc: give delay_ms or run_after_utc, not both', ['run_after_utc']]);
+  assert.deepEqual(await told({ idempotency_key: 'a\0' }), ['idempotency_key: must not have control characters or lone surrogates', ['idempotency_key']]);
+  assert.deepEqual(((await told({ metadata: { maxAttempts: '\0' } })) as unknown[])[1], ['metadata.maxAttempts']);
+  const bulk = await rig.call('POST', '/queue/enqueue/bulk', { key: client, body: { tasks: [{ type: 'A.B', due_at_utc: 1, max_wait_ms: 2 }] } });
+  assert.match(bulk.text, /give due_at_utc or max_wait_ms, not both/);
+  const taskId = idOf(await enqueue({}));
+  assertProblem(await rig.call('POST', `/queue/tasks/${taskId}/cancel`, { key: client, body: { reason: 'a\0b' } }), 'invalid_input');
+  assert.equal((await rig.call('POST', `/queue/tasks/${taskId}/cancel`, { key: client, body: { reason: 'a b' } })).status, 200);
+});

@@ -18,11 +18,14 @@ export interface Opened {
   close(): void;
 }
 
+/** Of a stream that tells nothing: no test waits for ever. */
+const GIVE_UP_MS = 20_000;
+
 export async function openStream(url: string, path: string, { key, headers = {} }: Pick<Asked, 'key' | 'headers'>): Promise<Opened> {
   const gone = new AbortController();
   const response = await fetch(`${url}${path}`, {
     headers: { ...(key === undefined ? {} : { authorization: `Bearer ${key}` }), ...headers },
-    signal: gone.signal,
+    signal: AbortSignal.any([gone.signal, AbortSignal.timeout(GIVE_UP_MS)]),
   });
   const { promise: opened, resolve } = Promise.withResolvers<string | null>();
   const frames = framesOf(response.status === 200 ? response : null, resolve);
@@ -60,7 +63,7 @@ async function* framesOf(response: Response | null, named: (id: string | null) =
       }
     }
   } catch (error) {
-    if ((error as Error).name !== 'AbortError' && (error as Error).name !== 'TypeError') throw error;
+    if (!['AbortError', 'TimeoutError'].includes((error as Error).name) && (error as Error).name !== 'TypeError') throw error;
   }
 }
 

@@ -59,6 +59,22 @@ test('of many claims that wait, each task goes to one', async (t) => {
   assert.deepEqual(got.flat().sort(), ids.sort());
 });
 
+test('a thousand claims wait: others are answered meanwhile, each task goes to one of them, and a drain ends the rest', async (t) => {
+  const rig = await here(t);
+  const waiting = Array.from({ length: 1000 }, () => claim(rig));
+  await until(() => isRegistered(rig));
+  const ids: string[] = [];
+  for (let i = 0; i < 5; i++) {
+    assert.equal((await rig.call('GET', '/livez')).status, 200);
+    ids.push(await rig.enqueue());
+  }
+  await until(async () => (await rig.queue.admin().stats()).byStatus.leased === 5);
+  rig.app.drain();
+  const answers = await Promise.all(waiting);
+  assert.ok(answers.every(({ status }) => status === 200));
+  assert.deepEqual(answers.flatMap((answer) => at<{ task_id: string }[]>(answer, 'tasks').map((task) => task.task_id)).sort(), ids.sort());
+});
+
 test('a claim whose caller has left takes nothing', async (t) => {
   const rig = await here(t);
   const gone = new AbortController();

@@ -22,6 +22,32 @@ describe('the retention of the audit on PostgreSQL', { skip: binaries().length =
   };
   retentionSuite(open);
 
+  it('the same work has the same hashes on both engines', async () => {
+    const headsOf = async (make: typeof open) => {
+      let made = 0;
+      const clock = { now: 1_800_000_000_000 };
+      const newId = (): string => `01890000-0000-7000-8000-${(++made).toString(16).padStart(12, '0')}`;
+      const queue = await make({ janitorMs: 0, now: () => clock.now, newId });
+      for (const id of ['acme', 'globex']) {
+        const client = queue.client(id);
+        for (let n = 0; n < 4; n++) {
+          clock.now += 5;
+          const { taskId } = await client.enqueue('Mail.Send', { n });
+          if (n % 2 === 0) await client.cancel(taskId, 'no longer');
+          if (n === 2) await client.requeue(taskId);
+        }
+        await queue.admin().clients.weight(id, 3);
+      }
+      await queue.system().seal();
+      const heads = await queue.admin().audit.heads();
+      await queue.close();
+      return heads;
+    };
+    const ours = await headsOf(open);
+    assert.equal(ours.length, 4);
+    assert.deepEqual(ours, await headsOf((options) => openQueue(':memory:', options)));
+  });
+
   it('the audit stays append-only for everybody else, the superuser included', async () => {
     const rig = await openRig(open, { auditRetentionMs: DAY });
     for (let step = 0; step < 3; step++) {

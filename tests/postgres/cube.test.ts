@@ -11,6 +11,8 @@ import type { Rig } from '../http/stand.ts';
 import { binaries, startServer } from './server.ts';
 import type { Server } from './server.ts';
 
+/** What was made is told as an event when nothing can come before it any more. */
+const LATER_MS = 10_000;
 /** What is about the schema, and not what anybody did. */
 const ASIDE = ['schema_migrations', 'signing_keys'];
 
@@ -55,7 +57,8 @@ async function onDatabase(t: Closing, server: Server): Promise<Ground> {
   const owner = new pg.Client({ connectionString: url });
   await owner.connect();
   t.after(() => owner.end());
-  const open = (one: Closing, isMade = true): Promise<Rig> => serve(one, { store: { url, isMade }, open: { now: () => NOW, connections: 2, listenUrl: null } });
+  const open = (one: Closing, isMade = true): Promise<Rig> =>
+    serve(one, { store: { url, isMade }, open: { now: () => (isMade ? NOW + LATER_MS : NOW), connections: 2, listenUrl: null } });
   const closing: (() => unknown)[] = [];
   const made = await fill(await open({ after: (close: () => unknown) => void closing.push(close) } as unknown as Closing, false));
   for (const close of closing) await close();
@@ -73,6 +76,7 @@ async function onDatabase(t: Closing, server: Server): Promise<Ground> {
       await owner.query(back);
       return open(one);
     },
+    refusing: (one) => open(one),
     rowsOf: () => rowsIn(owner, tables),
     sides: () => [CLIENTS[turn++ % CLIENTS.length] as (typeof CLIENTS)[number]],
   };

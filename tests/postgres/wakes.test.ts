@@ -1,7 +1,9 @@
 // Whom a commit wakes on PostgreSQL.
 import { randomBytes } from 'node:crypto';
-import { after, before, describe } from 'node:test';
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
 import { DEFAULT_BACKOFF } from '../../src/domain/retry.ts';
+import { openQueue } from '../../src/index.ts';
 import { openPostgresStore } from '../../src/postgres.ts';
 import { wakes } from '../store/wakes.ts';
 import { binaries, startServer } from './server.ts';
@@ -35,4 +37,18 @@ describe('on a server', { skip: binaries().length === 0 }, () => {
       warn: () => undefined,
     }),
   );
+
+  it('a stream looks when something happened and when it may be told, not all the time', async () => {
+    await using queue = await openQueue(await server.database({ realClock: true }), { janitorMs: 0, listenUrl: null });
+    const client = queue.client('acme');
+    let looks = 0;
+    const told = client.events({ after: 0, reached: () => void looks++ })[Symbol.asyncIterator]();
+    for (let i = 0; i < 3; i++) {
+      const next = told.next();
+      const { taskId } = await client.enqueue('A.B');
+      assert.equal((await next).value?.taskId, taskId);
+    }
+    await told.return?.();
+    assert.ok(looks <= 20, `${looks} looks for three events`);
+  });
 });

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { ClaimedTask, NewTask } from '../../src/domain/task.ts';
-import type { Interest, Store, StoreScope } from '../../src/store/store.ts';
+import type { Store, StoreScope } from '../../src/store/store.ts';
+import type { Interest } from '../../src/store/waiting.ts';
 
 const CLIENTS = 20;
 const TYPES = ['Mail.Send', 'Image.Scale'] as const;

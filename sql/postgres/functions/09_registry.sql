@@ -24,7 +24,7 @@ END $$;
 
 CREATE OR REPLACE FUNCTION prismq.worker_row(w prismq.workers) RETURNS TABLE (worker_id text, capabilities text, strategy text, fairness text, status text, versions text, registered_at_utc bigint, heartbeat_utc bigint, active_tasks bigint)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-SELECT w.worker_id, w.capabilities, w.strategy, w.fairness, w.status, w.versions, w.registered_at_utc, w.heartbeat_utc, (SELECT count(*) FROM prismq.leases l WHERE l.worker_id = w.worker_id) $$;
+SELECT w.worker_id, w.capabilities, w.strategy, w.fairness, w.status, w.versions, w.registered_at_utc, w.heartbeat_utc, (SELECT count(*) FROM prismq.leases l WHERE l.worker_id = w.worker_id AND ((SELECT prismq.sees_all()) OR l.client_id IN (SELECT unnest(prismq.bound_clients())))) $$;
 
 -- What the embedding program gives its worker with the handle: replaces what it gave before.
 CREATE OR REPLACE FUNCTION prismq.program_grants(token text, worker text, grants jsonb) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -125,7 +125,7 @@ END $$;
 CREATE OR REPLACE FUNCTION prismq.grant_delete(token text, id text) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE who text[] := prismq.enter(token, 'admin', 'system'); gone prismq.worker_grants;
 BEGIN
-  DELETE FROM prismq.worker_grants g WHERE g.grant_id = id RETURNING g.* INTO gone;
+  DELETE FROM prismq.worker_grants g WHERE g.grant_id = id AND (who[2] = '*' OR g.client_id = ANY (string_to_array(who[2], ','))) RETURNING g.* INTO gone;
   IF NOT FOUND THEN RETURN false; END IF;
   PERFORM prismq.security_add(who[3], 'grant.delete', nullif(gone.client_id, '*'), gone.worker_id, 'done', json_build_object('grant_id', id, 'pattern', gone.pattern)::text);
   PERFORM prismq.reset_worker(gone.worker_id);
@@ -152,7 +152,7 @@ BEGIN
   IF who[2] <> '*' THEN RAISE EXCEPTION 'this is for the platform' USING ERRCODE = '42501'; END IF;
   UPDATE prismq.clients c SET status = coalesce(to_status, c.status), weight = coalesce(to_weight, c.weight) WHERE c.client_id = id;
   IF NOT FOUND THEN RETURN; END IF;
-  PERFORM prismq.security_add(who[3], CASE WHEN to_weight IS NOT NULL THEN 'client.weight' ELSE 'client.suspend' END, id, id, 'done', json_strip_nulls(json_build_object('status', to_status, 'weight', to_weight))::text);
+  PERFORM prismq.security_add(who[3], CASE WHEN to_weight IS NOT NULL THEN 'client.weight' WHEN to_status = 'active' THEN 'client.resume' ELSE 'client.suspend' END, id, id, 'done', json_strip_nulls(json_build_object('status', to_status, 'weight', to_weight))::text);
   RETURN QUERY SELECT c.client_id, c.status, c.weight, c.created_at_utc FROM prismq.clients c WHERE c.client_id = id;
 END $$;
 

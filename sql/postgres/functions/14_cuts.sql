@@ -7,7 +7,7 @@ CREATE FUNCTION prismq.anchor_next(token text, most integer) RETURNS TABLE (n bi
 DECLARE who text[] := prismq.enter(token, 'system');
 BEGIN
   RETURN QUERY SELECT a.n + 1, a.digest, h.chain, h.client_id, h.seq, h.hash FROM prismq.audit_anchored a LEFT JOIN LATERAL (
-    SELECT x.* FROM (SELECT DISTINCT ON (s.client_id, s.chain) s.chain, s.client_id, s.seq, s.hash FROM prismq.audit_seals s ORDER BY s.client_id, s.chain, s.seq DESC) x
+    SELECT x.* FROM prismq.audit_heads(token) x
     WHERE NOT EXISTS (SELECT FROM prismq.audit_anchors o WHERE o.client_id = x.client_id AND o.chain = x.chain AND o.seq = x.seq) ORDER BY x.client_id, x.chain LIMIT most) h ON true;
 END $$;
 
@@ -62,7 +62,7 @@ BEGIN
   IF default_keep IS NOT NULL OR EXISTS (SELECT FROM prismq.audit_retention) THEN
     FOR h IN
       SELECT x.client_id, x.chain, x.head, CASE WHEN r.client_id IS NULL THEN default_keep ELSE r.keep_ms END AS keep
-      FROM (SELECT e.client_id, e.chain, max(e.seq) AS head FROM prismq.audit_seals e GROUP BY 1, 2) x LEFT JOIN prismq.audit_retention r ON r.client_id = x.client_id
+      FROM (SELECT e.client_id, e.chain, e.seq AS head FROM prismq.audit_heads(token) e) x LEFT JOIN prismq.audit_retention r ON r.client_id = x.client_id
       ORDER BY x.chain, x.client_id
     LOOP
       CONTINUE WHEN h.keep IS NULL;

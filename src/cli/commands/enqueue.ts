@@ -4,6 +4,7 @@ import { ERRORS, QueueError } from '../../domain/errors.ts';
 import type { EnqueueItem, EnqueueItemResult } from '../../service/handles.ts';
 import { DEFAULT_POLICY, POLICIES } from '../../domain/dependencies.ts';
 import type { DependencyPolicy } from '../../domain/dependencies.ts';
+import { JsonText } from '../../domain/json-text.ts';
 import type { Compatibility, EnqueueOptions } from '../../domain/task.ts';
 import { collect, declare, perform } from '../command.ts';
 import type { Cli } from '../command.ts';
@@ -64,7 +65,7 @@ export function enqueueCommand(cli: Cli, program: Command): void {
   perform<Flags>(cli, command, async (context, [type = '', given], flags) => {
     if (flags.ndjson !== undefined) return enqueueLines(context, flags.ndjson, type, flags.client);
     if (type === '') throw wrongInput('type', 'give the category of the task, or --ndjson');
-    const payload = given === undefined ? undefined : parseJson('payload', await readText(context.io, 'payload', given));
+    const payload = given === undefined ? undefined : jsonText(await readText(context.io, 'payload', given));
     const options = enqueueOptions(context.io, flags);
     return withDesk(context, 'make', async (desk, context) => {
       const client = await desk.client(flags.client);
@@ -114,6 +115,12 @@ async function enqueueLines(context: Context, file: string, type: string, client
 function parsePolicy(text: string): DependencyPolicy {
   if (Object.hasOwn(POLICIES, text)) return text as DependencyPolicy;
   throw wrongInput('--when-parent-ends', `${JSON.stringify(text)} is no policy: cancel, ignore or wait`);
+}
+
+/** Looked at, and passed on as it was written: parsed it would lose digits, and keys that come twice. */
+function jsonText(text: string): JsonText {
+  parseJson('payload', text);
+  return new JsonText(text.trim());
 }
 
 function enqueueOptions(io: Io, flags: Flags): EnqueueOptions {

@@ -1,5 +1,6 @@
 // Claim: one round trip. Fair share says which clients to ask for how many, as a hint; the database decides what the worker may
 // take, moves it and answers it; what was taken is then charged to the clients.
+import type { Narrowing } from '../waiting.ts';
 import { createFairShare } from '../../domain/fair-share.ts';
 import type { FairCandidate, FairShare } from '../../domain/fair-share.ts';
 import { QueueError, unwrap } from '../../domain/errors.ts';
@@ -25,7 +26,7 @@ const REACH_MS = 5000;
 export interface Claimer {
   claim(scope: StoreScope, request: ClaimRequest): Promise<readonly ClaimedTask[]>;
   /** What a worker may take by such a call, as it was lately: for hints. */
-  reachOf(workerId: string, request: Pick<ClaimRequest, 'types' | 'capabilities'>): Promise<Reach | null>;
+  reachOf(workerId: string, request: Narrowing): Promise<Reach | null>;
   /** What a worker registered may have changed. */
   forget(workerId: string): void;
   /** These clients got work: look anew for whoever does not know of them. */

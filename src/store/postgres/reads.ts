@@ -7,7 +7,7 @@ import { LIMITS } from '../../domain/limits.ts';
 import type { LogEntry, Task } from '../../domain/task.ts';
 import { compileParams } from '../sql-files.ts';
 import { countsOf } from '../numbers.ts';
-import { clientOf, numberCursor, pageOf, pageOfTasks, parseCursor, readerOf } from '../pages.ts';
+import { clientOf, numberCursor, oneClient, pageOf, pageOfTasks, parseCursor, readerOf } from '../pages.ts';
 import { OPEN_COLUMNS, PRIVATE_COLUMNS, inboxOf, logOf, securityOf, taskOf } from '../rows.ts';
 import type { Counts, InboxRow, SecurityRow, StorePage, StoreScope, StreamPage, TaskFilter } from '../store.ts';
 import { actingOf, classOf } from './acting.ts';
@@ -211,11 +211,12 @@ function securityCursor(cursor: string | undefined, all: boolean): { readonly be
 
 export async function readCounts(engine: Engine, scope: StoreScope, now: number): Promise<Counts> {
   const since = now - DAY_MS;
+  const own = { client_id: oneClient(scope) };
   const [byType, oldest, ended, runs, workers] = (await engine.pools[classOf(scope)].read(actingOf(scope), [
-    { statement: statement('counts_by_lane'), params: {} },
-    { statement: statement('oldest_ready'), params: {} },
-    { statement: statement('ended_since'), params: { since, hour: now - HOUR_MS } },
-    { statement: statement('run_times'), params: { since } },
+    { statement: statement('counts_by_lane'), params: own },
+    { statement: statement('oldest_ready'), params: own },
+    { statement: statement('ended_since'), params: { ...own, since, hour: now - HOUR_MS } },
+    { statement: statement('run_times'), params: { ...own, since } },
     { statement: statement('worker_counts'), params: { active: now - LIMITS.activeMs.default, stale: now - LIMITS.staleMs.default } },
   ])) as [Row[], Row[], Row[], Row[], Row[]];
   return countsOf({ byType, oldest: oldest[0]?.[0], ended: ended[0], runs: runs[0], workers: workers[0] }, now);

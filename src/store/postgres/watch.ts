@@ -1,9 +1,9 @@
 // Tells idle workers that something may have changed: at once for a commit of this process, by NOTIFY for one of another, and when
 // the next delayed task is due. A hint: polling is the truth. Both directions use one direct connection of its own, so that no
 // enqueueing transaction pays for the database-wide lock of NOTIFY.
+import type { Interest, Narrowing } from '../waiting.ts';
 import { createDue } from '../due.ts';
 import type { Due } from '../due.ts';
-import type { ClaimRequest, Interest } from '../store.ts';
 import { createWaiters } from '../waiters.ts';
 import type { Reach, Touched } from '../waiters.ts';
 import { newClient } from './driver.ts';
@@ -20,7 +20,7 @@ export interface WatchOptions {
   /** Null where nothing listens: then polling alone tells. */
   readonly url: string | null;
   readonly onError: (error: unknown) => void;
-  readonly reachOf: (workerId: string, request: Pick<ClaimRequest, 'types' | 'capabilities'>) => Promise<Reach | null>;
+  readonly reachOf: (workerId: string, request: Narrowing) => Promise<Reach | null>;
   /** ms until something delayed is due, or null. */
   readonly nextDueIn: () => Promise<number | null>;
 }

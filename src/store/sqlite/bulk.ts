@@ -47,7 +47,7 @@ export function bulkFind(reader: Reader, scope: StoreScope, find: BulkFind): Bul
   });
   const items = rows.flatMap(([, , taskId, type, fits]): BulkItem[] => (fits === 1 ? [{ taskId: taskId as string, type: type as string, status: state }] : []));
   const last = rows.at(-1);
-  return { items, last: rows.length < find.scan || last === undefined ? null : { sort: last[0] as number, key: String(last[1]) } };
+  return { items, last: rows.length < find.scan || last === undefined ? null : { sort: last[0] as number, key: `${last[1] as string | number}` } };
 }
 
 /** The last failure, or why it was cancelled. `coalesce`: a filter answers yes or no. */

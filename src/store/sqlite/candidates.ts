@@ -99,7 +99,5 @@ const narrowClients = (engine: Engine, setId: number): Candidate[] => listed(eng
 
 const wideClients = (engine: Engine, clients: '*' | readonly string[]): Candidate[] =>
   listed(
-    clients === '*'
-      ? engine.st.rows('active_clients', { after: '', most: CLIENTS_A_LOOK })
-      : engine.st.rows('active_among', { client_ids: JSON.stringify(clients) }),
+    clients === '*' ? engine.st.rows('active_clients', { most: CLIENTS_A_LOOK }) : engine.st.rows('active_among', { client_ids: JSON.stringify(clients) }),
   );

@@ -13,7 +13,7 @@ export function readTrail(reader: Reader, scope: StoreScope, filter: TrailFilter
   const before = trailCursor(reader, scope, filter.cursor);
   const lists = CHAINS.map((chain) => (filter.chain === undefined || filter.chain === chain ? trailOf(reader, chain, before[chain].at, filter) : []));
   const page = mergeNewest(lists, filter.limit);
-  const items = page.map(({ at: _, ...row }) => row);
+  const items = page.map(({ at: _at, ...row }) => row);
   if (lists.reduce((sum, list) => sum + list.length, 0) === page.length) return { items, nextCursor: null };
   const next = { ...before };
   for (const row of page) if (row.at < next[row.chain].at) next[row.chain] = { at: row.at, name: nameOf(scope, row) };

@@ -1,7 +1,7 @@
 // Tells those who wait that something of theirs may have changed: at once for a commit of this process, within POLL_MS for one of
 // another process (`PRAGMA data_version`), and when the next delayed task is due. A hint: polling is the truth.
+import type { Interest } from '../waiting.ts';
 import { createDue } from '../due.ts';
-import type { Interest } from '../store.ts';
 import { createWaiters } from '../waiters.ts';
 import type { ReachOf, Touched } from '../waiters.ts';
 import type { Statements } from './statements.ts';

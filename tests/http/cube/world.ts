@@ -61,6 +61,8 @@ export interface Ground {
   server(t: Pick<TestContext, 'after'>): Promise<Rig>;
   /** One over a world in which nothing was done yet. */
   fresh(t: Pick<TestContext, 'after'>): Promise<Rig>;
+  /** Where calls that must change nothing are asked: `still`, or one that remembers no refusal. */
+  refusing(t: Pick<TestContext, 'after'>, still: Rig): Promise<Rig>;
   rowsOf(rig: Rig): Promise<Rows>;
   /** As whom what is given is asked: as both clients, or by turns where that takes too long. */
   sides(): readonly ClientId[];
@@ -70,7 +72,7 @@ export interface Ground {
 export async function onFile(t: Pick<TestContext, 'after'>): Promise<Ground> {
   const world = await makeWorld(t);
   const server: Ground['server'] = (one) => open(one, world.file);
-  return { world, server, fresh: server, rowsOf: (rig) => Promise.resolve(rowsOf(rig)), sides: () => CLIENTS };
+  return { world, server, fresh: server, refusing: (_, still) => Promise.resolve(still), rowsOf: (rig) => Promise.resolve(rowsOf(rig)), sides: () => CLIENTS };
 }
 
 export const open = (t: Pick<TestContext, 'after'>, file: string): Promise<Rig> => serve(t, { from: file, open: { now: () => NOW } });
@@ -93,6 +95,8 @@ export async function makeWorld(t: Pick<TestContext, 'after'>): Promise<World> {
 /** The same in every store; ids are not twins yet. */
 export async function fill(rig: Rig): Promise<World> {
   const keys = { acme: await keysOf(rig, 'acme'), globex: await keysOf(rig, 'globex') };
+  // Logins are on record already.
+  for (const key of [...Object.values(keys.acme), ...Object.values(keys.globex)]) if (key !== undefined) await rig.call('GET', '/queue/whoami', { key });
   await rig.queue.admin().categories.set({ pattern: 'Known.*', priority: 5 });
   const subjects = { acme: await subjectOf(rig, keys, 'acme'), globex: await subjectOf(rig, keys, 'globex') };
   const peers = { acme: await peerOf(rig, subjects.acme), globex: await peerOf(rig, subjects.globex) };

@@ -57,7 +57,9 @@ const onFile = (path: string | null): Staging => {
       const queue = await openQueue(folder === null ? ':memory:' : join(folder, `${plays++}.db`), { ...options(clock, ids), synchronous: 'NORMAL' });
       return { queue, clock, ids, end: () => queue.close() };
     },
-    close: async () => void (folder === null ? undefined : rmSync(folder, { recursive: true, force: true })),
+    async close() {
+      if (folder !== null) rmSync(folder, { recursive: true, force: true });
+    },
   };
 };
 export const memoryArena = (): InProcess => inProcess(onFile(null));

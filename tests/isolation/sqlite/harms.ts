@@ -200,8 +200,8 @@ const rules: readonly Harm[] = [
   rule('the bound set is written', 'bound_set', (action, table) => action === sqlite.SQLITE_INSERT && /^s_\w+_bound$/.test(table ?? '')),
   rule('who acts is written', 'who_set', (action, table) => action === sqlite.SQLITE_DELETE && /^s_\w+_who$/.test(table ?? '')),
   rule('a class of nobody selects', 'select 1', (action) => action === sqlite.SQLITE_SELECT),
-  rule('the schema is read', 'sqlite_schema', (action, table) => action === sqlite.SQLITE_READ && /^sqlite_/.test(table ?? '')),
-  rule('virtual tables are read', 'pragma_', (action, table) => action === sqlite.SQLITE_READ && /^pragma_/.test(table ?? '')),
+  rule('the schema is read', 'sqlite_schema', (action, table) => action === sqlite.SQLITE_READ && (table ?? '').startsWith('sqlite_')),
+  rule('virtual tables are read', 'pragma_', (action, table) => action === sqlite.SQLITE_READ && (table ?? '').startsWith('pragma_')),
   ...FORBIDDEN_FUNCTIONS.map(
     (name): Harm => ({
       kind: 'authorizer',

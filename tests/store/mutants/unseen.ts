@@ -56,14 +56,13 @@ export const UNSEEN: readonly Unseen[] = [
     because: 'asked in memory before: it is for two servers in the same minute',
   },
   { statement: 'enqueue_metadata', condition: 'WHERE t.metadata IS NOT NULL', because: 'no metadata has no members' },
-  ...['events_all: WHERE e.log_id <= ?2', 'events_of: WHERE e.log_id <= ?3'].map((both) => {
+  ...['events_all: WHERE e.row_no <= ?2', 'events_of: WHERE e.row_no <= ?3'].map((both) => {
     const [statement = '', condition = ''] = both.split(': ');
     return { statement, condition, because: 'a window of ten thousand rows, which bounds one look' };
   }),
   { statement: 'pick_lane', condition: 'WHERE +r.client_id = ?2', because: 'a lane is of one client; it is said again so that no statement goes without' },
-  { statement: 'active_clients', condition: 'WHERE r.client_id > ?1', because: 'it starts before the first client' },
   { statement: 'active_clients', condition: 'WHERE active.client_id IS NOT NULL', because: 'after the last client there is none: the join drops it' },
-  { statement: 'active_clients', condition: 'WHERE active.n < ?2', because: 'a bound that takes a thousand clients to reach' },
+  { statement: 'active_clients', condition: 'WHERE active.n < ?1', because: 'a bound that takes a thousand clients to reach' },
   { statement: 'ready_beyond', condition: 'WHERE r.client_id = ?1', because: 'it decides between two ways to the same answer' },
   { statement: 'claimed', condition: 'WHERE h.lease_id = ?1', because: 'what is picked was leased by this claim a moment ago' },
   {

@@ -79,14 +79,6 @@ export async function looks(queue: Queue, taskIds: readonly string[]): Promise<R
   const admin = queue.as({ role: 'admin', clientId: MINE });
   const auditor = queue.as({ role: 'auditor', clientId: MINE });
   const worker = queue.as({ role: 'worker', workerId: 'mine' });
-  const newest = async () => {
-    const events = client.events()[Symbol.asyncIterator]();
-    const next = events.next();
-    await client.enqueue('Mine.Now');
-    const { value } = await next;
-    await events.return?.();
-    return value as unknown;
-  };
   const found: Record<string, unknown> = {
     tasks: await pages((page) => client.list(page)),
     byStatus: await pages((page) => client.list({ ...page, status: 'queued' })),
