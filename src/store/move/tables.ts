@@ -1,41 +1,10 @@
 // What a move carries, as one table: each table of the schema with its columns and the key that orders its rows alike in both
 // engines. Reading, loading and comparing walk it. A table or column of either schema that is missing in here fails a test.
 
-/** `task`: a UUID, text on SQLite. `lease`: 32 hex digits, a UUID on PostgreSQL. `flag`: 0 or 1, boolean on PostgreSQL. */
-export type Kind = 'text' | 'int' | 'real' | 'flag' | 'task' | 'lease';
-export type EngineName = 'sqlite' | 'postgres';
+import { AUDIT_TABLES } from './audit-tables.ts';
+import type { EngineName, Extra, MovedTable } from './table.ts';
 
-/** What only one engine has, read (or reckoned) from the source when the target is of that engine. Not compared. */
-export interface Extra {
-  readonly for: EngineName;
-  readonly kind: Kind;
-  /** Expressions over the row `x` of the source. */
-  readonly sqlite: string;
-  readonly postgres: string;
-}
-
-export interface MovedTable {
-  readonly name: string;
-  readonly key: readonly string[];
-  readonly columns: Readonly<Record<string, Kind>>;
-  /** Rows of a task: `task_no` on SQLite, (`client_id`, `task_id`) on PostgreSQL. */
-  readonly ofTask?: true;
-  /** Names a lane: `lane_id` on SQLite, (`client_id`, `lane_no`) on PostgreSQL; carried as type and compatibility. */
-  readonly ofLane?: true;
-  /** Rows of the sealed audit: `id` is their order over all clients, on PostgreSQL in `audit_numbers`. */
-  readonly chain?: 'tasks' | 'security';
-  /** Columns that have another name on SQLite. */
-  readonly onSqlite?: Readonly<Record<string, string>>;
-  /** Columns that name another task of the client by its id, and on SQLite by its number, in the column of this name. */
-  readonly refs?: Readonly<Record<string, string>>;
-  readonly extras?: Readonly<Record<string, Extra>>;
-  /** Columns that the target makes itself; on PostgreSQL by an expression over the loaded row `r`. */
-  readonly made?: { readonly sqlite?: readonly string[]; readonly postgres?: Readonly<Record<string, string>> };
-  /** Rows that are left behind: a condition over `x`. */
-  readonly only?: string;
-  /** Rows that every new schema has already are replaced. */
-  readonly replaces?: true;
-}
+export type { EngineName, Extra, Kind, MovedTable } from './table.ts';
 
 const TASK = { client_id: 'text', task_id: 'task' } as const;
 const COUNTS = { attempt: 'int', claims: 'int', releases: 'int' } as const;
@@ -276,74 +245,7 @@ export const MOVED: readonly MovedTable[] = [
     key: ['client_id', 'name', 'bucket', 'at_utc'],
     columns: { client_id: 'text', name: 'text', bucket: 'text', at_utc: 'int', starts: 'int' },
   },
-  // Before the rows: on PostgreSQL the number of a row in its chain follows from the seal that covers it.
-  {
-    name: 'audit_seals',
-    key: ['chain', 'client_id', 'seq'],
-    columns: {
-      client_id: 'text',
-      chain: 'text',
-      seq: 'int',
-      rows: 'int',
-      first_id: 'int',
-      last_id: 'int',
-      prev_hash: 'text',
-      hash: 'text',
-      marks: 'text',
-      at_utc: 'int',
-    },
-  },
-  {
-    name: 'task_events',
-    key: ['id'],
-    ofTask: true,
-    chain: 'tasks',
-    onSqlite: { id: 'log_id' },
-    columns: { id: 'int', ...TASK, at_utc: 'int', event: 'text', from_status: 'text', to_status: 'text', actor: 'text', attempt: 'int', details: 'text' },
-    extras: {
-      seq: {
-        for: 'postgres',
-        kind: 'int',
-        sqlite: '(SELECT count(*) FROM task_events e WHERE e.task_no = x.task_no AND e.log_id <= x.log_id)',
-        postgres: 'x.seq',
-      },
-    },
-    made: { postgres: { xact: '0' } },
-  },
-  {
-    name: 'security_events',
-    key: ['id'],
-    chain: 'security',
-    // What is shown is counted within the client; the order stays inside.
-    onSqlite: { id: 'event_id', event_id: 'shown_id' },
-    columns: { id: 'int', event_id: 'int', at_utc: 'int', actor: 'text', action: 'text', client_id: 'text', object: 'text', outcome: 'text', details: 'text' },
-    made: { postgres: { xact: '0' } },
-  },
-  {
-    name: 'audit_anchors',
-    key: ['client_id', 'chain', 'seq'],
-    columns: { client_id: 'text', chain: 'text', seq: 'int', hash: 'text', n: 'int', at_utc: 'int' },
-  },
-  { name: 'audit_anchored', key: ['one'], columns: { one: 'int', n: 'int', digest: 'text' }, replaces: true },
-  {
-    name: 'audit_cuts',
-    key: ['client_id', 'chain', 'seq'],
-    columns: { client_id: 'text', chain: 'text', seq: 'int', hash: 'text', last_id: 'int', at_utc: 'int' },
-  },
-  { name: 'audit_retention', key: ['client_id'], columns: { client_id: 'text', keep_ms: 'int' } },
-  {
-    name: 'audit_passed',
-    key: ['chain'],
-    columns: { chain: 'text', sealed_id: 'int' },
-    made: {
-      postgres: {
-        numbered_id: '(SELECT coalesce(max(a.id), 0) FROM prismq.audit_numbers a WHERE a.chain = r.chain)',
-        next_xact: 'pg_current_xact_id()::text::bigint',
-        running: `'{}'::bigint[]`,
-      },
-    },
-    replaces: true,
-  },
+  ...AUDIT_TABLES,
 ];
 
 /** Tables that are not carried, with the reason. */
