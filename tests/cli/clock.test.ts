@@ -54,7 +54,7 @@ it('limits are set, listed and removed; a pause holds a task back, and explain s
   const { id } = await ask('enqueue', 'Crawl.Page', '1', '--limit-key', 'host:a', ...CLIENT);
   const set = await ask('limits', 'set', 'polite', '--key', 'host:*', '--concurrency', '1', '--rate', '1/2s', ...CLIENT);
   assert.deepEqual([set['key'], set['concurrency'], set['rate'], set['per_ms'], set['running']], ['host:*', 1, 1, 2000, 0]);
-  assert.match((await inside(['limits', ...CLIENT], here)).out, /LIMIT[^]*polite +host:\* +1 +1\/2s +0/);
+  assert.match((await inside(['limits', ...CLIENT], here)).out, /LIMIT[^]*polite +host:\* +1 +1\/2\.0 s +0/);
   await ask('pause', '--type', 'Crawl.*', ...CLIENT);
   const paused = await inside(['explain', String(id)], here);
   assert.match(paused.out, /^queued\n- pause:\S+ holds it back: it is paused until it is resumed\n- no live worker can run this/);
