@@ -50,6 +50,9 @@ export async function fill(queue: Queue): Promise<World> {
   await worker.release(fourth);
   await admin.purge(third.taskId);
   const { taskId: ordered } = await acme.enqueue('Mail.Order', { text: 'grüße \u2028 "quoted" \\ \u0001', n: 1e21 }, ORDER);
+  await acme.schedules.set('nightly', { everyMs: 3_600_000, type: 'Mail.Digest', payload: { at: 'night' } });
+  await admin.inside('acme', 'a limit').limits.set('mails', { pattern: 'Mail.*', rate: 1000, perMs: 60_000 });
+  await acme.enqueue('Mail.After', null, { dependsOn: [ordered] });
   await queue.system().seal();
   await acme.enqueue('Mail.Unsealed', {});
   return { clientKey, workerKey, held: rest, ordered };
@@ -73,6 +76,8 @@ export async function portrait(queue: Queue): Promise<unknown> {
     clients,
     tasks: tasks.toSorted((a, b) => (a.taskId < b.taskId ? -1 : 1)),
     counts: (await admin.stats()).byStatus,
+    schedules: (await admin.schedules.list()).items,
+    limits: await admin.limits.list(),
     workers: await admin.workers.list(),
     grants: await admin.grants.list(),
     keys: await admin.keys.list(),

@@ -119,7 +119,7 @@ GRANT SELECT ON prismq.signing_keys, prismq.worker_grants, prismq.workers, prism
 -- Column by column: the right to a whole table shows its system columns too, and those count the transactions and the pages of all.
 GRANT SELECT (client_id, task_id, priority, lane_no, attempt, claims, releases, losses, events, draw, due_at_utc, expires_at_utc) ON prismq.ready TO prismq_client, prismq_admin;
 GRANT SELECT (client_id, task_id, lane_no, state, run_after_utc, attempt, claims, releases, losses, events, due_at_utc, expires_at_utc) ON prismq.delayed TO prismq_client, prismq_admin;
-GRANT SELECT (client_id, task_id, lane_no, claims, events, due_at_utc, expires_at_utc) ON prismq.blocked TO prismq_client, prismq_admin;
+GRANT SELECT (client_id, task_id, lane_no, claims, waiting, events, due_at_utc, expires_at_utc) ON prismq.blocked TO prismq_client, prismq_admin;
 GRANT SELECT (client_id, lane_no, type, compatibility, region) ON prismq.lanes TO prismq_client, prismq_admin;
 GRANT SELECT (client_id, task_id, seq, attempt, at_utc, event, from_status, to_status, actor, details) ON prismq.task_events TO prismq_client, prismq_admin;
 GRANT SELECT (client_id, task_id, message_id, at_utc, attempt, message, details) ON prismq.task_messages TO prismq_client;
