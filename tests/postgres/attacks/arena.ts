@@ -42,6 +42,7 @@ export async function prepare(server: Server): Promise<Prepared> {
   const things: Record<string, string> = {};
   await using queue = await openQueue(logins, { janitorMs: 0, listenUrl: null });
   for (const id of ['a', 'b']) await seed(queue, id, things);
+  await queue.system().seal();
   return { url, logins, things };
 }
 

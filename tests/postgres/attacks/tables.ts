@@ -20,7 +20,7 @@ const READS: Readonly<Record<Login, Readonly<Record<string, string>>>> = {
     clients: '*',
     worker_grants: 'worker_id, client_id',
     audit_numbers: 'chain, client_id, no',
-    audit_last: 'chain, client_id, no',
+    audit_last: '*',
   },
   worker: {
     ready: 'client_id, task_id, lane_no, priority, attempt',
@@ -47,7 +47,7 @@ const READS: Readonly<Record<Login, Readonly<Record<string, string>>>> = {
     api_keys: 'key_id, client_id, name',
     security_events: 'event_id, client_id, actor, action',
     audit_numbers: 'chain, client_id, no',
-    audit_last: 'chain, client_id, no',
+    audit_last: '*',
   },
 };
 const TABLES = [
