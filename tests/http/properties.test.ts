@@ -87,9 +87,17 @@ after(async () => {
 
 function keyFor({ name }: Case): string {
   const { access } = rowOf(name);
+  const inside = rowOf(name).inside === true;
   const { reach } = ACCESS[(typeof access === 'string' ? access : access[0]) as Operation];
   const keys = world.keys.acme;
-  const role = reach.client !== 'no' ? 'client' : reach.worker !== 'no' ? 'worker' : reach.platform_admin === 'no' ? 'client_admin' : 'platform_admin';
+  const role =
+    reach.client !== 'no'
+      ? 'client'
+      : reach.worker !== 'no'
+        ? 'worker'
+        : reach.platform_admin === 'no' || (inside && reach.client_admin !== 'no')
+          ? 'client_admin'
+          : 'platform_admin';
   return keys[role] as string;
 }
 const callOf = ({ make }: Case): CubeCall => make(world.subjects.acme);

@@ -120,13 +120,13 @@ GRANT SELECT ON prismq.signing_keys, prismq.worker_grants, prismq.workers, prism
 GRANT SELECT (client_id, task_id, priority, lane_no, attempt, claims, releases, losses, events, draw, due_at_utc, expires_at_utc) ON prismq.ready TO prismq_client, prismq_admin;
 GRANT SELECT (client_id, task_id, lane_no, state, run_after_utc, attempt, claims, releases, losses, events, due_at_utc, expires_at_utc) ON prismq.delayed TO prismq_client, prismq_admin;
 GRANT SELECT (client_id, task_id, lane_no, claims, waiting, events, due_at_utc, expires_at_utc) ON prismq.blocked TO prismq_client, prismq_admin;
-GRANT SELECT (client_id, lane_no, type, compatibility, region) ON prismq.lanes TO prismq_client, prismq_admin;
+GRANT SELECT (client_id, lane_no, type, compatibility, region, limit_key) ON prismq.lanes TO prismq_client, prismq_admin;
 GRANT SELECT (client_id, task_id, seq, attempt, at_utc, event, from_status, to_status, actor, details) ON prismq.task_events TO prismq_client, prismq_admin;
 GRANT SELECT (client_id, task_id, message_id, at_utc, attempt, message, details) ON prismq.task_messages TO prismq_client;
 GRANT SELECT (client_id, task_id, at_utc, value) ON prismq.task_progress TO prismq_client;
 GRANT SELECT (client_id, key, value, task_id) ON prismq.task_metadata TO prismq_client;
-GRANT SELECT (client_id, status, weight, created_at_utc, draw_floor) ON prismq.clients TO prismq_client, prismq_admin;
-GRANT SELECT (pattern, priority, max_attempts, max_run_ms, backoff, schema) ON prismq.categories TO prismq_client, prismq_admin;
+GRANT SELECT (client_id, status, weight, created_at_utc, draw_floor, limited) ON prismq.clients TO prismq_client, prismq_admin;
+GRANT SELECT (pattern, priority, max_attempts, max_run_ms, backoff, schema, max_wait_ms, version) ON prismq.categories TO prismq_client, prismq_admin;
 GRANT SELECT (key, value) ON prismq.meta TO prismq_client, prismq_admin;
 GRANT SELECT (chain, client_id, no, task_id, seq) ON prismq.audit_numbers TO prismq_client, prismq_admin;
 GRANT SELECT (chain, client_id, no) ON prismq.audit_last TO prismq_client, prismq_admin;
@@ -151,5 +151,5 @@ GRANT SELECT (client_id, lane_no, type, compatibility) ON prismq.lanes TO prismq
 GRANT SELECT (client_id, task_id, effective_priority, run_after_utc) ON prismq.tasks TO prismq_worker;
 GRANT SELECT (worker_id, capabilities, strategy, status) ON prismq.workers TO prismq_worker;
 GRANT SELECT (grant_id, worker_id, client_id, pattern, attributes, created_at_utc) ON prismq.worker_grants TO prismq_worker;
-GRANT SELECT (pattern, priority, max_attempts, max_run_ms, backoff, schema) ON prismq.categories TO prismq_worker;
+GRANT SELECT (pattern, priority, max_attempts, max_run_ms, backoff, schema, max_wait_ms, version) ON prismq.categories TO prismq_worker;
 GRANT SELECT (key, value) ON prismq.meta TO prismq_worker;

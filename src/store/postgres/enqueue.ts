@@ -112,10 +112,10 @@ function refusalOf(verdict: string, clientId: string, lanesMost: number, taskId:
 }
 
 /** What a batch itself refuses; everything else has its sentence already. */
-const VERDICTS: readonly string[] = ['unknown_client', 'client_suspended', 'too_many_lanes', 'idempotency_conflict'];
+const VERDICTS: readonly string[] = ['unknown_client', 'client_suspended', 'too_many_lanes', 'idempotency_conflict', 'no_parent', 'parent_ended'];
 
 /** A refusal that ended an atomic batch names its client where the sentence goes. */
 export function sayRefusal(error: unknown, lanesMost: number): unknown {
-  if (!(error instanceof QueueError) || error.cause !== undefined || !VERDICTS.includes(error.code)) return error;
+  if (!(error instanceof QueueError) || error.cause !== undefined || !VERDICTS.includes(error.code.split(':')[0] ?? '')) return error;
   return QueueError.from(refusalOf(error.code, error.message, lanesMost, null));
 }
