@@ -107,7 +107,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON prismq.ready, prismq.delayed, prismq.lea
   prismq.task_progress, prismq.task_metadata, prismq.capability_lanes, prismq.capability_sets, prismq.workers, prismq.worker_grants, prismq.categories, prismq.meta, prismq.sql_roles TO prismq_engine;
 GRANT SELECT, INSERT ON prismq.lanes, prismq.task_events TO prismq_engine;
 GRANT SELECT, INSERT, UPDATE, DELETE ON prismq.task_dependencies, prismq.ended_parents, prismq.priority_changes TO prismq_engine;
-GRANT SELECT ON prismq.task_dependencies TO prismq_client, prismq_admin;
+GRANT SELECT (client_id, parent_id, task_id, position, policy, state, priority) ON prismq.task_dependencies TO prismq_client, prismq_admin;
 GRANT SELECT, INSERT ON prismq.security_events, prismq.audit_numbers, prismq.audit_seals TO prismq_audit;
 GRANT SELECT, INSERT, UPDATE ON prismq.audit_last TO prismq_audit;
 GRANT SELECT ON prismq.task_events TO prismq_audit;
@@ -117,9 +117,9 @@ GRANT SELECT, INSERT ON prismq.secrets TO prismq_auth;
 GRANT SELECT ON prismq.signing_keys, prismq.worker_grants, prismq.workers, prismq.clients TO prismq_auth;
 
 -- Column by column: the right to a whole table shows its system columns too, and those count the transactions and the pages of all.
-GRANT SELECT (client_id, task_id, priority, lane_no, attempt, claims, releases, losses, events, draw, due_at_utc, expires_at_utc) ON prismq.ready TO prismq_client, prismq_admin;
-GRANT SELECT (client_id, task_id, lane_no, state, run_after_utc, attempt, claims, releases, losses, events, due_at_utc, expires_at_utc) ON prismq.delayed TO prismq_client, prismq_admin;
-GRANT SELECT (client_id, task_id, lane_no, claims, waiting, events, due_at_utc, expires_at_utc) ON prismq.blocked TO prismq_client, prismq_admin;
+GRANT SELECT (client_id, task_id, priority, lane_no, attempt, claims, releases, losses, events, draw, awaited, due_at_utc, expires_at_utc) ON prismq.ready TO prismq_client, prismq_admin;
+GRANT SELECT (client_id, task_id, lane_no, state, run_after_utc, attempt, claims, releases, losses, events, awaited, due_at_utc, expires_at_utc) ON prismq.delayed TO prismq_client, prismq_admin;
+GRANT SELECT (client_id, task_id, lane_no, claims, waiting, awaited, events, due_at_utc, expires_at_utc) ON prismq.blocked TO prismq_client, prismq_admin;
 GRANT SELECT (client_id, lane_no, type, compatibility, region, limit_key) ON prismq.lanes TO prismq_client, prismq_admin;
 GRANT SELECT (client_id, task_id, seq, attempt, at_utc, event, from_status, to_status, actor, details) ON prismq.task_events TO prismq_client, prismq_admin;
 GRANT SELECT (client_id, task_id, message_id, at_utc, attempt, message, details) ON prismq.task_messages TO prismq_client;

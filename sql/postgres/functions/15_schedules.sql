@@ -118,5 +118,5 @@ BEGIN
   EXECUTE 'CREATE POLICY admin_read ON prismq.schedules FOR SELECT TO prismq_admin USING ((SELECT prismq.sees_all()) OR client_id IN (SELECT unnest(prismq.bound_clients())))';
 END $$;
 GRANT SELECT, INSERT, UPDATE, DELETE ON prismq.schedules TO prismq_engine;
-GRANT SELECT ON prismq.schedules TO prismq_client;
+GRANT SELECT (client_id, name, kind, cron, time_zone, every_ms, at_utc, type, payload, options, missed, paused, next_utc, last_utc, looked_at_utc, last_task_id, last_refusal, fired, created_at_utc, changed_at_utc) ON prismq.schedules TO prismq_client;
 GRANT SELECT (client_id, name, kind, cron, time_zone, every_ms, at_utc, type, options, missed, paused, next_utc, last_utc, looked_at_utc, last_task_id, last_refusal, fired, created_at_utc, changed_at_utc) ON prismq.schedules TO prismq_admin;

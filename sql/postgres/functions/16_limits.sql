@@ -108,7 +108,9 @@ BEGIN
   FOREACH t IN ARRAY ARRAY['limits', 'lane_limits'] LOOP
     EXECUTE format('CREATE POLICY client_read ON prismq.%I FOR SELECT TO prismq_client USING (client_id IN (SELECT unnest(prismq.bound_clients())))', t);
     EXECUTE format('CREATE POLICY admin_read ON prismq.%I FOR SELECT TO prismq_admin USING ((SELECT prismq.sees_all()) OR client_id IN (SELECT unnest(prismq.bound_clients())))', t);
-    EXECUTE format('GRANT SELECT ON prismq.%I TO prismq_client, prismq_admin', t);
+    -- Column by column, as everything that a client reads (02_policies.sql).
+    EXECUTE format('GRANT SELECT (%s) ON prismq.%I TO prismq_client, prismq_admin', (SELECT string_agg(quote_ident(a.attname), ', ') FROM pg_attribute a
+      WHERE a.attrelid = format('prismq.%I', t)::regclass AND a.attnum > 0 AND NOT a.attisdropped), t);
   END LOOP;
 END $$;
 ALTER FUNCTION prismq.running_under(text) OWNER TO prismq_auth;
