@@ -124,7 +124,7 @@ const idOf = (path: string, subject: Subject): string =>
         ? subject.keyId
         : path.includes('/clients/')
           ? subject.clientId
-          : /complete|fail|release|progress|children|logs$/.test(path)
+          : /complete|fail|release|progress|children|parents|logs$/.test(path)
             ? subject.heldId
             : /requeue|wait/.test(path)
               ? subject.endedId
