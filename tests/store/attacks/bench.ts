@@ -65,7 +65,10 @@ function seed(c: string, base: number): string {
     INSERT INTO ready VALUES ('${c}', 100, ${base + 1}, ${base + 50}, 0, 0, 0, 0, 0.5, NULL, NULL);
     INSERT INTO delayed VALUES (${base + 2}, '${c}', ${base + 50}, 'queued', ${NOW}, 0, 0, 0, 0, NULL, NULL);
     INSERT INTO leases VALUES (${base + 3}, '${c}', ${base + 50}, 'worker-of-${c}', 'lease-of-${c}', ${NOW}, ${NOW}, 0, 1, 0, 0, NULL, NULL);
-    INSERT INTO blocked VALUES (${base + 4}, '${c}', ${base + 50}, 0, NULL, NULL);
+    INSERT INTO blocked (task_no, client_id, lane_id, waiting) VALUES (${base + 4}, '${c}', ${base + 50}, 1);
+    INSERT INTO task_dependencies VALUES ('${c}', ${base + 1}, ${base + 4}, 0, 'wait', 'open', 100);
+    INSERT INTO ended_parents VALUES ('${c}', ${base + 5}, 'dead_letter', 0);
+    INSERT INTO priority_changes VALUES ('${c}', ${base + 1});
     INSERT INTO finished (task_no, client_id, lane_id, status, finished_at_utc, attempt, claims, releases, reason, lease_id, result)
       VALUES (${base + 5}, '${c}', ${base + 50}, 'dead_letter', ${NOW}, 1, 1, 0, 'reason-of-${c}', 'lease-of-${c}', 'secret-of-${c}');
     INSERT INTO task_attempts VALUES (${base + 5}, 1, '${c}', 1, 'worker-of-${c}', 'lease-of-${c}', 'fail', ${NOW}, 'kind', 'error-of-${c}', 'stack-of-${c}');
