@@ -67,6 +67,10 @@ const CALLS: { readonly [O in Operation]?: Calls } = {
     platform_admin: (h) => first(h.events({ after: 0 })),
     auditor: (h) => first(h.events({ after: 0 })),
   },
+  'bulk.cancel': clientLike((h, s) => h.bulk('cancel', { ids: [s.taskId] })),
+  'bulk.requeue': clientLike((h, s) => h.bulk('requeue', { ids: [s.endedId] })),
+  'bulk.reprioritise': clientLike((h, s) => h.bulk('reprioritise', { ids: [s.taskId], priority: 3 })),
+  'bulk.purge': clientLike((h, s) => h.bulk('purge', { ids: [s.endedId] })),
   'inbox.list': worker((h) => h.inbox()),
   'lease.claim': worker((h) => h.claim()),
   'lease.heartbeat': worker((h, s) => h.heartbeat([s.lease])),
@@ -182,7 +186,7 @@ async function snapshot(queue: Queue): Promise<unknown> {
 test('the table of the code is the table of the tests, cell for cell', () => {
   const rows = Object.entries<AccessRule>(ACCESS).map(([operation, { reach, foreign, audit }]) => ({ operation, reach, foreign, audit }));
   assert.deepEqual(rows, EXPECTED);
-  assert.equal(EXPECTED.length, 67);
+  assert.equal(EXPECTED.length, 71);
   for (const { operation, reach } of EXPECTED)
     for (const column of Object.keys(CALLS[operation as Operation] ?? {})) assert.ok(column in reach, `${operation} has a column ${column}`);
 });

@@ -19,6 +19,10 @@ task.purge         -      -      own          any            -       any    not_
 task.dependencies  own    -      own          meta           -       -      not_found   denied
 task.logs          own    -      own          meta           meta    -      not_found   denied
 task.events        own    -      own          meta           meta    -      empty       denied
+bulk.cancel        own    -      own          named          -       -      empty       denied
+bulk.requeue       own    -      own          named          -       -      empty       denied
+bulk.reprioritise  own    -      own          named          -       -      empty       denied
+bulk.purge         -      -      own          named          -       -      empty       always
 inbox.list         -      grant  -            -              -       -      empty       denied
 lease.claim        -      grant  -            -              -       -      empty       denied
 lease.heartbeat    -      lease  -            -              -       -      lease_lost  denied

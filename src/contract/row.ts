@@ -74,11 +74,11 @@ export const bulk = <const E extends 'cancel' | 'requeue' | 'reprioritise' | 'pu
   row({
     method: 'POST',
     path: `/queue/bulk/${event}`,
-    access: `task.${event}`,
+    access: `bulk.${event}`,
     body: 'Bulk',
     answer: 'BulkDone',
     status: [200],
-    errors: ['invalid_category'],
+    errors: ['invalid_category', 'not_found'],
     inside: true,
     summary: `${summary}, by ids or by a filter; \`dry_run\` only counts. What is over \`limit\` goes on with the cursor of the answer.`,
   });

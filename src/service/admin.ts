@@ -82,7 +82,7 @@ function inside(deps: Deps, principal: AdminPrincipal, clientId: string, reason:
     },
     reprioritise: (taskId, priority) => recorded('task.reprioritise', taskId, () => handle.reprioritise(taskId, priority)),
     bulk: (event, request) =>
-      request.dryRun === true ? handle.bulk(event, request) : recorded(`task.${event}`, 'many tasks', () => handle.bulk(event, request)),
+      request.dryRun === true ? handle.bulk(event, request) : recorded(`bulk.${event}`, 'many tasks', () => handle.bulk(event, request)),
   };
 }
 

@@ -8,7 +8,7 @@ import { textTrouble } from '../domain/fields.ts';
 import { STATES } from '../domain/lifecycle.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import { checkInt, checkMetadata } from '../domain/limits.ts';
-import type { Principal } from '../domain/principal.ts';
+import type { AdminPrincipal, Principal } from '../domain/principal.ts';
 import type { BulkItem, BulkRefusal, Store, StoreScope } from '../store/store.ts';
 import { authorize } from './deps.ts';
 import type { Deps } from './deps.ts';
@@ -80,12 +80,22 @@ interface Asked extends BulkRequest {
 
 export async function bulk(deps: Deps, principal: Principal, scope: StoreScope, event: BulkEvent, request: BulkRequest): Promise<BulkReport> {
   if (!BULK_EVENTS.includes(event)) throw wrong('event', `is one of ${BULK_EVENTS.join(', ')}`);
-  await authorize(deps, principal, `task.${event}`);
+  await authorize(deps, principal, `bulk.${event}`);
   const asked = check(scope, event, request);
+  if (principal.role === 'admin') await beforeAnAdmin(deps, principal, scope, asked);
   const walk = createWalk(deps.store, scope, asked);
   if (request.ids !== undefined) await walkIds(deps.store, scope, asked, request.ids, walk);
   else await walkFilter(deps, scope, asked, request.filter ?? {}, walk);
   return walk.report();
+}
+
+/** A client that is not there is told from one without tasks; what purges is on record (the platform's admin has put it there). */
+async function beforeAnAdmin({ store }: Deps, principal: AdminPrincipal, scope: StoreScope, { event, dryRun }: Asked): Promise<void> {
+  const [clientId = ''] = scope.clients;
+  const known = await store.clients(scope);
+  if (!known.some((client) => client.clientId === clientId)) throw new QueueError('not_found', 'there is no such client');
+  if (event === 'purge' && dryRun !== true && principal.clientId !== undefined)
+    await store.recordSecurity({ actor: scope.actor, action: 'bulk.purge', clientId, object: 'many tasks', outcome: 'done' });
 }
 
 function check(scope: StoreScope, event: BulkEvent, request: BulkRequest): Asked {

@@ -8,8 +8,8 @@ import { NOW, fill } from '../http/cube/world.ts';
 import type { Ground, Rows, World } from '../http/cube/world.ts';
 import { CLIENTS, serve } from '../http/stand.ts';
 import type { Rig } from '../http/stand.ts';
-import { binaries, startServer } from './server.ts';
-import type { Server } from './server.ts';
+import { binaries, startServer } from '../postgres/server.ts';
+import type { Server } from '../postgres/server.ts';
 
 /** What was made is told as an event when nothing can come before it any more. */
 const LATER_MS = 10_000;
