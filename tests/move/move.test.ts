@@ -52,7 +52,8 @@ for (const [from, to] of WAYS)
     assert.ok('enqueue' in client);
     const { taskId } = await client.enqueue('Mail.Send', { new: true }, { priority: 1, compatibility: { region: 'eu' } });
     const claimed = await worker.claim({ max: 50, strategy: 'PRIORITY' });
-    assert.equal(claimed[0]?.taskId, taskId, 'the newest is the most urgent');
+    // Which client comes first is the fair share's; inside one the most urgent is.
+    assert.equal(claimed.find(({ clientId }) => clientId === 'acme')?.taskId, taskId, 'the newest is the most urgent');
     assert.ok(claimed.length > 3);
     for (const one of claimed) assert.ok(one.fence > 2 ** 32 && one.fence > Math.max(0, ...world.held.map(({ fence }) => fence)), 'fences rise over the move');
     for (const one of claimed) await worker.complete(one);
