@@ -1,5 +1,6 @@
 // Ten thousand commands against the queue and against the reference: the same answers, the same ends, and an audit that joins up.
 import assert from 'node:assert/strict';
+import { env } from 'node:process';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { QueueError } from '../../src/domain/errors.ts';
@@ -13,6 +14,8 @@ const CLIENTS = ['acme', 'globex'] as const;
 const TYPES = ['Mail.Send', 'Mail.Digest', 'Video.Cut'] as const;
 const GRANTS: Readonly<Record<string, readonly Grant[]>> = { wide: [{ clientId: '*', pattern: '*' }], narrow: [{ clientId: 'acme', pattern: 'Mail.*' }] };
 const RUNS = opener.histories;
+/** The same histories every time; others by PRISMQ_TEST_SEED. */
+const SEED = Number(env['PRISMQ_TEST_SEED'] ?? 20_261_124);
 const COMMANDS = 100;
 const START = 1_800_000_000_000;
 /** So many lanes of a third client put the wide worker on the path that scans instead of probing. */
@@ -306,7 +309,7 @@ test(`${RUNS * COMMANDS} commands end as the reference says, and every log joins
       for (const one of world.beats) beats.add(one);
     }),
   );
-  await fc.assert(property, { numRuns: RUNS });
+  await fc.assert(property, { numRuns: RUNS, seed: SEED });
   assert.equal(done, RUNS * COMMANDS);
   assert.deepEqual(
     MOVES.filter((event) => !seen.has(event)),
