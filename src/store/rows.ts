@@ -1,4 +1,5 @@
 // Rows of any engine as the nouns of the domain. Each list of columns is the order in which the statements name them.
+import type { ChainName, Seal } from '../domain/audit-chain.ts';
 import { matches } from '../domain/category.ts';
 import { JsonText } from '../domain/json-text.ts';
 import type { TaskEvent, TaskState } from '../domain/lifecycle.ts';
@@ -131,8 +132,8 @@ export const inboxOf = (row: StoredRow): InboxRow => ({
   compatibility: row[6] as string,
 });
 
-/** `fence` is the ninth column. */
-export const claimedOf = (row: StoredRow, leaseId: string, leaseMs: number): ClaimedTask => ({
+/** `epoch`: how often the store was restored, where the row has the claims of the task alone. */
+export const claimedOf = (row: StoredRow, leaseId: string, leaseMs: number, epoch = 0): ClaimedTask => ({
   clientId: row[0] as string,
   taskId: row[1] as string,
   leaseId,
@@ -144,7 +145,7 @@ export const claimedOf = (row: StoredRow, leaseId: string, leaseMs: number): Cla
   maxAttempts: row[7] as number,
   leaseUntilUtc: row[8] as number,
   leaseMs,
-  fence: row[9] as number,
+  fence: epoch * 2 ** 32 + (row[9] as number),
   maxRunMs: row[10] as number,
   createdAtUtc: row[11] as number,
   createdBy: row[12] as string | null,
@@ -253,4 +254,17 @@ export const parentOf = (row: StoredRow): ParentResult => ({
   type: row[2] as string,
   status: row[3] as TaskState,
   result: row[4] as string | null,
+});
+
+export const sealOf = (row: StoredRow): Seal => ({
+  chain: row[0] as ChainName,
+  clientId: row[1] as string,
+  seq: row[2] as number,
+  rows: row[3] as number,
+  firstId: row[4] as number,
+  lastId: row[5] as number,
+  prevHash: row[6] as string,
+  hash: row[7] as string,
+  marks: row[8] as string,
+  atUtc: row[9] as number,
 });

@@ -2,6 +2,7 @@
 // and seals are kept only when nobody was faster.
 import { hash as digestOf } from 'node:crypto';
 import { CHAINS, genesis, sealRows } from '../../domain/audit-chain.ts';
+import { sealOf } from '../rows.ts';
 import type { AuditRow, ChainName, Hash, Head, Seal } from '../../domain/audit-chain.ts';
 import type { AnchoredHead } from '../../domain/audit-check.ts';
 import { refuse, unwrap } from '../../domain/errors.ts';
@@ -117,19 +118,6 @@ async function readAudit(engine: Engine, scope: StoreScope, chain: ChainName, af
     passed,
   };
 }
-
-const sealOf = (row: Row): Seal => ({
-  chain: row[0] as ChainName,
-  clientId: row[1] as string,
-  seq: row[2] as number,
-  rows: row[3] as number,
-  firstId: row[4] as number,
-  lastId: row[5] as number,
-  prevHash: row[6] as string,
-  hash: row[7] as string,
-  marks: row[8] as string,
-  atUtc: row[9] as number,
-});
 
 async function headsOf(engine: Engine, acting: Acting): Promise<AnchoredHead[]> {
   return (await engine.pools.admin.run('audit_heads', acting)).map(([chain, clientId, seq, hash]) => ({

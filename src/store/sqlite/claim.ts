@@ -2,6 +2,7 @@
 // strategy (wide workers) or lanes are probed (narrow ones); the picked rows move to leases set-based. Bounded by what is
 // asked for, never by the backlog.
 import { createFairShare } from '../../domain/fair-share.ts';
+import { claimedOf } from '../rows.ts';
 import type { FairShare } from '../../domain/fair-share.ts';
 import { QueueError, unwrap } from '../../domain/errors.ts';
 import { compareBy, findStrategy } from '../../domain/strategy.ts';
@@ -221,29 +222,7 @@ function lease(engine: Engine, request: Request, leaseMs: number): readonly Clai
   if (request.strategy.order[0]?.[0] === 'draw')
     for (const [clientId, floor] of st.rows('picked_floors')) st.run('claim_floor', { client_id: clientId as string, floor: floor as number });
   const epoch = Number(setting(engine, 'restore_epoch') ?? 0);
-  const tasks = st.rows('claimed', { lease_id: leaseId }).map((row) => claimedTask(row, leaseId, leaseMs, epoch));
+  const tasks = st.rows('claimed', { lease_id: leaseId }).map((row) => claimedOf(row, leaseId, leaseMs, epoch));
   st.run('picked_clear');
   return tasks;
-}
-
-function claimedTask(row: Row, leaseId: string, leaseMs: number, epoch: number): ClaimedTask {
-  return {
-    clientId: row[0] as string,
-    taskId: row[1] as string,
-    leaseId,
-    type: row[2] as string,
-    payload: row[3] as string,
-    compatibility: row[4] as string,
-    priority: row[5] as number,
-    attempt: row[6] as number,
-    maxAttempts: row[7] as number,
-    leaseUntilUtc: row[8] as number,
-    leaseMs,
-    fence: epoch * 2 ** 32 + (row[9] as number),
-    maxRunMs: row[10] as number,
-    createdAtUtc: row[11] as number,
-    createdBy: row[12] as string | null,
-    metadata: row[13] as string | null,
-    traceparent: row[14] as string | null,
-  };
 }
