@@ -14,6 +14,7 @@ const DATA_KEY_BYTES = 32;
 /** How long an erasure that was asked for may be confirmed. */
 const CONFIRM_MS = 86_400_000;
 const TASKS_A_STEP = 200;
+const SCHEDULES_A_STEP = 200;
 const LINES_A_PAGE = 200;
 
 export function privacyAdmin(deps: Deps, principal: AdminPrincipal, scope: StoreScope): PrivacyAdmin {
@@ -111,9 +112,20 @@ async function confirmErase(deps: Deps, principal: AdminPrincipal, scope: StoreS
   deps.keyring.forget();
   const keys = await deps.store.shredDataKeys(scope, clientId);
   deps.sealing?.forget(clientId);
-  const tasks = await emptyTasks(deps, { ...scope, clients: [clientId] }, clientId);
+  const own = { ...scope, clients: [clientId] };
+  // Before the tasks: a schedule makes more of them.
+  await dropSchedules(deps, own, clientId);
+  const tasks = await emptyTasks(deps, own, clientId);
   await record(deps, principal, scope, clientId, 'done', { tasks, keys });
   return { clientId, state: 'erased', tasks, keys };
+}
+
+async function dropSchedules({ store: { schedules } }: Deps, scope: StoreScope, clientId: string): Promise<void> {
+  for (;;) {
+    const found = await schedules.list(scope, { limit: SCHEDULES_A_STEP, after: ['', ''] });
+    if (found.length === 0) return;
+    for (const { name } of found) await schedules.delete(scope, name, `erasure of ${clientId}`);
+  }
 }
 
 /** What is not ended is cancelled, and what is ended is emptied: payload, result, errors, messages, progress and metadata go. Bounded steps. */

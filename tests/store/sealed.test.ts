@@ -63,6 +63,8 @@ async function liveThrough(queue: Queue, sealed: boolean): Promise<void> {
   await worker.progress(held, { at: SECRET });
   await worker.log(held, `saw ${SECRET}`, { more: SECRET });
   await client.amend((await client.list({ status: 'queued' })).items[0]?.taskId ?? '', { payload: `amended ${SECRET}` });
+  await client.schedules.set('nightly', { everyMs: 60_000, type: 'T.Nightly', payload: { word: SECRET } });
+  await client.schedules.run('nightly');
   await queue.system().seal();
 }
 
@@ -106,7 +108,7 @@ for (const [engine, place] of [
       await liveThrough(queue, true);
       await queue.as({ role: 'admin', keyId: 'ada' }).clients.erase('acme', 'a request');
       const answer = await queue.as({ role: 'admin', keyId: 'bob' }).clients.confirmErase('acme');
-      assert.deepEqual(answer, { clientId: 'acme', state: 'erased', tasks: 4, keys: 1 });
+      assert.deepEqual(answer, { clientId: 'acme', state: 'erased', tasks: 5, keys: 1 });
       assert.deepEqual((await queue.client('acme').list()).items, []);
       assert.deepEqual((await queue.admin().audit.verify()).faults, []);
     });

@@ -8,9 +8,10 @@ export interface DataKey {
   readonly bytes: Uint8Array;
 }
 
-export type SealedField = 'payload' | 'result' | 'error' | 'stack' | 'progress' | 'message' | 'details';
+export type SealedField = 'payload' | 'result' | 'error' | 'stack' | 'progress' | 'message' | 'details' | 'schedule';
 export interface Place {
   readonly clientId: string;
+  /** Of a schedule: its name. */
   readonly taskId: string;
   readonly field: SealedField;
 }

@@ -1,123 +1,93 @@
 // A store that seals what is a client's own before it is stored, and opens it for who may read it: above the engine, so that both have it, and
 // only where a master key is given, so that nobody else pays. Clients without a data key pass through.
-import { JsonText } from '../../domain/json-text.ts';
-import { LIMITS, cleanErrorText } from '../../domain/limits.ts';
-import type { ClaimedTask, Json, NewTask, Settlement, Task, TaskFailure } from '../../domain/task.ts';
-import type { Store, TaskChange } from '../../store/store.ts';
-import { keyedDigest, roomIn, seal, sealJson, unseal, unsealJson } from './cipher.ts';
-import type { DataKey, Place } from './cipher.ts';
+import type { ClaimedTask, NewTask, Task } from '../../domain/task.ts';
+import type { Store, StoreScope } from '../../store/store.ts';
+import { sealJson } from './cipher.ts';
 import type { DataKeys } from './keys.ts';
+import { sealedSchedules } from './schedules.ts';
+import { at, openClaimed, openParent, openTask, sealChange, sealEnd, sealTask, sealText } from './task.ts';
+import { LIMITS } from '../../domain/limits.ts';
+
+/** How long a task waits whose payload can not be opened here: until whoever has the key takes it, or the key is back. */
+const CLOSED_MS = 10_000;
 
 export function sealedStore(store: Store, keys: DataKeys): Store {
-  const newest = async (clientId: string): Promise<DataKey | undefined> => (await keys.of(clientId))[0];
-  const one = async (task: Task | null): Promise<Task | null> => (task === null ? null : openTask(await keys.of(task.clientId), task));
+  return { ...store, ...tasks(store, keys), ...work(store, keys), schedules: sealedSchedules(store.schedules, keys) };
+}
+
+/** Sealed where the client has a key. */
+export async function sealAll(keys: DataKeys, tasks: readonly NewTask[]): Promise<readonly NewTask[]> {
+  return Promise.all(tasks.map(async (task) => sealTask(await keys.of(task.clientId), task)));
+}
+
+function tasks(store: Store, keys: DataKeys): Pick<Store, 'enqueue' | 'enqueueInside' | 'task' | 'tasks' | 'amend'> {
+  const open = async (task: Task): Promise<Task> => openTask(await keys.of(task.clientId), task);
   return {
-    ...store,
-    enqueue: async (scope, tasks, options) =>
-      store.enqueue(scope, await Promise.all(tasks.map(async (task) => sealTask(await keys.of(task.clientId), task))), options),
-    async enqueueInside(scope, tx, tasks, options) {
-      const sealed = await Promise.all(tasks.map(async (task) => sealTask(await keys.of(task.clientId), task)));
-      return store.enqueueInside(scope, tx, sealed, options);
+    async enqueue(scope, given, options) {
+      // Known to be none: not a moment later than without sealing.
+      if (given.every(({ clientId }) => keys.isOpen(clientId))) return store.enqueue(scope, given, options);
+      return store.enqueue(scope, await sealAll(keys, given), options);
     },
-    task: async (scope, taskId) => one(await store.task(scope, taskId)),
+    async enqueueInside(scope, tx, given, options) {
+      return store.enqueueInside(scope, tx, await sealAll(keys, given), options);
+    },
+    async task(scope, taskId) {
+      const task = await store.task(scope, taskId);
+      return task === null ? null : open(task);
+    },
     async tasks(scope, filter) {
       const page = await store.tasks(scope, filter);
-      return { ...page, items: await Promise.all(page.items.map(async (task) => openTask(await keys.of(task.clientId), task))) };
+      return { ...page, items: await Promise.all(page.items.map(open)) };
     },
     async amend(scope, taskId, change) {
       const [clientId] = scope.clients === '*' ? [] : scope.clients;
-      const key = clientId === undefined ? undefined : await newest(clientId);
+      const key = clientId === undefined ? undefined : await keys.newest(clientId);
       return store.amend(scope, taskId, key === undefined ? change : sealChange(key, clientId as string, taskId, change));
     },
-    claim: async (scope, request) => Promise.all((await store.claim(scope, request)).map(async (task) => openClaimed(await keys.of(task.clientId), task))),
-    settle: async (scope, items) =>
-      store.settle(
-        scope,
-        await Promise.all(
-          items.map(async (item) => {
-            const key = await newest(item.clientId);
-            return key === undefined ? item : sealEnd(key, item);
-          }),
-        ),
-      ),
+  };
+}
+
+function work(store: Store, keys: DataKeys): Pick<Store, 'claim' | 'settle' | 'progress' | 'message' | 'parents'> {
+  return {
+    async claim(scope, request) {
+      const claimed = await store.claim(scope, request);
+      return claimed.every(({ clientId }) => keys.isOpen(clientId)) ? claimed : openAll(store, keys, scope, claimed);
+    },
+    async settle(scope, items) {
+      if (items.every(({ clientId }) => keys.isOpen(clientId))) return store.settle(scope, items);
+      const sealed = items.map(async (item) => {
+        const key = await keys.newest(item.clientId);
+        return key === undefined ? item : sealEnd(key, item);
+      });
+      return store.settle(scope, await Promise.all(sealed));
+    },
     async progress(scope, lease, value) {
-      const key = await newest(lease.clientId);
+      const key = await keys.newest(lease.clientId);
       return store.progress(scope, lease, key === undefined ? value : sealJson(key, at(lease, 'progress'), value));
     },
     async message(scope, lease, message, details) {
-      const key = await newest(lease.clientId);
+      const key = await keys.newest(lease.clientId);
       if (key === undefined) return store.message(scope, lease, message, details);
-      return store.message(
-        scope,
-        lease,
-        sealText(key, at(lease, 'message'), message, LIMITS.errorMessage.max),
-        details === null ? null : sealJson(key, at(lease, 'details'), details),
-      );
+      const sealed = sealText(key, at(lease, 'message'), message, LIMITS.errorMessage.max);
+      return store.message(scope, lease, sealed, details === null ? null : sealJson(key, at(lease, 'details'), details));
+    },
+    async parents(scope, lease, page) {
+      const [found, opening] = await Promise.all([store.parents(scope, lease, page), keys.of(lease.clientId)]);
+      return found === null ? null : { ...found, items: found.items.map((parent) => openParent(opening, lease.clientId, parent)) };
     },
   };
 }
 
-const at = ({ clientId, taskId }: Pick<Place, 'clientId' | 'taskId'>, field: Place['field']): Place => ({ clientId, taskId, field });
-
-function sealTask(keys: readonly DataKey[], task: NewTask): NewTask {
-  const [key] = keys;
-  if (key === undefined) return task;
-  const requestDigest = task.requestDigest === null ? null : keyedDigest(keys, task.requestDigest);
-  return { ...task, payload: sealJson(key, at(task, 'payload'), task.payload), format: null, requestDigest };
+/** What can not be opened, because its key can not be had now, goes back; when that is all that there was, the caller hears why. */
+async function openAll(store: Store, keys: DataKeys, scope: StoreScope, claimed: readonly ClaimedTask[]): Promise<readonly ClaimedTask[]> {
+  const opened = await Promise.allSettled(claimed.map(async (task) => openClaimed(await keys.of(task.clientId), task)));
+  const back = claimed.filter((_, i) => opened[i]?.status === 'rejected');
+  if (back.length > 0)
+    await store.settle(
+      scope,
+      back.map(({ clientId, taskId, leaseId }) => ({ op: 'release', clientId, taskId, leaseId, delayMs: CLOSED_MS })),
+    );
+  const [failed] = opened.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
+  if (failed !== undefined && back.length === claimed.length) throw failed;
+  return opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
 }
-
-const sealChange = (key: DataKey, clientId: string, taskId: string, change: TaskChange): TaskChange =>
-  change.payload === undefined
-    ? change
-    : { ...change, payload: { text: sealJson(key, { clientId, taskId, field: 'payload' }, change.payload.text), format: null } };
-
-function sealEnd(key: DataKey, item: Settlement): Settlement {
-  if (item.op === 'complete') return item.result === undefined ? item : { ...item, result: sealJson(key, at(item, 'result'), item.result) };
-  if (item.op === 'fail') return { ...item, error: sealFailure(key, item, item.error) };
-  return item;
-}
-
-function sealFailure(key: DataKey, of: Pick<Place, 'clientId' | 'taskId'>, { message, stack, ...rest }: TaskFailure): TaskFailure {
-  const sealed = sealText(key, at(of, 'error'), message, LIMITS.errorMessage.max);
-  return { ...rest, message: sealed, ...(stack === undefined ? {} : { stack: sealText(key, at(of, 'stack'), stack, LIMITS.errorStack.max) }) };
-}
-
-/** Cut so that it still fits when it is sealed. */
-function sealText(key: DataKey, place: Place, text: string, most: number): string {
-  const bytes = Buffer.from(cleanErrorText(text, most), 'utf8');
-  const room = roomIn(most);
-  // What is cut in the middle of a character loses that character.
-  return seal(
-    key,
-    place,
-    bytes.length <= room
-      ? bytes.toString('utf8')
-      : bytes
-          .subarray(0, room - 3)
-          .toString('utf8')
-          .replace(/\uFFFD+$/, ''),
-  );
-}
-
-function openTask(keys: readonly DataKey[], task: Task): Task {
-  if (keys.length === 0) return task;
-  const json = (value: Json | undefined, field: Place['field']): Json | undefined => (value === undefined ? undefined : openJson(keys, at(task, field), value));
-  const { payload, result, errorMessage } = task;
-  return {
-    ...task,
-    progress: json(task.progress, 'progress') ?? null,
-    errorMessage: errorMessage === null ? null : (unseal(keys, at(task, 'error'), errorMessage) ?? errorMessage),
-    ...(payload === undefined ? {} : { payload: json(payload, 'payload') as Json }),
-    ...(result === undefined ? {} : { result: json(result, 'result') as Json }),
-  };
-}
-
-/** As it was read: a value, or its text where the reader asked for that. */
-function openJson(keys: readonly DataKey[], place: Place, value: Json): Json {
-  if ((value as unknown) instanceof JsonText) return new JsonText(unsealJson(keys, place, (value as unknown as JsonText).text)) as unknown as Json;
-  if (value === null || typeof value !== 'object' || !('$sealed' in value)) return value;
-  return JSON.parse(unsealJson(keys, place, JSON.stringify(value))) as Json;
-}
-
-const openClaimed = (keys: readonly DataKey[], task: ClaimedTask): ClaimedTask =>
-  keys.length === 0 ? task : { ...task, payload: unsealJson(keys, at(task, 'payload'), task.payload) };

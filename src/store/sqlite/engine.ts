@@ -4,6 +4,7 @@ import { categoryOf } from '../rows.ts';
 import type { Categories } from '../rows.ts';
 import type { CategoryMode, StoreOptions } from '../store.ts';
 import type { Statements } from './statements.ts';
+import type { Ready } from '../waiters.ts';
 import type { Wall } from './wall.ts';
 import type { Writer } from './writer.ts';
 
@@ -16,6 +17,8 @@ export interface Engine {
   now(): number;
   /** Tells the fair share that a client may have become active. */
   activated(clientId: string): void;
+  /** What became ready otherwise than by what its caller asked for, noted while somebody waits. */
+  readonly risen: { isHeard(): boolean; ready: Ready[] };
 }
 
 /** Runs DDL or a statement of the owner: migrations aside, only for the indexes of strategies. */

@@ -3,6 +3,8 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { QueueError } from '../../domain/errors.ts';
 import { asQueueError, isBusy } from './errors.ts';
+import { EVERYTHING } from '../waiters.ts';
+import type { Touched } from '../waiters.ts';
 import type { Statements } from './statements.ts';
 import type { Wall } from './wall.ts';
 
@@ -15,6 +17,8 @@ export interface Job<Item, Answer> {
   readonly run: (items: readonly Item[]) => readonly Answer[];
   /** Whose job it is: turns are filled round-robin over these, so that a flood of one does not push others out. */
   readonly owner: string;
+  /** What its commit touched, asked when somebody waits; absent: it may be anything. */
+  readonly touched?: ((answers: readonly Answer[]) => Touched) | undefined;
 }
 
 interface Waiting {
@@ -28,6 +32,9 @@ interface Outcome {
   readonly error?: QueueError;
 }
 
+/** What was refused touched nothing. */
+const touchedBy = ({ waiting: { job }, answers }: Outcome): Touched[] => (answers === undefined ? [] : [job.touched?.(answers) ?? EVERYTHING]);
+
 const ITEMS_A_TURN = 1000;
 const BUSY_FIRST_MS = 2;
 const BUSY_MOST_MS = 100;
@@ -37,14 +44,14 @@ export class Writer {
   readonly #wall: Wall;
   readonly #st: Statements;
   readonly #busyTimeoutMs: number;
-  readonly #committed: () => void;
+  readonly #committed: (touched: () => Touched[]) => void;
   readonly #control = new Map<string, StatementSync>();
   #owners = new Map<string, Waiting[]>();
   #scheduled = false;
   #closed = false;
   #idle: Promise<void> = Promise.resolve();
 
-  constructor(db: DatabaseSync, wall: Wall, st: Statements, busyTimeoutMs: number, committed: () => void) {
+  constructor(db: DatabaseSync, wall: Wall, st: Statements, busyTimeoutMs: number, committed: (touched: () => Touched[]) => void) {
     this.#db = db;
     this.#wall = wall;
     this.#st = st;
@@ -64,8 +71,9 @@ export class Writer {
   }
 
   /** One job of one item. */
-  async one<Answer>(owner: string, action: () => Answer): Promise<Answer> {
-    const [answer] = await this.submit({ kind: '', items: [null], owner, run: () => [action()] });
+  async one<Answer>(owner: string, action: () => Answer, touched?: (answer: Answer) => Touched): Promise<Answer> {
+    const told = touched && (([answer]: readonly Answer[]) => touched(answer as Answer));
+    const [answer] = await this.submit({ kind: '', items: [null], owner, run: () => [action()], touched: told });
     return answer as Answer;
   }
 
@@ -125,7 +133,7 @@ export class Writer {
       if (refused !== undefined) waiting.reject(refused);
       else waiting.resolve(answers ?? []);
     }
-    this.#committed();
+    this.#committed(() => outcomes.flatMap(touchedBy));
   }
 
   /** Takes the write lock, waiting without blocking the loop; an error when the deadline passes first. */

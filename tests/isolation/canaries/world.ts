@@ -96,5 +96,9 @@ async function fill(queue: Queue, clientId: string, say: (of: string) => string)
   await client.cancel(endedId, say('reason'));
   await client.get('absent').catch(() => undefined);
   const { keyId } = await queue.admin().keys.create({ role: 'client', clientId, name: say('name') });
-  return { clientId, taskId, endedId, heldId, lease, workerId, grantId, keyId };
+  const inside = queue.as({ role: 'admin', clientId }).inside(clientId, 'made here');
+  const [schedule, limit] = [`ticks-${clientId}`, `some-${clientId}`];
+  await inside.schedules.set(schedule, { everyMs: 86_400_000, type: type('Ticks'), payload: { word: say('payload') } });
+  await inside.limits.set(limit, { concurrency: 100_000 });
+  return { clientId, taskId, endedId, heldId, lease, workerId, grantId, keyId, schedule, limit };
 }

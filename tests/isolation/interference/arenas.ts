@@ -57,7 +57,7 @@ const onFile = (path: string | null): Staging => {
       const queue = await openQueue(folder === null ? ':memory:' : join(folder, `${plays++}.db`), { ...options(clock, ids), synchronous: 'NORMAL' });
       return { queue, clock, ids, end: () => queue.close() };
     },
-    close: async () => {
+    async close() {
       if (folder !== null) rmSync(folder, { recursive: true, force: true });
     },
   };

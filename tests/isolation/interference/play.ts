@@ -149,10 +149,10 @@ class Renumbered {
       // How long a claim waited is of the real clock.
       if (one === null || one === undefined || key === 'waitedMs') return one === null ? null : undefined;
       if (RISING.has(key)) return key;
-      if (typeof one !== 'string') return one;
+      if (RANDOM.has(key)) return this.#of(key, String(one as string));
       // The client over HTTP makes up a key where none is given.
-      if (RANDOM.has(key) || (key === 'idempotencyKey' && /^[0-9a-f-]{36}$/.test(one))) return this.#of(key, one);
-      return key === 'object' && /^[0-9A-Za-z]{11}$/.test(one) ? 'the id of a key' : one;
+      if (key === 'idempotencyKey' && /^[0-9a-f-]{36}$/.test(String(one as string))) return this.#of(key, String(one as string));
+      return key === 'object' && /^[0-9A-Za-z]{11}$/.test(String(one as string)) ? 'the id of a key' : one;
     };
     return JSON.stringify(value, renumber) ?? 'nothing';
   }

@@ -4,7 +4,7 @@ import { DEFAULT_BACKOFF } from '../../../src/domain/retry.ts';
 import type { Queue } from '../../../src/service/handles.ts';
 import { createQueue } from '../../../src/service/queue.ts';
 import { loadStatements } from '../../../src/store/sql-files.ts';
-import { FUNCTIONS } from '../../../src/store/sqlite/rights.ts';
+import { FUNCTIONS } from '../../../src/store/sqlite/functions.ts';
 import { openConnection } from '../../../src/store/sqlite/connection.ts';
 import { loadMigrations, migrate } from '../../../src/store/sqlite/migrate.ts';
 import { storeOn } from '../../../src/store/sqlite/store.ts';
@@ -52,6 +52,7 @@ export function openCounted(): Counted {
       randomHex,
       limits: { payloadBytes: 10_000, payloadDepth: 32 },
       retentionMs: 1000,
+      auditRetentionMs: null,
       strategies: [],
       createClients: true,
     },

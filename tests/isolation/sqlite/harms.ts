@@ -1,7 +1,8 @@
 // One thing of the second wall on SQLite taken away or opened, at a time: a right, a view's filter, a trigger, a rule of the authorizer.
 import type { DatabaseSync } from 'node:sqlite';
 import { constants as sqlite } from 'node:sqlite';
-import { CLIENT_TABLES, FUNCTIONS, READS, SHARED_TABLES, WRITES } from '../../../src/store/sqlite/rights.ts';
+import { FUNCTIONS } from '../../../src/store/sqlite/functions.ts';
+import { CLIENT_TABLES, READS, SHARED_TABLES, WRITES } from '../../../src/store/sqlite/rights.ts';
 import type { ReadRight, StatementClass, WriteRight } from '../../../src/store/sqlite/rights.ts';
 import { CLASSES, closedColumns, COLUMNS, NAMES } from '../../store/attacks/closed.ts';
 

@@ -107,7 +107,7 @@ const unwritten: Attacks = CLASSES.flatMap((cls) =>
 );
 
 /** What a column takes in every row. */
-const VALUES: Readonly<Record<string, string>> = { status: `'suspended'`, idempotency_key: 'null' };
+const VALUES: Readonly<Record<string, string>> = { status: `'suspended'`, idempotency_key: 'null', state: `'met'`, kind: `'once'`, missed: `'all'` };
 
 /** A row of `b` is nobody's who has not bound it, whatever the right. */
 const foreign: Attacks = (['engine', 'registry', 'sealer'] as const).flatMap((cls) =>

@@ -73,10 +73,52 @@ export function privacySuite(suite: Conformance): void {
     assert.ok(!logs.includes(createHash('sha256').update(JSON.stringify(SECRET)).digest('hex')), 'the digest of the audit tells nothing of the text');
   });
 
+  test(`${suite.name}: results of parents, payloads of schedules and what is asked again are opened for whoever may read them`, async (t) => {
+    const { queue, client, id, clock } = await settle(suite, t, open);
+    await queue.admin().clients.encrypt(id);
+    const parent = await client.enqueue('T.Parent', 1);
+    const child = await client.enqueue('T.Child', { word: SECRET }, { dependsOn: [parent.taskId] });
+    const worker = queue.worker('w', [{ clientId: id, pattern: '*' }]);
+    const [first] = await worker.claim();
+    assert.ok(first !== undefined);
+    await worker.complete(first, { of: SECRET });
+    const [second] = await worker.claim();
+    assert.ok(second !== undefined && second.taskId === child.taskId);
+    const [told] = (await worker.parents(second)).items;
+    assert.deepEqual(JSON.parse(told?.result ?? ''), { of: SECRET });
+    const made = await worker.enqueueChild(second, 'T.Grandchild', { word: SECRET });
+    await worker.fail(second, new Error(SECRET), { retry: false });
+    await client.requeue(child.taskId);
+    const again = await worker.claim({ max: 2, strategy: 'FIFO' });
+    assert.deepEqual(
+      again.map(({ taskId, payload }) => [taskId, JSON.parse(payload) as unknown]).toSorted(),
+      [
+        [child.taskId, { word: SECRET }],
+        [made.taskId, { word: SECRET }],
+      ].toSorted(),
+    );
+    for (const lease of again) await worker.complete(lease);
+    await client.schedules.set('nightly', { everyMs: 60_000, type: 'T.Nightly', payload: { word: SECRET } });
+    assert.deepEqual((await client.schedules.get('nightly')).payload, { word: SECRET });
+    assert.deepEqual(
+      (await client.schedules.list()).items.map(({ payload }) => payload),
+      [{ word: SECRET }],
+    );
+    await client.schedules.run('nightly');
+    clock.now += 60_000;
+    assert.equal(await queue.system().fire(), 1);
+    const ran = await worker.claim({ max: 3 });
+    assert.deepEqual(
+      ran.map(({ type, payload }) => [type, JSON.parse(payload) as unknown]),
+      Array.from({ length: 2 }, () => ['T.Nightly', { word: SECRET }]),
+    );
+  });
+
   test(`${suite.name}: an erasure takes two, shreds, empties, and leaves an audit that holds`, async (t) => {
     const { queue, client, id, clock } = await settle(suite, t, open);
     const [ada, bob] = ['ada', 'bob'].map((keyId) => queue.as({ role: 'admin', keyId })) as [ReturnType<typeof queue.admin>, ReturnType<typeof queue.admin>];
     await ada.clients.encrypt(id);
+    await client.schedules.set('nightly', { everyMs: 60_000, type: 'T.Nightly', payload: SECRET, paused: true });
     const other = queue.client(`${id}-other`);
     const kept = await other.enqueue('T.Kept', SECRET);
     const ids: string[] = [];
@@ -97,6 +139,7 @@ export function privacySuite(suite: Conformance): void {
     assert.deepEqual(await bob.clients.confirmErase(id), { clientId: id, state: 'erased', tasks: 4, keys: 1 });
     await assert.rejects(bob.clients.confirmErase(id), { code: 'invalid_transition' });
     for (const taskId of ids) await assert.rejects(client.get(taskId), { code: 'not_found' });
+    assert.deepEqual((await client.schedules.list()).items, []);
     assert.equal((await ada.clients.list()).find((one) => one.clientId === id)?.status, 'suspended');
     assert.equal((await other.get(kept.taskId)).payload, SECRET);
     await queue.system().seal();
