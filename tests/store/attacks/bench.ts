@@ -5,7 +5,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { openConnection } from '../../../src/store/sqlite/connection.ts';
 import { loadMigrations, migrate } from '../../../src/store/sqlite/migrate.ts';
 import type { StatementClass } from '../../../src/store/sqlite/rights.ts';
-import { CLIENT_TABLES } from '../../../src/store/sqlite/rights.ts';
+import { CLIENT_TABLES } from '../../../src/store/sqlite/tables.ts';
 import type { Row } from '../../../src/store/sqlite/statements.ts';
 import { Statements } from '../../../src/store/sqlite/statements.ts';
 import type { Scope, Wall } from '../../../src/store/sqlite/wall.ts';

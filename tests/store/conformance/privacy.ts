@@ -90,13 +90,8 @@ export function privacySuite(suite: Conformance): void {
     await worker.fail(second, new Error(SECRET), { retry: false });
     await client.requeue(child.taskId);
     const again = await worker.claim({ max: 2, strategy: 'FIFO' });
-    assert.deepEqual(
-      again.map(({ taskId, payload }) => [taskId, JSON.parse(payload) as unknown]).toSorted(),
-      [
-        [child.taskId, { word: SECRET }],
-        [made.taskId, { word: SECRET }],
-      ].toSorted(),
-    );
+    assert.deepEqual(new Set(again.map(({ taskId }) => taskId)), new Set([child.taskId, made.taskId]));
+    for (const { payload } of again) assert.deepEqual(JSON.parse(payload), { word: SECRET });
     for (const lease of again) await worker.complete(lease);
     await client.schedules.set('nightly', { everyMs: 60_000, type: 'T.Nightly', payload: { word: SECRET } });
     assert.deepEqual((await client.schedules.get('nightly')).payload, { word: SECRET });
