@@ -139,7 +139,10 @@ export async function openQueue(url: string | PostgresLogins = 'prismq.db', opti
   const [payloadBytes, lanesPerClient, retentionMs] = [limitOf(options, 'payloadBytes'), limitOf(options, 'lanesPerClient'), limitOf(options, 'retentionMs')];
   const given: StoreOptions = { now, random: options.random ?? Math.random, randomHex, strategies, defaultBackoff: backoff, busyTimeoutMs, lanesPerClient };
   const { store, renewal, sealing } = isPostgres(url) ? await openPostgres(url, options, given) : openFile(url, options, given);
-  const masterKey = await masterKeyFor(options, store);
+  const masterKey = await masterKeyFor(options, store).catch(async (error: unknown) => {
+    await store.close();
+    throw error;
+  });
   const queue = createQueue(
     {
       store,
@@ -166,7 +169,6 @@ export async function openQueue(url: string | PostgresLogins = 'prismq.db', opti
 async function masterKeyFor({ masterKey }: OpenOptions, store: Store): Promise<MasterKey | undefined> {
   if (masterKey !== undefined) return typeof masterKey === 'object' && 'wrap' in masterKey ? masterKey : masterKeyOf(masterKey, randomHex);
   if (!(await store.hasDataKeys())) return undefined;
-  await store.close();
   throw new QueueError(
     'store_refused',
     'clients of this queue have their payloads sealed: give the master key (PRISMQ_MASTER_KEY_FILE, or `masterKey` in a program)',

@@ -82,7 +82,10 @@ export async function portrait(queue: Queue): Promise<unknown> {
     grants: await admin.grants.list(),
     keys: await admin.keys.list(),
     categories: await admin.categories.list(),
-    events: (await admin.securityEvents({ limit: 1000 })).items.map((event) => ({ ...event, eventId: 0 })),
+    // Those of one millisecond are in order within their client.
+    events: (await admin.securityEvents({ limit: 1000 })).items
+      .map((event) => ({ ...event, eventId: 0 }))
+      .toSorted((a, b) => ((a.clientId ?? '') < (b.clientId ?? '') ? -1 : Number(a.clientId !== b.clientId))),
     secret: await queue.secret('receipts'),
     audit: { faults, rows, unsealed, heads },
   };

@@ -87,16 +87,10 @@ describe('setup', { skip: binaries().length === 0 }, () => {
     for (const [wrong, reason] of [
       [{ ...logins, clientUrl: url }, /superuser/],
       [{ ...logins, clientUrl: logins.workerUrl }, /prismq_worker/],
-      [{ ...logins, signingKey: `k00000000:${'0'.repeat(64)}` }, null],
-    ] as const) {
-      const opening = openQueue(wrong, { janitorMs: 0 });
-      if (reason !== null) {
-        await assert.rejects(opening, { code: 'store_refused', message: reason });
-        continue;
-      }
-      await using queue = await opening;
-      await assert.rejects(queue.client('acme').enqueue('Mail.Send'), { code: 'forbidden' });
-    }
+    ] as const)
+      await assert.rejects(openQueue(wrong, { janitorMs: 0 }), { code: 'store_refused', message: reason });
+    const otherKey = { ...logins, signingKey: `k00000000:${'0'.repeat(64)}` };
+    await assert.rejects(openQueue(otherKey, { janitorMs: 0 }), { code: 'forbidden' });
   });
 
   it('refuses a login with a second class, a table without forced row security and a function for PUBLIC', async () => {

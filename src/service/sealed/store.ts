@@ -87,7 +87,7 @@ async function openAll(store: Store, keys: DataKeys, scope: StoreScope, claimed:
       scope,
       back.map(({ clientId, taskId, leaseId }) => ({ op: 'release', clientId, taskId, leaseId, delayMs: CLOSED_MS })),
     );
-  const good = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
-  if (good.length === 0) await Promise.all(opened.map((one) => (one.status === 'rejected' ? Promise.reject(one.reason as Error) : null)));
-  return good;
+  const [failed] = opened.flatMap((one) => (one.status === 'rejected' ? [one.reason as Error] : []));
+  if (failed !== undefined && back.length === claimed.length) throw failed;
+  return opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
 }
