@@ -6,7 +6,7 @@ import { QueueError } from '../domain/errors.ts';
 import type { PostgresLogins } from '../index.ts';
 import { CONFIG, settingFrom } from '../server/config.ts';
 import type { SettingName } from '../server/config.ts';
-import { masterKeyIn } from '../server/master-key.ts';
+import { secretFrom } from '../server/settings.ts';
 import { wrongInput } from './failure.ts';
 import type { Io } from './io.ts';
 
@@ -27,8 +27,8 @@ interface Asking {
 
 /** The master key of sealed payloads, where a command opens the queue itself. */
 export function masterKeyAt(io: Io): { readonly masterKey?: string } {
-  const file = inEnv(io, 'masterKeyFile');
-  return masterKeyIn({ masterKey: inEnv(io, 'masterKey'), masterKeyFile: file === undefined ? undefined : resolve(io.base, file) });
+  const masterKey = secretFrom('masterKey', io.env, io.base);
+  return masterKey === undefined ? {} : { masterKey };
 }
 
 const isServer = (url: string): boolean => /^https?:/i.test(url);

@@ -86,7 +86,6 @@ export const CONFIG = {
       secret: true,
     },
   ),
-  masterKeyFile: serve('PRISMQ_MASTER_KEY_FILE', 'path', '', 'the file that holds it'),
   logLevel: serve('PRISMQ_LOG_LEVEL', 'text', 'info', 'the least that is logged; `debug` has every request', { flag: '--log-level', choices: LOG_LEVELS }),
   logFormat: serve('PRISMQ_LOG_FORMAT', 'text', 'auto', '`auto` is pretty on a terminal and JSON elsewhere', {
     flag: '--log-format',

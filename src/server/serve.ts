@@ -20,7 +20,6 @@ import { requestLogger } from './log.ts';
 import { meterProcess } from './process-metrics.ts';
 import { configRefused, refusing } from './settings.ts';
 import type { ServerSettings } from './settings.ts';
-import { masterKeyIn } from './master-key.ts';
 import { readTls } from './tls.ts';
 
 export interface ServeOptions extends Surroundings {
@@ -59,7 +58,7 @@ export async function serve(settings: ServerSettings, options: ServeOptions): Pr
     ...anchors,
     payloadBytes: settings.payloadBytes,
     createClients: false,
-    ...masterKeyIn(settings),
+    ...(settings.masterKey === undefined ? {} : { masterKey: settings.masterKey }),
     ...(verifyToken === undefined ? {} : { verifyToken }),
     onError: quietly(log, now),
   });

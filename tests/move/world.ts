@@ -17,6 +17,8 @@ export const ORDER = { idempotencyKey: 'order-1', priority: 7 } as const;
 export async function fill(queue: Queue): Promise<World> {
   const admin = queue.admin();
   for (const id of ['acme', 'globex', 'Ümläut'.normalize().replaceAll(/[^A-Za-z]/g, 'x')]) await admin.clients.create(id, { weight: id.length });
+  // Its payloads are moved as they lie, and open in the new place.
+  await admin.clients.encrypt('globex');
   await admin.clients.suspend('globex');
   await admin.clients.resume('globex');
   await admin.categories.set({ pattern: 'Mail.*', priority: 50, maxAttempts: 3, backoff: { initialMs: 1, maxMs: 1, multiplier: 1, jitter: 0 } });

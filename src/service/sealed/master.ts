@@ -11,10 +11,11 @@ export interface MasterKey {
 }
 
 const KEY = /^[0-9a-f]{64}$/i;
+const BETWEEN = /[\s,]+/;
 
 /** Keys of 64 hex digits each, the current one first. `randomHex` gives nonces. */
 export function masterKeyOf(given: string | readonly string[], randomHex: (bytes: number) => string): MasterKey {
-  const keys = (typeof given === 'string' ? given.trim().split(/[\s,]+/) : given).map(parseKey);
+  const keys = (typeof given === 'string' ? given.trim().split(BETWEEN) : given).map(parseKey);
   const [current] = keys;
   if (current === undefined) throw wrong();
   return {
@@ -39,6 +40,13 @@ export function masterKeyOf(given: string | readonly string[], randomHex: (bytes
     },
   };
 }
+
+/** Whether a text is one or several of them. */
+export const isMasterKey = (text: string): boolean =>
+  text
+    .trim()
+    .split(BETWEEN)
+    .every((one) => KEY.test(one));
 
 function parseKey(text: string): { readonly id: string; readonly bytes: Uint8Array } {
   if (!KEY.test(text)) throw wrong();
