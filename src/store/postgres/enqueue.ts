@@ -68,8 +68,13 @@ export async function enqueue(
   return engine.batches.submit({ kind, items: tasks, owner: scope.actor, run });
 }
 
-/** Rows of i, verdict, task_id, status, created_at_utc. */
+/** Rows of i, verdict, task_id, status, created_at_utc; one without i says it of all. */
 export function outcomesOf(tasks: readonly NewTask[], rows: readonly Row[], lanesMost: number): Result<EnqueueOutcome>[] {
+  const [whole] = rows;
+  if (whole?.[0] === null) {
+    const createdAtUtc = whole[4] as number;
+    return tasks.map(({ taskId }) => ok({ taskId, status: 'queued', createdAtUtc, deduplicated: false }));
+  }
   const answers: Result<EnqueueOutcome>[] = [];
   for (const [i, verdict, taskId, status, createdAtUtc] of rows as readonly [number, string, string, string, number][]) {
     const { clientId } = tasks[i] as NewTask;

@@ -46,8 +46,8 @@ async function settleBatch(engine: Engine, scope: StoreScope, items: readonly Se
     }
     const part = now.map((i) => items[i] as Settlement);
     for (const [at, status] of await asHolder(engine, scope, part, 'settle', columnsOf(engine, part))) {
-      const i = now[at as number] as number;
-      answers[i] = answerOf((items[i] as Settlement).taskId, status as string | null);
+      // Without a number: all of them.
+      for (const i of at === null ? now : [now[at as number] as number]) answers[i] = answerOf((items[i] as Settlement).taskId, status as string | null);
     }
     left = later;
   }
