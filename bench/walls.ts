@@ -131,7 +131,11 @@ async function run(store: Store, database: string): Promise<Record<Step, Cost>> 
   const cycle = async (count: number, note: (step: Step, work: () => Promise<void>) => Promise<void>): Promise<void> => {
     for (let from = 0; from < count; from += batch)
       await note('enqueue', async () => {
-        const answers = await store.enqueue(CLIENT, Array.from({ length: batch }, (_, i) => newTask(from + i)), { atomic: false, createClients: true });
+        const answers = await store.enqueue(
+          CLIENT,
+          Array.from({ length: batch }, (_, i) => newTask(from + i)),
+          { atomic: false, createClients: true },
+        );
         if (answers.some((answer) => !answer.ok)) throw new Error('an enqueue was refused');
       });
     for (let left = count; left > 0; ) {
@@ -147,8 +151,16 @@ async function run(store: Store, database: string): Promise<Record<Step, Cost>> 
   };
   // Connections, plans and the pages of the tables are there before the clock starts.
   await cycle(Math.max(batch * 2, 200), (_, work) => work());
-  const pids = await admin(database, async (client) => (await client.query<{ pid: number }>(`SELECT pid FROM pg_stat_activity WHERE application_name = 'prismq' AND datname = $1`, [database])).rows.map((row) => row.pid));
-  const costs: Record<Step, { wall: number; server: number }> = { enqueue: { wall: 0, server: 0 }, claim: { wall: 0, server: 0 }, settle: { wall: 0, server: 0 } };
+  const pids = await admin(database, async (client) =>
+    (await client.query<{ pid: number }>(`SELECT pid FROM pg_stat_activity WHERE application_name = 'prismq' AND datname = $1`, [database])).rows.map(
+      (row) => row.pid,
+    ),
+  );
+  const costs: Record<Step, { wall: number; server: number }> = {
+    enqueue: { wall: 0, server: 0 },
+    claim: { wall: 0, server: 0 },
+    settle: { wall: 0, server: 0 },
+  };
   await cycle(tasks, async (step, work) => {
     const [before, start] = [serverMs(pids), hrtime.bigint()];
     await work();
@@ -171,9 +183,13 @@ await admin('postgres', (client) => client.query('DROP DATABASE IF EXISTS bench_
 
 const of = (variant: string, step: Step, what: keyof Cost): number => median(all.filter((one) => one.variant === variant).map((one) => one.costs[step][what]));
 const drained = (variant: string): number => of(variant, 'claim', 'wall') + of(variant, 'settle', 'wall');
-console.log(`µs a task, batches of ${batch}, median of ${rounds} rounds of ${tasks} tasks: wall (server CPU); drain = claim + settle, cost = more than without all three`);
+console.log(
+  `µs a task, batches of ${batch}, median of ${rounds} rounds of ${tasks} tasks: wall (server CPU); drain = claim + settle, cost = more than without all three`,
+);
 for (const variant of Object.keys(VARIANTS)) {
-  const cells = (['enqueue', 'claim', 'settle'] as const).map((step) => `${step} ${of(variant, step, 'wall').toFixed(1)} (${of(variant, step, 'server').toFixed(1)})`);
+  const cells = (['enqueue', 'claim', 'settle'] as const).map(
+    (step) => `${step} ${of(variant, step, 'wall').toFixed(1)} (${of(variant, step, 'server').toFixed(1)})`,
+  );
   const rate = 1e6 / drained(variant);
   const bare = 1e6 / drained('without all three');
   console.log(`${variant.padEnd(22)} ${cells.join('  ')}  drain ${Math.round(rate)}/s, ${Math.round((1 - rate / bare) * 100)} % less`);

@@ -13,7 +13,7 @@ import { authorize } from './deps.ts';
 import type { Deps } from './deps.ts';
 import type { AmendInput, ClientHandle, EnqueueItem, EnqueueItemResult, EnqueueResult, TaskDefinition, TaskHandle, WaitOptions } from './handles.ts';
 import { moved, notFound, raise, taskMoves, taskReads } from './tasks.ts';
-import { mostSpecific } from './categories.ts';
+import { byRegistry, mostSpecific } from './categories.ts';
 
 const WAIT_MS = 30_000;
 /** A wait looks again at least this often, whatever the hints say. */
@@ -39,11 +39,12 @@ export function clientHandle(deps: Deps, principal: Principal, clientId: string,
       const { signal, tx, ...rest } = options;
       signal?.throwIfAborted();
       const item = await fromDefinition(type, payload, rest);
-      const task = unwrap(await prepare(deps, clientId, item));
       const answers =
         tx === undefined
-          ? await deps.store.enqueue(scope, [task], enqueueOptions(false))
-          : await deps.store.enqueueInside(scope, tx, [task], { createClients });
+          ? await byRegistry(deps.store, (registry) =>
+              deps.store.enqueue(scope, [unwrap(prepareWith(deps, clientId, item, registry))], { ...enqueueOptions(false), ...seenOf(registry) }),
+            )
+          : await deps.store.enqueueInside(scope, tx, [unwrap(prepareWith(deps, clientId, item, await deps.store.categories()))], { createClients });
       return taskHandle<Output>(unwrap(answers[0] as Result<EnqueueResult>), wait);
     },
     async enqueueMany(items, { atomic = false } = {}) {
@@ -69,9 +70,8 @@ function taskHandle<Output>(result: EnqueueResult, wait: (taskId: string, option
   };
 }
 
-async function prepare(deps: Deps, clientId: string, item: EnqueueItem): Promise<Result<NewTask>> {
-  return prepareWith(deps, clientId, item, await deps.store.categories());
-}
+/** The store is told what it was remembered by. */
+const seenOf = ({ seen }: { readonly seen?: string }): { readonly seen?: string } => (seen === undefined ? {} : { seen });
 
 /** One item checked against the category registry and the limits; its defaults filled in. */
 export function prepareWith(
@@ -105,15 +105,16 @@ async function enqueueMany(
   items: readonly EnqueueItem[],
   options: { atomic: boolean; createClients: boolean },
 ): Promise<EnqueueItemResult[]> {
-  const categories = await deps.store.categories();
-  const prepared = items.map((item) => prepareWith(deps, clientId, item, categories));
-  if (options.atomic) for (const item of prepared) unwrap(item);
-  const good = prepared.flatMap((item) => (item.ok ? [item.value] : []));
-  const stored = good.length === 0 ? [] : await deps.store.enqueue(scope, good, options);
-  let next = 0;
-  return prepared.map((item) => {
-    const answer = item.ok ? (stored[next++] as Result<EnqueueResult>) : item;
-    return answer.ok ? { ok: true, ...answer.value } : { ok: false, ...answer.refusal };
+  return byRegistry(deps.store, async (registry) => {
+    const prepared = items.map((item) => prepareWith(deps, clientId, item, registry));
+    if (options.atomic) for (const item of prepared) unwrap(item);
+    const good = prepared.flatMap((item) => (item.ok ? [item.value] : []));
+    const stored = good.length === 0 ? [] : await deps.store.enqueue(scope, good, { ...options, ...seenOf(registry) });
+    let next = 0;
+    return prepared.map((item) => {
+      const answer = item.ok ? (stored[next++] as Result<EnqueueResult>) : item;
+      return answer.ok ? { ok: true, ...answer.value } : { ok: false, ...answer.refusal };
+    });
   });
 }
 

@@ -1,5 +1,6 @@
 // The persistence port: what an engine must do, as named operations. Every call carries a scope (who acts, for which clients);
 // there is no unscoped call. An engine answers with data; typed refusals are values for items of a batch and errors otherwise.
+import { QueueError } from '../domain/errors.ts';
 import type { ChainName } from '../domain/audit-chain.ts';
 import type { AnchoredHead } from '../domain/audit-check.ts';
 import type { AuditPage, AuditSummary, TrailFilter, TrailRow } from './audit.ts';
@@ -188,7 +189,12 @@ export interface Store {
   now(): number;
 
   // tasks of a client
-  enqueue(scope: StoreScope, tasks: readonly NewTask[], options: { readonly atomic: boolean; readonly createClients: boolean }): Promise<Outcomes>;
+  /** With `seen`, only while the registry has this version. @throws QueueError by `isRegistryChanged` */
+  enqueue(
+    scope: StoreScope,
+    tasks: readonly NewTask[],
+    options: { readonly atomic: boolean; readonly createClients: boolean; readonly seen?: string },
+  ): Promise<Outcomes>;
   /** Inside the caller's own transaction `tx`, whose commit decides; throws instead of answering refusals. */
   enqueueInside(scope: StoreScope, tx: unknown, tasks: readonly NewTask[], options: { readonly createClients: boolean }): Outcomes | Promise<Outcomes>;
   task(scope: StoreScope, taskId: string): Promise<Task | null>;
@@ -243,7 +249,8 @@ export interface Store {
   /** Makes the first admin's key and forgets the secret, in one transaction; null when the secret does not open. */
   useBootstrap(digest: string, key: NewKeyRow): Promise<KeyRow | null>;
   setCategory(scope: StoreScope, category: CategoryRow): Promise<void>;
-  categories(): Promise<{ readonly mode: CategoryMode; readonly rows: readonly CategoryRow[] }>;
+  /** `remembered`: may be answered from memory while the registry is empty, with `seen` for the enqueue to name. */
+  categories(remembered?: boolean): Promise<{ readonly mode: CategoryMode; readonly rows: readonly CategoryRow[]; readonly seen?: string }>;
   deleteCategory(scope: StoreScope, pattern: string): Promise<boolean>;
   setCategoryMode(scope: StoreScope, mode: CategoryMode): Promise<void>;
   securityEvents(scope: StoreScope, page: { readonly limit: number; readonly cursor?: string }): Promise<StorePage<SecurityRow>>;
@@ -263,6 +270,9 @@ export interface Store {
   changed(timeoutMs: number, signal?: AbortSignal): Promise<boolean>;
   close(): Promise<void>;
 }
+
+/** An enqueue named a version of the registry of categories that is no longer the one: prepare anew. Never seen outside the library. */
+export const isRegistryChanged = (error: unknown): boolean => error instanceof QueueError && (error.code as string) === 'registry_changed';
 
 export interface InboxRow {
   readonly taskId: string;

@@ -13,7 +13,7 @@ CREATE OR REPLACE FUNCTION prismq.enqueue_batch(
   token text, atomic boolean, create_clients boolean, lanes_most integer,
   client_ids text[], task_ids uuid[], types text[], compatibilities text[], regions text[], priorities integer[], max_attempts integer[], max_runs bigint[],
   delays bigint[], run_afters bigint[], due_ats bigint[], max_waits bigint[], expires_ats bigint[], ttls bigint[],
-  payloads text[], formats text[], keys text[], digests text[], creators text[], metadatas text[], traces text[])
+  payloads text[], formats text[], keys text[], digests text[], creators text[], metadatas text[], traces text[], seen text DEFAULT NULL)
 RETURNS TABLE (i integer, verdict text, task_id uuid, status text, created_at_utc bigint) LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -27,6 +27,8 @@ DECLARE
   pair record;
   n integer;
 BEGIN
+  -- What was prepared by a registry that is no longer the same is prepared anew.
+  IF seen IS NOT NULL AND seen IS DISTINCT FROM (SELECT m.value FROM prismq.meta m WHERE m.key = 'categories_version') THEN PERFORM prismq.refuse('registry_changed', ''); END IF;
   -- Clients: made on first use where that is allowed, refused otherwise.
   FOR pair IN SELECT u.client_id, c.status FROM (SELECT DISTINCT x.client_id FROM unnest(client_ids) x(client_id)) u LEFT JOIN prismq.clients c ON c.client_id = u.client_id WHERE c.status IS DISTINCT FROM 'active' LOOP
     IF pair.status IS NULL AND create_clients THEN
@@ -148,5 +150,5 @@ ALTER FUNCTION prismq.draw(text, integer) OWNER TO prismq_engine;
 ALTER FUNCTION prismq.draws() OWNER TO prismq_engine;
 GRANT EXECUTE ON FUNCTION prismq.draw(text, integer), prismq.draws() TO prismq_janitor;
 ALTER FUNCTION prismq.status_of(text, uuid, integer) OWNER TO prismq_engine;
-ALTER FUNCTION prismq.enqueue_batch(text, boolean, boolean, integer, text[], uuid[], text[], text[], text[], integer[], integer[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], text[], text[], text[], text[], text[], text[], text[]) OWNER TO prismq_engine;
-GRANT EXECUTE ON FUNCTION prismq.enqueue_batch(text, boolean, boolean, integer, text[], uuid[], text[], text[], text[], integer[], integer[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], text[], text[], text[], text[], text[], text[], text[]) TO prismq_client, prismq_admin;
+ALTER FUNCTION prismq.enqueue_batch(text, boolean, boolean, integer, text[], uuid[], text[], text[], text[], integer[], integer[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], text[], text[], text[], text[], text[], text[], text[], text) OWNER TO prismq_engine;
+GRANT EXECUTE ON FUNCTION prismq.enqueue_batch(text, boolean, boolean, integer, text[], uuid[], text[], text[], text[], integer[], integer[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], text[], text[], text[], text[], text[], text[], text[], text) TO prismq_client, prismq_admin;

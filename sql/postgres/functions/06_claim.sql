@@ -214,6 +214,8 @@ BEGIN
     picked := prismq.pick_across(clients, set_of_call, ordering, most, covered <= 1024, now_utc);
   ELSE
     left_over := most;
+    -- Without a hint: whoever has something, in the order of names. Asked so only after a claim that found nothing.
+    IF clients IS NULL THEN clients := ARRAY(SELECT a.client_id FROM prismq.active_of(set_of_call, 1024) a); END IF;
     -- Shares first, in their order; what is left over goes to whoever has more, in the same order.
     FOR share IN SELECT * FROM prismq.pick_shares(clients, shares, set_of_call, ordering, by_lane, now_utc) LOOP
       EXIT WHEN left_over <= 0;

@@ -4,6 +4,7 @@ import type { Refusal, Result } from '../../domain/errors.ts';
 import { QueueError } from '../../domain/errors.ts';
 import type { TaskState } from '../../domain/lifecycle.ts';
 import type { NewTask } from '../../domain/task.ts';
+import { isRegistryChanged } from '../store.ts';
 import type { EnqueueOutcome, StoreScope } from '../store.ts';
 import { actingOf, classOf } from './acting.ts';
 import { column } from './columns.ts';
@@ -14,9 +15,11 @@ import type { Params } from './statements.ts';
 export interface EnqueueOptions {
   readonly atomic: boolean;
   readonly createClients: boolean;
+  /** The version of the registry that was not asked but remembered. */
+  readonly seen?: string;
 }
 
-export function enqueueColumns(tasks: readonly NewTask[], { atomic, createClients }: EnqueueOptions, lanesMost: number): Params {
+export function enqueueColumns(tasks: readonly NewTask[], { atomic, createClients, seen }: EnqueueOptions, lanesMost: number): Params {
   const of = (key: keyof NewTask): string | null => column(tasks.map((task) => task[key]));
   return {
     atomic,
@@ -43,6 +46,7 @@ export function enqueueColumns(tasks: readonly NewTask[], { atomic, createClient
     creators: of('createdBy'),
     metadatas: of('metadata'),
     traces: of('traceparent'),
+    seen: seen ?? null,
   };
 }
 
@@ -64,7 +68,9 @@ export async function enqueue(
   };
   const { actor } = actingOf(scope);
   // An atomic batch stands alone: it stores all of its own or none.
-  const kind = options.atomic ? `atomic ${(tasks[0] as NewTask).taskId}` : `enqueue ${classOf(scope)} ${scope.role} ${actor} ${options.createClients}`;
+  const kind = options.atomic
+    ? `atomic ${(tasks[0] as NewTask).taskId}`
+    : `enqueue ${classOf(scope)} ${scope.role} ${actor} ${options.createClients} ${options.seen ?? ''}`;
   return engine.batches.submit({ kind, items: tasks, owner: scope.actor, run });
 }
 
@@ -108,6 +114,6 @@ function refusalOf(verdict: string, clientId: string, lanesMost: number, taskId:
 
 /** A refusal that ended an atomic batch names its client where the sentence goes. */
 export function sayRefusal(error: unknown, lanesMost: number): unknown {
-  if (!(error instanceof QueueError) || error.cause !== undefined) return error;
+  if (!(error instanceof QueueError) || error.cause !== undefined || isRegistryChanged(error)) return error;
   return QueueError.from(refusalOf(error.code, error.message, lanesMost, null));
 }
