@@ -1,6 +1,6 @@
 // The defaults that the registry gives a task type: each value from the most specific category that names it.
 import { matches } from '../domain/category.ts';
-import { isRegistryChanged } from '../store/store.ts';
+import { isRegistryChanged } from '../domain/errors.ts';
 import type { CategoryRow, Store } from '../store/store.ts';
 
 const specificity = (pattern: string): number => (pattern === '*' ? 0 : pattern.endsWith('.*') ? pattern.length : 1000 + pattern.length);

@@ -1,6 +1,5 @@
 // The persistence port: what an engine must do, as named operations. Every call carries a scope (who acts, for which clients);
 // there is no unscoped call. An engine answers with data; typed refusals are values for items of a batch and errors otherwise.
-import { QueueError } from '../domain/errors.ts';
 import type { ChainName } from '../domain/audit-chain.ts';
 import type { AnchoredHead } from '../domain/audit-check.ts';
 import type { AuditPage, AuditSummary, TrailFilter, TrailRow } from './audit.ts';
@@ -270,9 +269,6 @@ export interface Store {
   changed(timeoutMs: number, signal?: AbortSignal): Promise<boolean>;
   close(): Promise<void>;
 }
-
-/** An enqueue named a version of the registry of categories that is no longer the one: prepare anew. Never seen outside the library. */
-export const isRegistryChanged = (error: unknown): boolean => error instanceof QueueError && (error.code as string) === 'registry_changed';
 
 export interface InboxRow {
   readonly taskId: string;

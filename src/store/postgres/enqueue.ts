@@ -1,10 +1,9 @@
 // Enqueue: the calls of many callers as one statement of columns. What the database answers for each becomes its outcome or refusal.
 import { ok, refuse } from '../../domain/errors.ts';
 import type { Refusal, Result } from '../../domain/errors.ts';
-import { QueueError } from '../../domain/errors.ts';
+import { QueueError, isRegistryChanged } from '../../domain/errors.ts';
 import type { TaskState } from '../../domain/lifecycle.ts';
 import type { NewTask } from '../../domain/task.ts';
-import { isRegistryChanged } from '../store.ts';
 import type { EnqueueOutcome, StoreScope } from '../store.ts';
 import { actingOf, classOf } from './acting.ts';
 import { column } from './columns.ts';
