@@ -56,61 +56,32 @@ BEGIN
     END LOOP;
   END IF;
 
-  -- The same twice, but for keys: without them nothing can collide, and an insertion that might has to tell the log that it did not.
-  IF keys IS NULL THEN
-    WITH asked AS (
-      SELECT x.*, now_utc + x.delay AS starts FROM (
-        SELECT u.*, coalesce(u.run_after - now_utc, u.delay_ms, 0) AS delay
-        FROM unnest(client_ids, task_ids, lane_nos, priorities, max_attempts, max_runs, delays, run_afters, due_ats, max_waits, expires_ats, ttls, payloads, formats, creators, metadatas, traces, verdicts)
-          u(client_id, task_id, lane_no, priority, max_attempts, max_run_ms, delay_ms, run_after, due_at, max_wait, expires_at, ttl, payload, format, created_by, metadata, traceparent, verdict)
-        WHERE u.verdict IS NULL) x
-    ), made AS (
-      INSERT INTO prismq.tasks (client_id, task_id, lane_no, priority, effective_priority, max_attempts, max_run_ms, run_after_utc, created_at_utc, payload, format,
-        created_by, due_at_utc, expires_at_utc, metadata, traceparent)
-      SELECT a.client_id, a.task_id, a.lane_no, a.priority, a.priority, a.max_attempts, a.max_run_ms, a.starts, now_utc, a.payload, a.format, a.created_by,
-        coalesce(a.due_at, now_utc + a.max_wait), coalesce(a.expires_at, now_utc + a.ttl), a.metadata, a.traceparent
-      FROM asked a
-      RETURNING client_id, task_id, lane_no, priority, run_after_utc, due_at_utc, expires_at_utc, metadata
-    ), at_once AS (
-      INSERT INTO prismq.ready (client_id, priority, task_id, lane_no, attempt, claims, releases, losses, events, draw, due_at_utc, expires_at_utc)
-      SELECT m.client_id, m.priority, m.task_id, m.lane_no, 0, 0, 0, 0, 1, CASE WHEN drawing THEN prismq.draw(m.client_id, m.priority) ELSE 0 END, m.due_at_utc, m.expires_at_utc
-      FROM made m WHERE m.run_after_utc <= now_utc
-    ), later AS (
-      INSERT INTO prismq.delayed (client_id, task_id, lane_no, state, run_after_utc, attempt, claims, releases, losses, events, due_at_utc, expires_at_utc)
-      SELECT m.client_id, m.task_id, m.lane_no, 'queued', m.run_after_utc, 0, 0, 0, 0, 1, m.due_at_utc, m.expires_at_utc FROM made m WHERE m.run_after_utc > now_utc
-    ), told AS (
-      INSERT INTO prismq.task_events (client_id, task_id, seq, at_utc, event, from_status, to_status, actor, attempt)
-      SELECT m.client_id, m.task_id, 1, now_utc, 'enqueue', NULL, 'queued', CASE who[3] WHEN 'client' THEN 'client:' || m.client_id ELSE who[3] END, 0 FROM made m
-    )
-    SELECT array_agg(m.task_id) INTO stored FROM made m;
-  ELSE
-    WITH asked AS (
-      SELECT x.*, now_utc + x.delay AS starts FROM (
-        SELECT u.*, coalesce(u.run_after - now_utc, u.delay_ms, 0) AS delay
-        FROM unnest(client_ids, task_ids, lane_nos, priorities, max_attempts, max_runs, delays, run_afters, due_ats, max_waits, expires_ats, ttls, payloads, formats, keys, digests, creators, metadatas, traces, verdicts)
-          u(client_id, task_id, lane_no, priority, max_attempts, max_run_ms, delay_ms, run_after, due_at, max_wait, expires_at, ttl, payload, format, idempotency_key, digest, created_by, metadata, traceparent, verdict)
-        WHERE u.verdict IS NULL) x
-    ), made AS (
-      INSERT INTO prismq.tasks (client_id, task_id, lane_no, priority, effective_priority, max_attempts, max_run_ms, run_after_utc, created_at_utc, payload, format,
-        idempotency_key, request_digest, created_by, due_at_utc, expires_at_utc, metadata, traceparent)
-      SELECT a.client_id, a.task_id, a.lane_no, a.priority, a.priority, a.max_attempts, a.max_run_ms, a.starts, now_utc, a.payload, a.format, a.idempotency_key, a.digest, a.created_by,
-        coalesce(a.due_at, now_utc + a.max_wait), coalesce(a.expires_at, now_utc + a.ttl), a.metadata, a.traceparent
-      FROM asked a
-      ON CONFLICT (client_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
-      RETURNING client_id, task_id, lane_no, priority, run_after_utc, due_at_utc, expires_at_utc, metadata
-    ), at_once AS (
-      INSERT INTO prismq.ready (client_id, priority, task_id, lane_no, attempt, claims, releases, losses, events, draw, due_at_utc, expires_at_utc)
-      SELECT m.client_id, m.priority, m.task_id, m.lane_no, 0, 0, 0, 0, 1, CASE WHEN drawing THEN prismq.draw(m.client_id, m.priority) ELSE 0 END, m.due_at_utc, m.expires_at_utc
-      FROM made m WHERE m.run_after_utc <= now_utc
-    ), later AS (
-      INSERT INTO prismq.delayed (client_id, task_id, lane_no, state, run_after_utc, attempt, claims, releases, losses, events, due_at_utc, expires_at_utc)
-      SELECT m.client_id, m.task_id, m.lane_no, 'queued', m.run_after_utc, 0, 0, 0, 0, 1, m.due_at_utc, m.expires_at_utc FROM made m WHERE m.run_after_utc > now_utc
-    ), told AS (
-      INSERT INTO prismq.task_events (client_id, task_id, seq, at_utc, event, from_status, to_status, actor, attempt)
-      SELECT m.client_id, m.task_id, 1, now_utc, 'enqueue', NULL, 'queued', CASE who[3] WHEN 'client' THEN 'client:' || m.client_id ELSE who[3] END, 0 FROM made m
-    )
-    SELECT array_agg(m.task_id) INTO stored FROM made m;
-  END IF;
+  WITH asked AS (
+    SELECT x.*, now_utc + x.delay AS starts FROM (
+      SELECT u.*, coalesce(u.run_after - now_utc, u.delay_ms, 0) AS delay
+      FROM unnest(client_ids, task_ids, lane_nos, priorities, max_attempts, max_runs, delays, run_afters, due_ats, max_waits, expires_ats, ttls, payloads, formats, keys, digests, creators, metadatas, traces, verdicts)
+        u(client_id, task_id, lane_no, priority, max_attempts, max_run_ms, delay_ms, run_after, due_at, max_wait, expires_at, ttl, payload, format, idempotency_key, digest, created_by, metadata, traceparent, verdict)
+      WHERE u.verdict IS NULL) x
+  ), made AS (
+    INSERT INTO prismq.tasks (client_id, task_id, lane_no, priority, effective_priority, max_attempts, max_run_ms, run_after_utc, created_at_utc, payload, format,
+      idempotency_key, request_digest, created_by, due_at_utc, expires_at_utc, metadata, traceparent)
+    SELECT a.client_id, a.task_id, a.lane_no, a.priority, a.priority, a.max_attempts, a.max_run_ms, a.starts, now_utc, a.payload, a.format, a.idempotency_key, a.digest, a.created_by,
+      coalesce(a.due_at, now_utc + a.max_wait), coalesce(a.expires_at, now_utc + a.ttl), a.metadata, a.traceparent
+    FROM asked a
+    ON CONFLICT (client_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+    RETURNING client_id, task_id, lane_no, priority, run_after_utc, due_at_utc, expires_at_utc, metadata
+  ), at_once AS (
+    INSERT INTO prismq.ready (client_id, priority, task_id, lane_no, attempt, claims, releases, losses, events, draw, due_at_utc, expires_at_utc)
+    SELECT m.client_id, m.priority, m.task_id, m.lane_no, 0, 0, 0, 0, 1, CASE WHEN drawing THEN prismq.draw(m.client_id, m.priority) ELSE 0 END, m.due_at_utc, m.expires_at_utc
+    FROM made m WHERE m.run_after_utc <= now_utc
+  ), later AS (
+    INSERT INTO prismq.delayed (client_id, task_id, lane_no, state, run_after_utc, attempt, claims, releases, losses, events, due_at_utc, expires_at_utc)
+    SELECT m.client_id, m.task_id, m.lane_no, 'queued', m.run_after_utc, 0, 0, 0, 0, 1, m.due_at_utc, m.expires_at_utc FROM made m WHERE m.run_after_utc > now_utc
+  ), told AS (
+    INSERT INTO prismq.task_events (client_id, task_id, seq, at_utc, event, from_status, to_status, actor, attempt)
+    SELECT m.client_id, m.task_id, 1, now_utc, 'enqueue', NULL, 'queued', CASE who[3] WHEN 'client' THEN 'client:' || m.client_id ELSE who[3] END, 0 FROM made m
+  )
+  SELECT array_agg(m.task_id) INTO stored FROM made m;
   IF metadatas IS NOT NULL THEN
     INSERT INTO prismq.task_metadata (client_id, task_id, key, value)
     SELECT x.client_id, x.task_id, m.key, m.value FROM unnest(client_ids, task_ids, metadatas) x(client_id, task_id, metadata) JOIN unnest(stored) s(id) ON s.id = x.task_id, jsonb_each_text(x.metadata::jsonb) m
