@@ -7,11 +7,16 @@ import { QueueError, unwrap } from './domain/errors.ts';
 import { createIds } from './domain/ids.ts';
 import { LIMITS, checkInt } from './domain/limits.ts';
 import { DEFAULT_BACKOFF } from './domain/retry.ts';
+import type { NextCron } from './domain/schedule.ts';
+import type { CompileSchema } from './domain/schema.ts';
 import type { BackoffPolicy } from './domain/retry.ts';
 import type { Strategy } from './domain/strategy.ts';
-import type { Queue, SystemHandle, VerifyToken } from './service/handles.ts';
-import { startSealer } from './sealer.ts';
-import type { Sealer } from './sealer.ts';
+import type { CheckResult } from './doctor.ts';
+import type { Mover } from './moving.ts';
+import type { Queue, VerifyToken } from './service/handles.ts';
+import type { AnchorOptions } from './anchoring.ts';
+import { startBackground } from './background.ts';
+import type { RenewalData } from './renewal.ts';
 import type { SealingData } from './sealing.ts';
 import { createQueue } from './service/queue.ts';
 import type { MigrationReport } from './store/sqlite/migrate.ts';
@@ -21,14 +26,24 @@ import type { Store, StoreOptions } from './store/store.ts';
 
 export { QueueError, ERRORS } from './domain/errors.ts';
 export type { ErrorCode } from './domain/errors.ts';
+export { anchorAll, anchorFile, anchorSigner, newAnchorKey, readAnchors, verifyAnchor } from './anchoring.ts';
+export type { Anchor, AnchorOptions, AnchorReading, AnchorSink, Signer } from './anchoring.ts';
 export { defineStrategy } from './domain/strategy.ts';
 export { defineTask } from './domain/definition.ts';
 export { startWorker } from './worker/worker.ts';
 export { deadLetter, release, retryIn } from './worker/outcome.ts';
 export type * from './service/handles.ts';
 export type * from './domain/task.ts';
+export type { Dependency, DependencyInput, DependencyPolicy, EdgeState } from './domain/dependencies.ts';
+export type { BulkEvent } from './domain/bulk.ts';
 export type * from './domain/principal.ts';
+export type { Explanation, Reason, ReasonCode } from './domain/explain.ts';
+export type { CompileSchema, SchemaTrouble } from './domain/schema.ts';
+export type { LimitInfo, LimitInput } from './domain/work-limit.ts';
+export type { Missed, NextCron, Schedule, ScheduleInput, ScheduleOptions } from './domain/schedule.ts';
 export type { PostgresLogins } from './store/postgres/store.ts';
+export type { CheckResult, CheckState } from './doctor.ts';
+export type { MovePlaces, MovePlan, MoveReport, MoveStep, MoveWishes, Mover } from './moving.ts';
 
 export interface OpenOptions {
   /** `FULL` (default): a commit survives a power cut. `NORMAL` may lose the last commits at one, never at a crash. */
@@ -43,6 +58,10 @@ export interface OpenOptions {
   readonly backoff?: BackoffPolicy;
   /** How long ended tasks are kept, ms; default 7 days. */
   readonly retentionMs?: number;
+  /** How long the audit of clients without a retention of their own is kept, ms, at least a day; default null: for ever. Only what was anchored goes. */
+  readonly auditRetentionMs?: number | null;
+  /** Signs the heads of the audit and keeps them elsewhere, while the janitor's steps are done. */
+  readonly anchors?: AnchorOptions;
   /** How long a write waits for another process, ms; default 5,000. */
   readonly busyTimeoutMs?: number;
   readonly lanesPerClient?: number;
@@ -58,6 +77,10 @@ export interface OpenOptions {
   readonly newId?: () => string;
   /** Verifies tokens that are no API keys, for `principalOf`; default: none is taken. */
   readonly verifyToken?: VerifyToken;
+  /** For schedules by cron: `cron` of `prismq/cron`. Without it this process fires the others, and leaves those to a server. */
+  readonly cron?: NextCron;
+  /** For the schemas of categories: `schemas` of `prismq/schemas`. Without it this process enqueues what it is given, whatever the schema says. */
+  readonly schemas?: CompileSchema;
   /** Told of what goes wrong in the background. */
   readonly onError?: (error: unknown) => void;
   /** PostgreSQL: most connections of each class of login; default 4. */
@@ -67,8 +90,6 @@ export interface OpenOptions {
   /** PostgreSQL: a direct URL for LISTEN and NOTIFY, or null for polling alone. Default: the URL of the queue. */
   readonly listenUrl?: string | null;
 }
-
-const JANITOR_MS = 1000;
 
 export const isPostgres = (url: unknown): url is string | PostgresLogins => typeof url === 'object' || (typeof url === 'string' && /^postgres(ql)?:/.test(url));
 
@@ -89,6 +110,13 @@ export async function migrateStore(
   if (isPostgres(url)) return (await import('./postgres.ts')).migratePostgresUrl(url, dryRun);
   return migrateSqlite(fileOf(url), now, dryRun);
 }
+
+/** Moves a queue to another store, shows what that would do, or undoes it: `prismq migrate-store`. */
+export const mover = async (): Promise<Mover> => (await import('./moving.ts')).createMover({ isDatabase: isPostgres, fileOf });
+
+/** Looks at a store for what would hurt later: `prismq doctor`. Changes nothing. */
+export const examineStore = async (url: string | PostgresLogins): Promise<readonly CheckResult[]> =>
+  (await import('./doctor.ts')).checkStore(isPostgres(url) ? { database: url } : { file: fileOf(url) });
 
 const randomHex = (bytes: number): string => randomBytes(bytes).toString('hex');
 
@@ -111,13 +139,16 @@ export async function openQueue(url: string | PostgresLogins = 'prismq.db', opti
       randomHex,
       limits: { payloadBytes, payloadDepth: LIMITS.payloadDepth.default },
       retentionMs,
+      auditRetentionMs: auditRetentionOf(options),
       strategies,
       createClients: options.createClients ?? true,
       ...(options.verifyToken === undefined ? {} : { verifyToken: options.verifyToken }),
+      ...(options.cron === undefined ? {} : { cron: options.cron }),
+      ...(options.schemas === undefined ? {} : { schemas: options.schemas }),
     },
     { url: typeof url === 'string' ? shownUrl(url) : shownUrl(url.clientUrl), renewal, onClose: () => background?.stop() },
   );
-  const background = startBackground(options, queue.system(), (most) => store.seal(most), sealing);
+  const background = startBackground({ ...options, now }, queue.system(), (most) => store.seal(most), sealing);
   return queue;
 }
 
@@ -131,13 +162,18 @@ interface Opened {
   readonly sealing: SealingData | null;
 }
 
+/** What a worker's renewal thread loads. */
+const renewalOf = (data: RenewalData): { readonly module: string; readonly data: RenewalData } => ({
+  module: new URL(import.meta.url.endsWith('.ts') ? './renewal.ts' : './renewal.js', import.meta.url).href,
+  data,
+});
+
 function openFile(url: string, options: OpenOptions, given: StoreOptions): Opened {
   const file = fileOf(url);
   const { synchronous = 'FULL' } = options;
   const store = openSqliteStore({ ...given, file, synchronous, migrate: options.migrate ?? true });
-  const module = new URL(import.meta.url.endsWith('.ts') ? './renewal.ts' : './renewal.js', import.meta.url).href;
   const isFile = file !== ':memory:';
-  return { store, renewal: (workerId) => (isFile ? { module, data: { file, workerId, synchronous } } : null), sealing: isFile ? { file } : null };
+  return { store, renewal: (workerId) => (isFile ? renewalOf({ file, workerId, synchronous }) : null), sealing: isFile ? { file } : null };
 }
 
 const warned = new Set<string>();
@@ -164,6 +200,7 @@ export const bindSqlRole = async (url: string, role: string, clientId: string, b
 
 async function openPostgres(url: string | PostgresLogins, options: OpenOptions, given: StoreOptions): Promise<Opened> {
   const { openPostgresStore } = await import('./postgres.ts');
+  const pooled = options.pooled ?? false;
   const store = await openPostgresStore({
     ...given,
     connect: url,
@@ -171,47 +208,20 @@ async function openPostgres(url: string | PostgresLogins, options: OpenOptions, 
     wallMs: Date.now,
     replacedClock: options.now !== undefined,
     connections: options.connections ?? 4,
-    pooled: options.pooled ?? false,
+    pooled,
     ...(options.listenUrl === undefined ? {} : { listenUrl: options.listenUrl }),
     onError: (error) => options.onError?.(error),
     warn: warnOnce,
   });
-  return { store, renewal: () => null, sealing: null };
+  // A thread knows no clock of a test.
+  return { store, renewal: (workerId) => (options.now === undefined ? renewalOf({ connect: url, pooled, workerId }) : null), sealing: null };
 }
+
+const auditRetentionOf = ({ auditRetentionMs = null }: OpenOptions): number | null =>
+  auditRetentionMs === null ? null : unwrap(checkInt('auditRetentionMs', auditRetentionMs, 'auditRetentionMs'));
 
 /** As given, inside of its bounds, or the default. */
 function limitOf(options: OpenOptions, name: 'payloadBytes' | 'lanesPerClient' | 'retentionMs'): number {
   const given = options[name];
   return given === undefined ? LIMITS[name].default : unwrap(checkInt(name, given, name));
-}
-
-/** What is done in the background and keeps no process alive: the janitor's steps, and the seals of the audit. */
-function startBackground(
-  { janitorMs = JANITOR_MS, onError = () => undefined }: OpenOptions,
-  system: SystemHandle,
-  seal: Store['seal'],
-  thread: SealingData | null,
-): Sealer | undefined {
-  if (janitorMs === 0) return undefined;
-  const janitor = every(janitorMs, () => system.tick(), onError);
-  const sealer = startSealer({ seal, thread, onError });
-  return {
-    stop() {
-      clearInterval(janitor);
-      return sealer.stop();
-    },
-  };
-}
-
-/** One step at a time. A failure is told and tried again. */
-function every(ms: number, step: () => Promise<unknown>, onError: (error: unknown) => void): NodeJS.Timeout {
-  let running = false;
-  const timer = setInterval(() => {
-    if (running) return;
-    running = true;
-    void step()
-      .catch(onError)
-      .finally(() => (running = false));
-  }, ms);
-  return timer.unref();
 }

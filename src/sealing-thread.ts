@@ -1,4 +1,4 @@
-// The sealer's thread: takes hashing off the event loop of a busy process. It ends when it is told to, after the step that it is in.
+// The sealer's thread: takes hashing and checkpoints off the event loop of a busy process. It ends when it is told to, after the step that it is in.
 import { parentPort, workerData } from 'node:worker_threads';
 import { SEAL_MS, THREAD_STEP } from './sealer.ts';
 import { openSealing } from './sealing.ts';
@@ -16,10 +16,13 @@ parentPort?.once('message', () => {
 while (!stopped) {
   let sealed = THREAD_STEP;
   while (!stopped && sealed === THREAD_STEP)
-    sealed = await sealing.seal(THREAD_STEP).catch((error: unknown) => {
+    try {
+      sealed = await sealing.seal(THREAD_STEP);
+      sealing.checkpoint();
+    } catch (error) {
       parentPort?.postMessage(error instanceof Error ? error.message : String(error));
-      return 0;
-    });
+      sealed = 0;
+    }
   if (stopped) break;
   await new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, SEAL_MS);

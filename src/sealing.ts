@@ -1,14 +1,23 @@
-// What the sealer's thread loads: its own connection, and one step of sealing.
+// What the sealer's thread loads: its own connections, one step of sealing, and the log of a busy writer taken into the file: what
+// the thread has taken, the writer has not to take between two answers.
 import { randomBytes } from 'node:crypto';
 import { LIMITS } from './domain/limits.ts';
 import { DEFAULT_BACKOFF } from './domain/retry.ts';
+import { openConnection } from './store/sqlite/connection.ts';
 import { openSqliteStore } from './store/sqlite/store.ts';
 
 export interface SealingData {
   readonly file: string;
 }
 
-export function openSealing(data: SealingData): { seal(most: number): Promise<number>; close(): Promise<void> } {
+export interface Sealing {
+  seal(most: number): Promise<number>;
+  /** Takes what is committed from the log into the file, and waits for nobody. */
+  checkpoint(): void;
+  close(): Promise<void>;
+}
+
+export function openSealing(data: SealingData): Sealing {
   const store = openSqliteStore({
     file: data.file,
     // Seals that a power cut takes are made again from the rows; waiting for the disk would hold the write lock.
@@ -22,5 +31,14 @@ export function openSealing(data: SealingData): { seal(most: number): Promise<nu
     busyTimeoutMs: 5000,
     lanesPerClient: LIMITS.lanesPerClient.default,
   });
-  return { seal: (most) => store.seal(most), close: () => store.close() };
+  // It syncs the log before and the file after, at this setting as at any other.
+  const log = openConnection({ file: data.file, readOnly: false, synchronous: 'NORMAL', now: Date.now });
+  return {
+    seal: (most) => store.seal(most),
+    checkpoint: () => log.exec('PRAGMA wal_checkpoint(PASSIVE)'),
+    async close() {
+      log.close();
+      await store.close();
+    },
+  };
 }

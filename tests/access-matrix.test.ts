@@ -19,6 +19,8 @@ interface Subject {
   readonly lease: LeaseRef;
   readonly grantId: string;
   readonly keyId: string;
+  readonly schedule: string;
+  readonly limit: string;
 }
 interface Handles {
   readonly client: ClientHandle;
@@ -49,6 +51,7 @@ const CALLS: { readonly [O in Operation]?: Calls } = {
   // A client has it with its task, and who has it not sees the columns left out: the last test has that.
   'task.payload': { client: payloadOf, ...admins((h, s) => h.payload(s.taskId, 'a ticket')) },
   'task.list': reads((h) => h.list()),
+  'task.explain': reads((h, s) => h.explain(s.taskId)),
   'task.stats': { ...reads((h) => h.stats()), auditor: (h) => h.stats(), system: (h) => h.stats() },
   'task.wait': clientLike((h, s) => h.wait(s.endedId)),
   'task.cancel': reads((h, s) => h.cancel(s.taskId)),
@@ -56,6 +59,7 @@ const CALLS: { readonly [O in Operation]?: Calls } = {
   'task.reprioritise': clientLike((h, s) => h.reprioritise(s.taskId, 3)),
   'task.amend': clientLike((h, s) => h.amend(s.taskId, { payload: 2 })),
   'task.purge': admins((h, s) => h.purge(s.endedId)),
+  'task.dependencies': reads((h, s) => h.dependencies(s.taskId)),
   'task.logs': { ...reads((h, s) => h.logs(s.taskId)), auditor: (h, s) => h.logs(s.taskId) },
   'task.events': {
     client: (h) => first(h.events({ after: 0 })),
@@ -63,6 +67,10 @@ const CALLS: { readonly [O in Operation]?: Calls } = {
     platform_admin: (h) => first(h.events({ after: 0 })),
     auditor: (h) => first(h.events({ after: 0 })),
   },
+  'bulk.cancel': clientLike((h, s) => h.bulk('cancel', { ids: [s.taskId] })),
+  'bulk.requeue': clientLike((h, s) => h.bulk('requeue', { ids: [s.endedId] })),
+  'bulk.reprioritise': clientLike((h, s) => h.bulk('reprioritise', { ids: [s.taskId], priority: 3 })),
+  'bulk.purge': clientLike((h, s) => h.bulk('purge', { ids: [s.endedId] })),
   'inbox.list': worker((h) => h.inbox()),
   'lease.claim': worker((h) => h.claim()),
   'lease.heartbeat': worker((h, s) => h.heartbeat([s.lease])),
@@ -71,6 +79,7 @@ const CALLS: { readonly [O in Operation]?: Calls } = {
   'lease.release': worker((h, s) => h.release(s.lease)),
   'lease.progress': worker((h, s) => h.progress(s.lease, 1)),
   'lease.enqueue': worker((h, s) => h.enqueueChild(s.lease, 'T.Child')),
+  'lease.parents': worker((h, s) => h.parents(s.lease)),
   'lease.log': worker((h, s) => h.log(s.lease, 'hello')),
   'worker.register': worker((h) => h.register()),
   'worker.heartbeat': worker((h) => h.beat('ready')),
@@ -92,10 +101,25 @@ const CALLS: { readonly [O in Operation]?: Calls } = {
   'category.set': admins((h) => h.categories.set({ pattern: 'New.*', priority: 5 })),
   'category.list': admins((h) => h.categories.list()),
   'category.delete': admins((h) => h.categories.delete('Known.*')),
+  'schedule.set': clientLike((h) => h.schedules.set('fresh', { everyMs: 60_000, type: 'T.Tick' })),
+  'schedule.list': reads((h) => h.schedules.list()),
+  'schedule.get': clientLike((h, s) => h.schedules.get(s.schedule)),
+  'schedule.delete': clientLike((h, s) => h.schedules.delete(s.schedule)),
+  'schedule.pause': clientLike((h, s) => h.schedules.pause(s.schedule)),
+  'schedule.run': clientLike((h, s) => h.schedules.run(s.schedule)),
+  'schedule.fire': { system: (h) => h.fire() },
+  'limit.set': clientLike((h) => h.limits.set('fresh', { concurrency: 100_000 })),
+  'limit.list': reads((h) => h.limits.list()),
+  'limit.delete': clientLike((h, s) => h.limits.delete(s.limit)),
+  'queue.pause': clientLike((h) => h.limits.pause({ pattern: 'New.*' })),
   'audit.events': { ...admins((h) => h.securityEvents()), auditor: (h) => h.securityEvents() },
   'audit.trail': { ...admins((h) => h.audit.trail()), auditor: (h) => h.audit.trail() },
   'audit.verify': { ...admins((h) => h.audit.verify()), auditor: (h) => h.audit.verify() },
   'audit.export': { ...admins((h) => first(h.audit.export())), auditor: (h) => first(h.audit.export()) },
+  'audit.anchor': { platform_admin: (h) => h.audit.nextAnchor(), client_admin: (h) => h.audit.nextAnchor(), system: (h) => h.nextAnchor() },
+  'audit.retain': admins((h, s) => h.audit.retain(s.clientId, null)),
+  'audit.retention': { ...admins((h) => h.audit.retention()), auditor: (h) => h.audit.retention() },
+  'audit.cut': { system: (h) => h.cutAudit() },
   'audit.seal': { system: (h) => h.seal() },
   'metrics.read': { ...admins((h) => h.metrics()), auditor: (h) => h.metrics(), system: (h) => h.metrics() },
   'janitor.tick': { ...admins((h) => h.tick()), system: (h) => h.tick() },
@@ -139,7 +163,11 @@ async function subjectOf(queue: Queue, clientId: string, workerId: string): Prom
   const { taskId: endedId } = await client.enqueue('T.Ended', 'secret');
   await client.cancel(endedId);
   const { keyId } = await queue.admin().keys.create({ role: 'client', clientId });
-  return { clientId, taskId, endedId, lease: lease as ClaimedTask, grantId, keyId };
+  const { schedules, limits } = queue.admin().inside(clientId, 'made here');
+  const [schedule, limit] = [`ticks-${clientId}`, `some-${clientId}`];
+  await schedules.set(schedule, { everyMs: 60_000, type: 'T.Tick' });
+  await limits.set(limit, { concurrency: 100_000 });
+  return { clientId, taskId, endedId, lease: lease as ClaimedTask, grantId, keyId, schedule, limit };
 }
 
 /** Applies the call of a column; the cast ties a handle to the column that it was looked up by. */
@@ -158,7 +186,7 @@ async function snapshot(queue: Queue): Promise<unknown> {
 test('the table of the code is the table of the tests, cell for cell', () => {
   const rows = Object.entries<AccessRule>(ACCESS).map(([operation, { reach, foreign, audit }]) => ({ operation, reach, foreign, audit }));
   assert.deepEqual(rows, EXPECTED);
-  assert.equal(EXPECTED.length, 49);
+  assert.equal(EXPECTED.length, 71);
   for (const { operation, reach } of EXPECTED)
     for (const column of Object.keys(CALLS[operation as Operation] ?? {})) assert.ok(column in reach, `${operation} has a column ${column}`);
 });
@@ -195,7 +223,16 @@ for (const { operation: name, reach, foreign, audit } of EXPECTED)
         const here = await world(t);
         const before = await snapshot(here.queue);
         const nobody = '01890000-0000-7000-8000-000000000000';
-        const absent = { clientId: 'nobody', taskId: nobody, endedId: nobody, lease: { ...here.own.lease, leaseId: nobody }, grantId: 'none', keyId: 'none' };
+        const absent = {
+          clientId: 'nobody',
+          taskId: nobody,
+          endedId: nobody,
+          lease: { ...here.own.lease, leaseId: nobody },
+          grantId: 'none',
+          keyId: 'none',
+          schedule: 'none',
+          limit: 'none',
+        };
         for (const subject of [here.foreign, absent]) await assert.rejects(perform(operation, column, here, subject), { code: foreign });
         assert.deepEqual(await snapshot(here.queue), before);
       });

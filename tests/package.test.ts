@@ -16,7 +16,7 @@ const root = new URL('../', import.meta.url);
 const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as Manifest;
 
 /** Entries that may need a package to be installed beside. */
-const WITH_PACKAGES: readonly string[] = ['./server', './postgres'];
+const WITH_PACKAGES: readonly string[] = ['./server', './postgres', './cron', './schemas'];
 
 const entries = Object.entries(manifest.exports).filter(([, target]) => typeof target !== 'string') as [string, Readonly<Record<string, string>>][];
 

@@ -35,11 +35,13 @@ export function useKeys(keys: Readonly<Record<string, () => void>>): void {
 }
 
 const SEQUENCE_MS = 1200;
+/** No `g` is waiting: not 0, since a page that was just loaded is younger than a sequence. */
+const NEVER = Number.NEGATIVE_INFINITY;
 
 export function useShortcuts({ palette, help }: { readonly palette: () => void; readonly help: () => void }): void {
   const { can } = useSession();
   const navigate = useNavigate();
-  const gone = useRef(0);
+  const gone = useRef(NEVER);
   useEffect(() => {
     const hear = (event: KeyboardEvent): void => {
       if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k') {
@@ -53,7 +55,7 @@ export function useShortcuts({ palette, help }: { readonly palette: () => void; 
         return;
       }
       const page = event.timeStamp - gone.current < SEQUENCE_MS ? pagesOf(can).find(({ key }) => key === event.key) : undefined;
-      gone.current = 0;
+      gone.current = NEVER;
       if (page === undefined) return;
       event.preventDefault();
       event.stopImmediatePropagation();

@@ -4,18 +4,18 @@ import { useQueryClient } from '@tanstack/react-query';
 import { createContext, useContext, useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import type { ReactNode } from 'react';
 import { QueueError, connect } from '../../src/client/entry.ts';
-import type { LogEntry } from '../../src/client/entry.ts';
+import type { StreamEntry } from '../../src/client/entry.ts';
 import { serverUrl, useSession } from './session.tsx';
 import type { Session } from './session.tsx';
 import { useSignOut } from './sign-out.ts';
 
 export type LiveState = 'connecting' | 'live' | 'broken' | 'off';
-type Listener = (entries: readonly LogEntry[]) => void;
+type Listener = (entries: readonly StreamEntry[]) => void;
 
 export interface Live {
   state(): LiveState;
   /** The last minutes, oldest first. */
-  recent(): readonly LogEntry[];
+  recent(): readonly StreamEntry[];
   listen(listener: Listener): () => void;
   watch(changed: () => void): () => void;
   stop(): void;
@@ -31,8 +31,8 @@ export function openLive({ can, key }: Session, refused: (why: string) => void):
   const watchers = new Set<() => void>();
   const ended = new AbortController();
   let state: LiveState = can('task.events') ? 'connecting' : 'off';
-  let recent: LogEntry[] = [];
-  let batch: LogEntry[] = [];
+  let recent: StreamEntry[] = [];
+  let batch: StreamEntry[] = [];
   const set = (next: LiveState): void => {
     if (next === state) return;
     state = next;

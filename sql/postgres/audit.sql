@@ -4,7 +4,7 @@
 SELECT prismq.audit_number(:token, :most);
 
 -- name: audit_rows (admin)
-SELECT a.id, a.client_id, a.at_utc, a.task_id, a.actor, a.action, a.object, a.outcome, a.from_status, a.to_status, a.attempt, a.details
+SELECT a.place, a.id, a.client_id, a.at_utc, a.task_id, a.actor, a.action, a.object, a.outcome, a.from_status, a.to_status, a.attempt, a.details
 FROM prismq.audit_rows(:token, :chain, :after, :before, :most, :newest, :client_id, :actor, :action, :object, :since, :until) a;
 
 -- name: sealed_to (admin)

@@ -1,7 +1,7 @@
 -- What the engine sends for a claim. The moves themselves are in functions/06_claim.sql: the only door.
 
 -- name: worker_of (worker)
-SELECT w.strategy, w.fairness FROM prismq.worker_of(:token) w;
+SELECT w.strategy, w.fairness, w.content FROM prismq.worker_of(:token) w;
 
 -- name: active_clients (worker)
 SELECT a.client_id, a.weight FROM prismq.active_clients(:token, :capabilities, :types, :most) a;

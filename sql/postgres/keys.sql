@@ -4,7 +4,7 @@
 SELECT (r.k).key_id, (r.k).role, (r.k).client_id, (r.k).worker_id, (r.k).name, (r.k).created_at_utc, (r.k).revoked_at_utc, (r.k).expires_at_utc, (r.k).scopes, (r.k).created_by, (r.k).last_used_at_utc, (r.k).rotated_from, r.refusal FROM prismq.key_create(:token, :key_id, :digest, :role, :client_id, :worker_id, :name, :expires_in_ms, :scopes, :created_by, :grants) r;
 
 -- name: key_list (admin)
-SELECT k.key_id, k.role, k.client_id, k.worker_id, k.name, k.created_at_utc, k.revoked_at_utc, k.expires_at_utc, k.scopes, k.created_by, k.last_used_at_utc, k.rotated_from FROM prismq.api_keys k ORDER BY k.created_at_utc, k.key_id;
+SELECT k.key_id, k.role, k.client_id, k.worker_id, k.name, k.created_at_utc, k.revoked_at_utc, k.expires_at_utc, k.scopes, k.created_by, k.last_used_at_utc, k.rotated_from FROM prismq.api_keys k WHERE (CAST(:client_id AS text) IS NULL OR k.client_id = CAST(:client_id AS text)) ORDER BY k.created_at_utc, k.key_id;
 
 -- name: key_find (system)
 SELECT k.key_id, k.role, k.client_id, k.worker_id, k.name, k.created_at_utc, k.revoked_at_utc, k.expires_at_utc, k.scopes, k.created_by, k.last_used_at_utc, k.rotated_from, k.client_status FROM prismq.key_find(:token, :digest) k;

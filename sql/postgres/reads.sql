@@ -7,21 +7,20 @@ FROM prismq.task_logs e WHERE e.client_id = :client_id AND e.task_id = :task_id 
 -- name: client_of_task (admin)
 SELECT t.client_id FROM prismq.clients c JOIN prismq.tasks t ON t.client_id = c.client_id WHERE t.task_id = :task_id;
 
--- What happened after an instant, up to one that lies a little back: transactions under way then have ended by now.
+-- What happened after a number of the client's chain. Numbers are given when nothing can come between (functions/13_audit.sql).
 -- name: events_of (client)
-SELECT e.log_id, e.task_id, e.client_id, e.at_utc, e.level, e.message, e.event, e.from_status, e.to_status, e.actor, e.attempt, e.details FROM prismq.task_logs e WHERE e.client_id = :client_id AND e.at_utc > :after AND e.at_utc <= :until ORDER BY e.at_utc FETCH FIRST :most ROWS WITH TIES;
+SELECT n.no, e.log_id, e.task_id, e.client_id, e.at_utc, e.level, e.message, e.event, e.from_status, e.to_status, e.actor, e.attempt, e.details
+FROM (SELECT x.no, x.client_id, x.task_id, x.seq FROM prismq.audit_numbers x WHERE x.chain = 'tasks' AND x.client_id = :client_id AND x.no > :after ORDER BY x.no LIMIT :most) n
+JOIN prismq.task_logs e ON e.client_id = n.client_id AND e.task_id = n.task_id AND e.log_id = n.seq ORDER BY n.no;
+
+-- name: events_last_of (client)
+SELECT l.no FROM prismq.audit_last l WHERE l.chain = 'tasks' AND l.client_id = :client_id;
 
 -- name: events_all (admin)
-SELECT e.log_id, e.task_id, e.client_id, e.at_utc, e.level, e.message, e.event, e.from_status, e.to_status, e.actor, e.attempt, e.details FROM prismq.task_logs e WHERE e.at_utc > :after AND e.at_utc <= :until ORDER BY e.at_utc FETCH FIRST :most ROWS WITH TIES;
+SELECT e.place, e.log_id, e.task_id, e.client_id, e.at_utc, e.level, e.message, e.event, e.from_status, e.to_status, e.actor, e.attempt, e.details FROM prismq.audit_events(:token, :after, :most) e;
 
--- name: events_next_of (client)
-SELECT min(e.at_utc) FROM prismq.task_events e WHERE e.client_id = :client_id AND e.at_utc > :until;
-
--- name: events_next (admin)
-SELECT min(e.at_utc) FROM prismq.task_events e WHERE e.at_utc > :until;
-
--- name: events_last (client)
-SELECT prismq.now_ms();
+-- name: events_last (admin)
+SELECT prismq.audit_events_last(:token);
 
 -- name: inbox (worker)
 SELECT i.id, i.client_id, i.type, i.priority, i.attempts, i.run_after_utc, i.compatibility FROM prismq.worker_inbox i ORDER BY i.priority, i.run_after_utc LIMIT :most;
@@ -32,4 +31,4 @@ WHERE s.client_id = :client_id AND s.event_id < :before ORDER BY s.event_id DESC
 
 -- name: security_all (admin)
 SELECT s.event_id, s.at_utc, s.actor, s.action, s.client_id, s.object, s.outcome, s.details FROM prismq.security_events s
-WHERE s.event_id < :before ORDER BY s.event_id DESC LIMIT :most;
+WHERE (s.event_id, coalesce(s.client_id, '')) < (CAST(:before AS bigint), CAST(:client AS text)) ORDER BY s.event_id DESC, coalesce(s.client_id, '') DESC LIMIT :most;

@@ -19,10 +19,10 @@ SELECT prismq.workers_prune(:token, :stale_ms);
 SELECT w.worker_id, w.capabilities, w.strategy, w.status, w.versions, w.registered_at_utc, w.heartbeat_utc, w.active_tasks FROM prismq.workers_list(:token) w;
 
 -- name: grants_of (worker)
-SELECT g.grant_id, g.worker_id, g.client_id, g.pattern, g.attributes, g.created_at_utc FROM prismq.worker_grants g WHERE g.worker_id = :worker_id ORDER BY g.client_id, g.pattern, g.attributes;
+SELECT g.grant_id, g.worker_id, g.client_id, g.pattern, g.attributes, g.created_at_utc FROM prismq.worker_grants g WHERE g.worker_id = :worker_id AND (CAST(:client_id AS text) IS NULL OR g.client_id = CAST(:client_id AS text)) ORDER BY g.client_id, g.pattern, g.attributes;
 
 -- name: grants_list (admin)
-SELECT g.grant_id, g.worker_id, g.client_id, g.pattern, g.attributes, g.created_at_utc FROM prismq.worker_grants g ORDER BY g.worker_id, g.client_id, g.pattern;
+SELECT g.grant_id, g.worker_id, g.client_id, g.pattern, g.attributes, g.created_at_utc FROM prismq.worker_grants g WHERE (CAST(:client_id AS text) IS NULL OR g.client_id = CAST(:client_id AS text)) ORDER BY g.worker_id, g.client_id, g.pattern;
 
 -- name: grant_insert (admin)
 SELECT g.grant_id, g.worker_id, g.client_id, g.pattern, g.attributes, g.created_at_utc FROM prismq.grant_create(:token, :grant_id, :worker_id, :client_id, :pattern, :attributes) g;
@@ -34,7 +34,7 @@ SELECT prismq.grant_delete(:token, :grant_id);
 SELECT c.client_id, c.status, c.weight, c.created_at_utc FROM prismq.client_add(:token, :client_id, :weight) c;
 
 -- name: client_list (admin)
-SELECT c.client_id, c.status, c.weight, c.created_at_utc FROM prismq.clients c ORDER BY c.client_id;
+SELECT c.client_id, c.status, c.weight, c.created_at_utc FROM prismq.clients c WHERE (CAST(:client_id AS text) IS NULL OR c.client_id = CAST(:client_id AS text)) ORDER BY c.client_id;
 
 -- name: client_change (admin)
 SELECT c.client_id, c.status, c.weight, c.created_at_utc FROM prismq.client_change(:token, :client_id, :status, :weight) c;
@@ -46,10 +46,10 @@ SELECT m.value FROM prismq.meta m WHERE m.key = 'categories_version';
 SELECT m.value FROM prismq.meta m WHERE m.key = 'category_mode';
 
 -- name: category_list (client)
-SELECT g.pattern, g.priority, g.max_attempts, g.max_run_ms, g.backoff, g.schema FROM prismq.categories g ORDER BY g.pattern;
+SELECT g.pattern, g.priority, g.max_attempts, g.max_run_ms, g.backoff, g.schema, g.max_wait_ms, g.version FROM prismq.categories g ORDER BY g.pattern;
 
 -- name: category_put (admin)
-SELECT prismq.category_put(:token, :pattern, :priority, :max_attempts, :max_run_ms, :backoff, :schema);
+SELECT prismq.category_put(:token, :pattern, :priority, :max_attempts, :max_run_ms, :backoff, :schema, :max_wait_ms);
 
 -- name: category_delete (admin)
 SELECT prismq.category_delete(:token, :pattern);

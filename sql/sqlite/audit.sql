@@ -25,5 +25,16 @@ UPDATE main.audit_passed SET sealed_id = :id WHERE chain = :chain;
 SELECT a.chain, a.client_id, a.seq, a.rows, a.first_id, a.last_id, a.prev_hash, a.hash, a.marks, a.at_utc FROM walled.audit_seals a
 WHERE a.chain = :chain AND a.last_id > :after AND a.last_id <= :until ORDER BY a.last_id;
 
+-- By client, one look into the index each: seals are as many as seconds.
 -- name: audit_heads (sealer)
-SELECT a.chain, a.client_id, max(a.seq), a.hash FROM walled.audit_seals a GROUP BY a.client_id, a.chain ORDER BY a.client_id, a.chain;
+SELECT a.chain, a.client_id, a.seq, a.hash FROM (SELECT c.client_id FROM walled.clients c UNION ALL VALUES ('')) k
+CROSS JOIN (VALUES ('security'), ('tasks')) n
+CROSS JOIN walled.audit_seals a ON a.client_id = k.client_id AND a.chain = n.column1 AND a.seq = (SELECT max(b.seq) FROM walled.audit_seals b WHERE b.client_id = k.client_id AND b.chain = n.column1)
+ORDER BY a.client_id, a.chain;
+
+-- Where the row is that a cursor of one client names.
+-- name: trail_row (sealer)
+SELECT e.row_no FROM shown.task_logs e WHERE e.client_id = :client_id AND e.task_id = :task_id AND e.log_id = :number;
+
+-- name: trail_event (sealer)
+SELECT s.event_id FROM walled.security_events s WHERE s.client_id = :client_id AND s.shown_id = :shown_id;

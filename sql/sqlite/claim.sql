@@ -25,22 +25,22 @@ SELECT 1 FROM (SELECT DISTINCT c.client_id FROM walled.capability_lanes c WHERE 
 WHERE NOT EXISTS (SELECT 1 FROM walled.capability_lanes o WHERE o.set_id = :set_id AND o.client_id = n.client_id AND o.lane_id = n.lane_id) LIMIT 1;
 
 -- name: active_covered (engine)
-SELECT DISTINCT c.client_id, k.weight FROM walled.capability_lanes c CROSS JOIN walled.clients k ON k.client_id = c.client_id
+SELECT DISTINCT c.client_id, k.weight, k.limited FROM walled.capability_lanes c CROSS JOIN walled.clients k ON k.client_id = c.client_id
 WHERE c.set_id = :set_id AND k.status = 'active' AND EXISTS (SELECT 1 FROM walled.ready r WHERE r.lane_id = c.lane_id AND r.client_id = c.client_id);
 
 -- name: covered_lanes_of (engine)
-SELECT c.lane_id, n.type FROM walled.capability_lanes c JOIN walled.lanes n ON n.lane_id = c.lane_id WHERE c.set_id = :set_id AND c.client_id = :client_id LIMIT :most;
+SELECT c.lane_id FROM walled.capability_lanes c WHERE c.set_id = :set_id AND c.client_id = :client_id LIMIT :most;
 
 -- name: active_clients (engine)
 WITH RECURSIVE active (client_id, n) AS (
-  SELECT (SELECT min(r.client_id) FROM walled.ready r WHERE r.client_id > :after), 1
+  SELECT (SELECT min(r.client_id) FROM walled.ready r), 1
   UNION ALL
   SELECT (SELECT min(r.client_id) FROM walled.ready r WHERE r.client_id > active.client_id), active.n + 1 FROM active WHERE active.client_id IS NOT NULL AND active.n < :most
 )
-SELECT active.client_id, c.weight FROM active JOIN walled.clients c ON c.client_id = active.client_id WHERE c.status = 'active';
+SELECT active.client_id, c.weight, c.limited FROM active JOIN walled.clients c ON c.client_id = active.client_id WHERE c.status = 'active';
 
 -- name: active_among (engine)
-SELECT c.client_id, c.weight FROM json_each(:client_ids) j CROSS JOIN walled.clients c ON c.client_id = j.value
+SELECT c.client_id, c.weight, c.limited FROM json_each(:client_ids) j CROSS JOIN walled.clients c ON c.client_id = j.value
 WHERE c.status = 'active' AND EXISTS (SELECT 1 FROM walled.ready r WHERE r.client_id = c.client_id);
 
 -- name: pick_scan (engine)

@@ -8,13 +8,13 @@ SELECT status FROM walled.clients WHERE client_id = :client_id;
 INSERT INTO main.clients (client_id, created_at_utc) VALUES (:client_id, :now);
 
 -- name: lane_find (engine)
-SELECT lane_id FROM walled.lanes WHERE client_id = :client_id AND type = :type AND compatibility = :compatibility;
+SELECT lane_id FROM walled.lanes WHERE client_id = :client_id AND type = :type AND compatibility = :compatibility AND limit_key = :limit_key;
 
 -- name: lane_count (engine)
 SELECT count(*) FROM walled.lanes WHERE client_id = :client_id;
 
 -- name: lane_insert (engine)
-INSERT INTO main.lanes (client_id, type, compatibility, region) VALUES (?1, ?2, ?3, ?4);
+INSERT INTO main.lanes (client_id, type, compatibility, region, limit_key) VALUES (?1, ?2, ?3, ?4, ?5);
 
 -- name: set_list (engine)
 SELECT set_id, key FROM walled.capability_sets;
@@ -27,8 +27,8 @@ SELECT t.task_no, t.task_id, t.request_digest, t.created_at_utc FROM walled.task
 
 -- name: task_insert (engine)
 INSERT INTO main.tasks (client_id, task_id, lane_id, priority, effective_priority, max_attempts, max_run_ms, run_after_utc, created_at_utc, payload, format,
-  idempotency_key, request_digest, created_by, due_at_utc, expires_at_utc, metadata, traceparent)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18);
+  idempotency_key, request_digest, created_by, due_at_utc, expires_at_utc, metadata, traceparent, parent_task_id)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19);
 
 -- name: enqueue_metadata (engine)
 INSERT INTO main.task_metadata (client_id, key, value, task_no) SELECT t.client_id, m.key, m.value, t.task_no

@@ -20,6 +20,10 @@ DELETE FROM main.delayed WHERE task_no IN (SELECT task_no FROM staged.picked);
 INSERT INTO main.task_events (client_id, task_no, at_utc, event, from_status, to_status, actor, attempt, details)
 SELECT p.client_id, p.task_no, :now, 'retry', 'failed', 'queued', 'system', p.attempt, NULL FROM staged.picked p WHERE p.state = 'failed';
 
+-- Whose workers to wake.
+-- name: due_clients (engine)
+SELECT p.client_id, count(*) FROM staged.picked p GROUP BY p.client_id;
+
 -- name: lapse_find (engine)
 SELECT t.client_id, t.task_id FROM (
   SELECT r.task_no FROM walled.ready r WHERE r.expires_at_utc <= :now

@@ -5,10 +5,10 @@ INSERT INTO main.api_keys (key_id, digest, role, client_id, worker_id, name, cre
 VALUES (:key_id, :digest, :role, :client_id, :worker_id, :name, :now, :expires_at_utc, :scopes, :created_by, :rotated_from);
 
 -- name: key_list (registry)
-SELECT k.key_id, k.role, k.client_id, k.worker_id, k.name, k.created_at_utc, k.revoked_at_utc, k.expires_at_utc, k.scopes, k.created_by, k.last_used_at_utc, k.rotated_from FROM walled.api_keys k ORDER BY k.created_at_utc, k.key_id;
+SELECT k.key_id, k.role, k.client_id, k.worker_id, k.name, k.created_at_utc, k.revoked_at_utc, k.expires_at_utc, k.scopes, k.created_by, k.last_used_at_utc, k.rotated_from FROM walled.api_keys k WHERE (:client_id IS NULL OR k.client_id = :client_id) ORDER BY k.created_at_utc, k.key_id;
 
 -- name: key_get (registry)
-SELECT k.key_id, k.role, k.client_id, k.worker_id, k.name, k.created_at_utc, k.revoked_at_utc, k.expires_at_utc, k.scopes, k.created_by, k.last_used_at_utc, k.rotated_from FROM walled.api_keys k WHERE k.key_id = :key_id;
+SELECT k.key_id, k.role, k.client_id, k.worker_id, k.name, k.created_at_utc, k.revoked_at_utc, k.expires_at_utc, k.scopes, k.created_by, k.last_used_at_utc, k.rotated_from FROM walled.api_keys k WHERE k.key_id = :key_id AND (:client_id IS NULL OR k.client_id = :client_id);
 
 -- Whose key it is, is only known by it: the look-up by digest sees every client's.
 -- name: key_find (registry)

@@ -62,18 +62,18 @@ SELECT w.worker_id FROM walled.workers w WHERE w.heartbeat_utc < :cut AND NOT EX
 
 -- name: workers_list (registry)
 SELECT w.worker_id, w.set_id, w.capabilities, w.strategy, w.fairness, w.status, w.versions, w.registered_at_utc, w.heartbeat_utc,
-  (SELECT count(*) FROM walled.leases l WHERE l.worker_id = w.worker_id) FROM walled.workers w
-WHERE :all = 1 OR EXISTS (SELECT 1 FROM walled.worker_grants g WHERE g.worker_id = w.worker_id) ORDER BY w.worker_id;
+  (SELECT count(*) FROM walled.leases l WHERE l.worker_id = w.worker_id AND (:client_id IS NULL OR l.client_id = :client_id)) FROM walled.workers w
+WHERE :client_id IS NULL OR EXISTS (SELECT 1 FROM walled.worker_grants g WHERE g.worker_id = w.worker_id AND g.client_id = :client_id) ORDER BY w.worker_id;
 
 -- A worker's own grants, whichever clients gave them: they decide its capability set.
 -- name: grants_of (registry)
-SELECT g.grant_id, g.worker_id, g.client_id, g.pattern, g.attributes, g.created_at_utc FROM walled.worker_grants g WHERE g.worker_id = :worker_id ORDER BY g.client_id, g.pattern, g.attributes;
+SELECT g.grant_id, g.worker_id, g.client_id, g.pattern, g.attributes, g.created_at_utc FROM walled.worker_grants g WHERE g.worker_id = :worker_id AND (:client_id IS NULL OR g.client_id = :client_id) ORDER BY g.client_id, g.pattern, g.attributes;
 
 -- name: grants_list (registry)
-SELECT g.grant_id, g.worker_id, g.client_id, g.pattern, g.attributes, g.created_at_utc FROM walled.worker_grants g ORDER BY g.worker_id, g.client_id, g.pattern;
+SELECT g.grant_id, g.worker_id, g.client_id, g.pattern, g.attributes, g.created_at_utc FROM walled.worker_grants g WHERE (:client_id IS NULL OR g.client_id = :client_id) ORDER BY g.worker_id, g.client_id, g.pattern;
 
 -- name: grant_get (registry)
-SELECT g.grant_id, g.worker_id, g.client_id, g.pattern, g.attributes, g.created_at_utc FROM walled.worker_grants g WHERE g.grant_id = :grant_id;
+SELECT g.grant_id, g.worker_id, g.client_id, g.pattern, g.attributes, g.created_at_utc FROM walled.worker_grants g WHERE g.grant_id = :grant_id AND (:client_id IS NULL OR g.client_id = :client_id);
 
 -- name: grant_same (registry)
 SELECT g.grant_id FROM walled.worker_grants g WHERE g.worker_id = :worker_id AND g.client_id = :client_id AND g.pattern = :pattern AND g.attributes = :attributes;
@@ -92,7 +92,7 @@ DELETE FROM main.worker_grants WHERE worker_id = :worker_id AND of_program = 1;
 SELECT c.client_id, c.status, c.weight, c.created_at_utc FROM walled.clients c WHERE c.client_id = :client_id;
 
 -- name: client_list (registry)
-SELECT c.client_id, c.status, c.weight, c.created_at_utc FROM walled.clients c ORDER BY c.client_id;
+SELECT c.client_id, c.status, c.weight, c.created_at_utc FROM walled.clients c WHERE (:client_id IS NULL OR c.client_id = :client_id) ORDER BY c.client_id;
 
 -- name: client_add (registry)
 INSERT INTO main.clients (client_id, weight, created_at_utc) VALUES (:client_id, :weight, :now);
@@ -104,13 +104,17 @@ UPDATE main.clients SET status = :status WHERE client_id = :client_id;
 UPDATE main.clients SET weight = :weight WHERE client_id = :client_id;
 
 -- name: category_list (registry)
-SELECT g.pattern, g.priority, g.max_attempts, g.max_run_ms, g.backoff, g.schema FROM walled.categories g ORDER BY g.pattern;
+SELECT g.pattern, g.priority, g.max_attempts, g.max_run_ms, g.backoff, g.schema, g.max_wait_ms, g.version FROM walled.categories g ORDER BY g.pattern;
 
 -- name: category_put (registry)
-INSERT OR REPLACE INTO main.categories (pattern, priority, max_attempts, max_run_ms, backoff, schema) VALUES (:pattern, :priority, :max_attempts, :max_run_ms, :backoff, :schema);
+INSERT OR REPLACE INTO main.categories (pattern, priority, max_attempts, max_run_ms, backoff, schema, max_wait_ms, version)
+VALUES (:pattern, :priority, :max_attempts, :max_run_ms, :backoff, :schema, :max_wait_ms, coalesce((SELECT g.version FROM walled.categories g WHERE g.pattern = :pattern), 0) + 1);
 
 -- name: category_delete (registry)
 DELETE FROM main.categories WHERE pattern = :pattern;
 
 -- name: security_add (registry)
-INSERT INTO main.security_events (at_utc, actor, action, client_id, object, outcome, details) VALUES (:now, :actor, :action, :client_id, :object, :outcome, :details);
+INSERT INTO main.security_events (at_utc, actor, action, client_id, object, outcome, details, shown_id) VALUES (:now, :actor, :action, :client_id, :object, :outcome, :details, :shown_id);
+
+-- name: security_newest (registry)
+SELECT s.shown_id FROM walled.security_events s WHERE s.client_id IS :client_id ORDER BY s.shown_id DESC LIMIT 1;

@@ -80,7 +80,8 @@ SELECT h.task_no, h.client_id, h.lane_id, 'queued', h.run_after_utc, h.attempt -
 FROM staged.hits h WHERE h.op = 'release' AND h.run_after_utc > :now;
 
 -- name: settled (engine)
-SELECT h.i, h.op, h.dead FROM staged.hits h WHERE h.i IS NOT NULL;
+SELECT h.i, h.op, h.dead, (SELECT EXISTS (SELECT 1 FROM walled.task_dependencies)) AND EXISTS (SELECT 1 FROM walled.task_dependencies d WHERE d.client_id = h.client_id AND d.parent_no = h.task_no)
+FROM staged.hits h WHERE h.i IS NOT NULL;
 
 -- name: settle_repeats (engine)
 SELECT e.i,

@@ -3,9 +3,11 @@
 import { connect } from '../client/connect.ts';
 import type { Connection } from '../client/connect.ts';
 import type { Identity } from '../client/answers.ts';
+import { cron } from '../cron.ts';
 import { QueueError } from '../domain/errors.ts';
 import { openQueue } from '../index.ts';
 import type { OpenOptions, PostgresLogins } from '../index.ts';
+import { schemas } from '../schemas.ts';
 import type { AdminHandle, ClientHandle, Queue } from '../service/handles.ts';
 import type { Context } from './context.ts';
 import { hintOf, isMissing, requireFile, whereOf } from './where.ts';
@@ -21,16 +23,21 @@ export interface Desk {
   of(clientId: string | undefined): Promise<Reads>;
   /** What a client can do. Without a name: the client of the key, or `default`. */
   client(clientId: string | undefined): Promise<ClientHandle>;
+  /** The same with the rights of who operates it. */
+  manage(clientId: string | undefined): Promise<ClientHandle>;
   /** The same on a task of a client, with the reason on record where an operator does it. */
-  inside(clientId: string, reason: string): Promise<Pick<ClientHandle, 'reprioritise'>>;
+  inside(clientId: string, reason: string): Promise<Pick<ClientHandle, 'reprioritise' | 'bulk'>>;
 }
 
 const REASON = 'asked for on the command line';
 
 type Use<At, T> = (at: At, context: Context) => Promise<T>;
 
+/** `make`: rehearsed before a file is made. `stream`: made at once, since what comes from a stream comes once. */
+export type Mode = 'make' | 'stream' | 'there';
+
 /** Only what adds something makes a file that is not there, and only when it is not refused. */
-export async function withDesk<T>(context: Context, mode: 'make' | 'there', use: Use<Desk, T>): Promise<T> {
+export async function withDesk<T>(context: Context, mode: Mode, use: Use<Desk, T>): Promise<T> {
   const where = whereOf(context);
   const hint = hintOf(context.io, where);
   if (where.kind === 'server') return use(serverDesk(connect(where), hint), context);
@@ -38,14 +45,14 @@ export async function withDesk<T>(context: Context, mode: 'make' | 'there', use:
 }
 
 /** Opens the queue of a file for one command, and closes it again. */
-export async function withQueue<T>(context: Context, db: string | PostgresLogins, mode: 'make' | 'there', use: Use<Queue, T>): Promise<T> {
+export async function withQueue<T>(context: Context, db: string | PostgresLogins, mode: Mode, use: Use<Queue, T>): Promise<T> {
   if (mode === 'there') requireFile(context.io, db);
-  else if (isMissing(db)) await rehearse(context, use);
+  else if (mode === 'make' && isMissing(db)) await rehearse(context, use);
   await using queue = await openQueue(db, OPTIONS);
   return await use(queue, context);
 }
 
-const OPTIONS: OpenOptions = { janitorMs: 0 };
+const OPTIONS: OpenOptions = { janitorMs: 0, cron, schemas };
 const SILENT = { write: () => true };
 
 /** What an empty queue refuses is refused before there is one. The same act in memory, where nobody hears of it. */
@@ -66,6 +73,7 @@ function fileDesk(queue: Queue, hint: string): Desk {
       return own(clientId);
     },
     client: async (clientId = 'default') => queue.client(clientId),
+    manage: async (clientId = 'default') => admin.inside(clientId, REASON),
     inside: async (clientId, reason) => admin.inside(clientId, reason),
   };
 }
@@ -82,15 +90,17 @@ function serverDesk(connection: Connection, hint: string): Desk {
     await requireClient(admin, clientId);
     return { ...admin.inside(clientId, REASON), securityEvents: () => Promise.reject(noEventsOf(clientId)) };
   };
+  const client = async (clientId: string | undefined): Promise<ClientHandle> => {
+    const identity = await self();
+    if (isOfPlatform(identity)) return admin.inside(clientId ?? 'default', REASON);
+    return ownClient(identity, clientId, connection.client(identity.clientId ?? undefined));
+  };
   return {
     hint,
     admin: () => admin,
     of,
-    async client(clientId) {
-      const identity = await self();
-      if (isOfPlatform(identity)) return admin.inside(clientId ?? 'default', REASON);
-      return ownClient(identity, clientId, connection.client(identity.clientId ?? undefined));
-    },
+    client,
+    manage: client,
     async inside(clientId, reason) {
       return isOfPlatform(await self()) ? admin.inside(clientId, reason) : connection.client(clientId);
     },

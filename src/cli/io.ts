@@ -1,4 +1,5 @@
 // What the command line stands on: streams, environment, clock and folder, so that a whole command can be run inside a test.
+import type { Readable } from 'node:stream';
 import { styleText } from 'node:util';
 import { baseFolder, environment, isAutomated, programName } from '../server/config.ts';
 import type { Environment } from '../server/config.ts';
@@ -25,6 +26,8 @@ export interface Io {
   readonly now: () => number;
   /** All of standard input. */
   readonly stdin: () => Promise<string>;
+  /** The same as it comes. */
+  readonly stdinStream: () => Readable;
   readonly paint: (style: Style, text: string) => string;
 }
 
@@ -41,6 +44,7 @@ export function processIo(): Io {
     isInteractive: process.stdin.isTTY && process.stdout.isTTY && !isAutomated(env),
     now: Date.now,
     stdin: readStdin,
+    stdinStream: () => process.stdin,
     paint: (style, text) => styleText(style, text, { stream: process.stdout }),
   };
 }

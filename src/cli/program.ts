@@ -4,21 +4,29 @@ import { ERRORS, QueueError } from '../domain/errors.ts';
 import { CONFIG } from '../server/config.ts';
 import { packageVersion } from '../server/version.ts';
 import type { Cli } from './command.ts';
+import { auditCommand } from './commands/audit.ts';
 import { categoriesCommand } from './commands/categories.ts';
 import { clientsCommand } from './commands/clients.ts';
 import { configCommand } from './commands/config.ts';
 import { demoCommand } from './commands/demo.ts';
 import { devCommand } from './commands/dev.ts';
+import { dependenciesCommand } from './commands/dependencies.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { enqueueCommand } from './commands/enqueue.ts';
 import { grantsCommand } from './commands/grants.ts';
+import { limitsCommand, pauseCommand, resumeCommand } from './commands/limits.ts';
+import { schedulesCommand } from './commands/schedules.ts';
+import { explainCommand } from './commands/explain.ts';
 import { keysCommand } from './commands/keys.ts';
+import { migrateStoreCommand } from './commands/migrate-store.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { replayCommand } from './commands/replay.ts';
 import { securityEventsCommand } from './commands/security-events.ts';
 import { setupCommand } from './commands/setup.ts';
 import { serveCommand } from './commands/serve.ts';
 import { statsCommand } from './commands/stats.ts';
-import { cancelCommand, reprioritiseCommand, requeueCommand, taskCommand } from './commands/task.ts';
+import { cancelCommand, purgeCommand, reprioritiseCommand, requeueCommand } from './commands/moves.ts';
+import { taskCommand } from './commands/task.ts';
 import { tasksCommand } from './commands/tasks.ts';
 import { workerCommand } from './commands/worker.ts';
 import { workersCommand } from './commands/workers.ts';
@@ -33,18 +41,28 @@ const COMMANDS = [
   workerCommand,
   tasksCommand,
   taskCommand,
+  dependenciesCommand,
   cancelCommand,
   requeueCommand,
   reprioritiseCommand,
+  purgeCommand,
+  explainCommand,
   statsCommand,
   workersCommand,
   clientsCommand,
   grantsCommand,
   keysCommand,
   categoriesCommand,
+  schedulesCommand,
+  limitsCommand,
+  pauseCommand,
+  resumeCommand,
   securityEventsCommand,
+  auditCommand,
   setupCommand,
   migrateCommand,
+  migrateStoreCommand,
+  doctorCommand,
   replayCommand,
   configCommand,
 ] as const;

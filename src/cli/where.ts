@@ -67,6 +67,9 @@ export function dbOf({ io, flags }: Asking, fallback: string = CONFIG.db.default
   return pathOf(io, flags.db ?? flags.url ?? inEnv(io, 'db') ?? fallback);
 }
 
+/** A store as it was named: a path from where the caller stands, or a URL. */
+export const placeOf = (io: Io, given: string): string => pathOf(io, given);
+
 function pathOf(io: Io, given: string): string {
   if (given === '') throw wrongInput('--db', 'give the path of a file');
   return isPath(given) ? resolve(io.base, given) : given;

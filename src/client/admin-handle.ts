@@ -1,8 +1,10 @@
 // The handles of admins and auditors over HTTP: the same as `queue.admin()`. What the key may not do, the server refuses.
 import { QueueError } from '../domain/errors.ts';
-import type { AdminHandle, AuditReads, AuditorHandle, SecurityEvent, Page } from '../service/handles.ts';
+import type { AdminHandle, AuditAdmin, AuditReads, AuditorHandle, SecurityEvent, Page } from '../service/handles.ts';
 import { jsonOf } from './body.ts';
 import { clientHandle } from './client-handle.ts';
+import { limitHandle, scheduleHandle } from './clock.ts';
+import { exportOf } from './export.ts';
 import type { Line } from './line.ts';
 import { taskMoves, taskReads } from './reads.ts';
 
@@ -32,11 +34,13 @@ export function adminHandle(line: Line): AdminHandle {
       revoke: (id) => call('revokeKey', { path: { id } }),
     },
     categories: categoryAdmin(line),
+    schedules: scheduleHandle(line),
+    limits: limitHandle(line),
     metrics: () => call('stats'),
     /** The server does these steps by itself. */
     tick: () => Promise.reject(new QueueError('forbidden', 'tick is not given over HTTP: the server does these steps by itself')),
     securityEvents: (page) => securityEvents(line, page),
-    audit: auditReads(line),
+    audit: auditAdmin(line),
   };
 }
 
@@ -56,15 +60,21 @@ async function securityEvents({ call }: Line, page: { readonly limit?: number; r
   return { items: events, nextCursor };
 }
 
-const auditReads = ({ call }: Line): AuditReads => ({
+const auditAdmin = (line: Line): AuditAdmin => ({
+  ...auditReads(line),
+  nextAnchor: () => line.call('nextAnchor'),
+  anchored: (anchor) => line.call('anchored', { body: anchor }),
+  retain: (clientId, keepMs) => line.call('retainAudit', { body: { clientId, keepMs } }),
+});
+
+const auditReads = ({ call, settings, headers }: Line): AuditReads => ({
   async trail(filter = {}) {
     const { entries, nextCursor } = await call('auditTrail', { query: { ...filter } });
     return { items: entries, nextCursor };
   },
   verify: ({ anchors, clientId, signal } = {}) => call('verifyAudit', { body: { anchors, clientId }, signal, waitMs: VERIFY_MS }),
-  export: () => {
-    throw new QueueError('forbidden', 'export is not given over HTTP: make it where the database is');
-  },
+  export: ({ clientId, signal } = {}) => exportOf({ settings, headers }, clientId, signal),
+  retention: async () => (await call('auditRetention')).clients,
   heads: async (options = {}) => (await call('auditHeads', { query: { ...options } })).heads,
 });
 

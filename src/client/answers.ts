@@ -2,10 +2,16 @@
 import type { OperationName } from '../contract/operations.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { Role } from '../domain/principal.ts';
-import type { HeartbeatResult, LogEntry, SettleResult, Task, WorkerInfo } from '../domain/task.ts';
+import type { NextAnchor } from '../domain/audit-anchor.ts';
+import type { Explanation } from '../domain/explain.ts';
+import type { Schedule } from '../domain/schedule.ts';
+import type { DependencyInfo, HeartbeatResult, LogEntry, SettleResult, Task, WorkerInfo } from '../domain/task.ts';
+import type { LimitInfo } from '../domain/work-limit.ts';
 import type { AnchoredHead, AuditVerdict } from '../domain/audit-check.ts';
 import type {
+  BulkReport,
   CategoryInfo,
+  ChildrenResult,
   ClientInfo,
   EnqueueItemResult,
   EnqueueResult,
@@ -14,6 +20,7 @@ import type {
   MadeKey,
   QueueStats,
   SecurityEvent,
+  AuditRetention,
   TrailEntry,
 } from '../service/handles.ts';
 
@@ -47,8 +54,14 @@ export interface Answers {
   readonly purgeTask: undefined;
   readonly cancelTask: Task;
   readonly requeueTask: Task;
+  readonly bulkCancel: BulkReport;
+  readonly bulkRequeue: BulkReport;
+  readonly bulkReprioritise: BulkReport;
+  readonly bulkPurge: BulkReport;
   readonly taskLogs: Paged & { readonly logs: readonly LogEntry[] };
+  readonly taskDependencies: Paged & { readonly dependencies: readonly DependencyInfo[] };
   readonly waitTask: Task;
+  readonly explainTask: Explanation;
   readonly stats: QueueStats;
   readonly register: WorkerInfo;
   readonly beat: HeartbeatResult;
@@ -61,6 +74,8 @@ export interface Answers {
   readonly progressTask: undefined;
   readonly logTask: undefined;
   readonly enqueueChild: EnqueueResult;
+  readonly enqueueChildren: ChildrenResult;
+  readonly leaseParents: { readonly parents: readonly unknown[]; readonly nextAfter: number | null };
   readonly settle: { readonly results: readonly SettleResult[] };
   readonly whoami: Identity;
   readonly createClient: ClientInfo;
@@ -84,11 +99,28 @@ export interface Answers {
   readonly auditTrail: Paged & { readonly entries: readonly TrailEntry[] };
   readonly auditHeads: { readonly heads: readonly AnchoredHead[] };
   readonly verifyAudit: AuditVerdict;
+  readonly nextAnchor: NextAnchor;
+  readonly anchored: undefined;
+  readonly auditRetention: { readonly clients: readonly AuditRetention[] };
+  readonly retainAudit: undefined;
+  readonly listSchedules: Paged & { readonly schedules: readonly Schedule[] };
+  readonly getSchedule: Schedule;
+  readonly setSchedule: Schedule;
+  readonly deleteSchedule: undefined;
+  readonly pauseSchedule: Schedule;
+  readonly resumeSchedule: Schedule;
+  readonly runSchedule: EnqueueResult;
+  readonly previewSchedule: { readonly ticksUtc: readonly number[] };
+  readonly listLimits: { readonly limits: readonly LimitInfo[] };
+  readonly setLimit: LimitInfo;
+  readonly deleteLimit: undefined;
+  readonly pauseWork: LimitInfo;
+  readonly resumeWork: undefined;
   readonly securityEvents: Paged & { readonly events: readonly SecurityEvent[] };
 }
 
-/** All but the stream and what wants no key: those are not asked by `call`. */
-export type Callable = Exclude<OperationName, 'events' | 'metrics' | 'livez' | 'readyz' | 'openapi'>;
+/** All but the streams and what wants no key: those are not asked by `call`. */
+export type Callable = Exclude<OperationName, 'events' | 'exportAudit' | 'metrics' | 'livez' | 'readyz' | 'openapi'>;
 
 /** What is missing above does not compile here. */
 export type AnswerOf<Name extends Callable> = Answers[Name];

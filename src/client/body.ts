@@ -23,7 +23,7 @@ export function taskBody({ type, payload, ...options }: EnqueueItem): object {
 
 const INSTANTS = ['runAfterUtc', 'expiresAtUtc', 'dueAtUtc'] as const satisfies readonly (keyof EnqueueOptions)[];
 
-function optionsBody(options: EnqueueOptions): object {
+export function optionsBody(options: EnqueueOptions): object {
   const dates = INSTANTS.flatMap((name) => {
     const value = options[name];
     return value instanceof Date ? [[name, instantOf(name, value)] as const] : [];

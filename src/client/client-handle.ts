@@ -1,11 +1,17 @@
 // The handle of a client over HTTP: the same as `queue.client(id)`. Whose tasks these are is the key's affair.
 import { fromDefinition, resultOf } from '../domain/definition.ts';
 import { QueueError } from '../domain/errors.ts';
+import { inBatches } from '../domain/stream.ts';
 import type { EnqueueOptions } from '../domain/task.ts';
 import type { ClientHandle, EnqueueItem, EnqueueItemResult, EnqueueResult, TaskDefinition, TaskHandle } from '../service/handles.ts';
 import { jsonOf, newKey, taskBody } from './body.ts';
+import { limitHandle, scheduleHandle } from './clock.ts';
 import type { Line } from './line.ts';
 import { taskMoves, taskReads, waitFor } from './reads.ts';
+
+const BULK = { cancel: 'bulkCancel', requeue: 'bulkRequeue', reprioritise: 'bulkReprioritise', purge: 'bulkPurge' } as const;
+/** A call of many transactions is given this long. */
+const BULK_MS = 60_000;
 
 export function clientHandle(line: Line, clientId: string): ClientHandle {
   const { call, headers } = line;
@@ -26,10 +32,18 @@ export function clientHandle(line: Line, clientId: string): ClientHandle {
       return handleOf<Output>(line, await enqueue(line, await fromDefinition(type, payload, rest), signal));
     },
     enqueueMany: (items, { atomic = false } = {}) => enqueueMany(line, items, atomic),
+    enqueueStream: (items) => inBatches(items, (batch) => enqueueMany(line, batch, false)),
     reprioritise: (id, priority) => call('updateTask', { path: { id }, body: { priority }, headers }),
     amend: (id, change) =>
       call('updateTask', { path: { id }, body: { ...change, ...('payload' in change ? { payload: jsonOf(change.payload, 'payload') } : {}) }, headers }),
+    async bulk(event, { onProgress, signal, ...body }) {
+      const report = await call(BULK[event], { body, headers, signal, waitMs: BULK_MS });
+      onProgress?.(report);
+      return report;
+    },
     wait: (id, options = {}) => waitFor(line, id, options),
+    schedules: scheduleHandle(line),
+    limits: limitHandle(line),
   };
 }
 

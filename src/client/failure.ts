@@ -12,7 +12,7 @@ export interface Failure {
 }
 
 /** Refusals that come before anything is done, … */
-const UNDONE: readonly ErrorCode[] = ['rate_limited', 'store_busy'];
+const UNDONE: readonly ErrorCode[] = ['rate_limited', 'store_busy', 'store_moving'];
 /** … and troubles of a moment in which it may have been done. */
 const UNSURE: readonly ErrorCode[] = ['store_unavailable', 'store_full', 'issuer_unavailable'];
 
@@ -24,6 +24,8 @@ const REPEATABLE: ReadonlySet<OperationName> = new Set<OperationName>([
   'enqueue',
   'enqueueMany',
   'enqueueChild',
+  'enqueueChildren',
+  'leaseParents',
   'register',
   'beat',
   'deregister',
@@ -91,7 +93,7 @@ function problemError(status: number, problem: Problem): QueueError {
     ...(typeof requestId === 'string' ? { requestId } : {}),
   };
   // A queue that closes over there is opened again: to its clients it is away.
-  if (code === 'closed') return new QueueError('store_unavailable', message, details);
+  if (code === 'closed' || code === 'store_moved') return new QueueError('store_unavailable', message, details);
   if (Object.hasOwn(ERRORS, code)) return new QueueError(code as ErrorCode, message, details);
   return new QueueError(codeOf(status), message, { ...details, code });
 }

@@ -2,7 +2,7 @@
 import { decode, pairText } from '../contract/wire.ts';
 import { ENDED } from '../domain/lifecycle.ts';
 import { QueueError } from '../domain/errors.ts';
-import type { LogEntry, Task } from '../domain/task.ts';
+import type { StreamEntry, Task } from '../domain/task.ts';
 import type { EventOptions, TaskMoves, TaskReads, WaitOptions } from '../service/handles.ts';
 import { sleep } from './call.ts';
 import { backoffMs } from './failure.ts';
@@ -21,14 +21,19 @@ export function taskReads({ call, settings, headers }: Line): TaskReads {
       const { logs, nextCursor } = await call('taskLogs', { path: { id }, query: { ...page }, headers });
       return { items: logs, nextCursor };
     },
+    async dependencies(id, page = {}) {
+      const { dependencies, nextCursor } = await call('taskDependencies', { path: { id }, query: { ...page }, headers });
+      return { items: dependencies, nextCursor };
+    },
     events: (options) => entriesOf({ settings, headers }, options),
     stats: () => call('stats', { headers }),
+    explain: (id) => call('explainTask', { path: { id }, headers }),
   };
 }
 
-async function* entriesOf(line: Pick<Line, 'settings' | 'headers'>, { after, signal }: EventOptions = {}): AsyncGenerator<LogEntry> {
+async function* entriesOf(line: Pick<Line, 'settings' | 'headers'>, { after, signal }: EventOptions = {}): AsyncGenerator<StreamEntry> {
   for await (const { data } of streamOf(line, 'events', { lastEventId: after === undefined ? undefined : String(after), signal }))
-    yield decode(JSON.parse(data)) as LogEntry;
+    yield decode(JSON.parse(data)) as StreamEntry;
 }
 
 export const taskMoves = ({ call, headers }: Line): TaskMoves => ({

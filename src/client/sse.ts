@@ -43,7 +43,7 @@ function take(block: Block, line: string): void {
 }
 
 /** Lines end in LF, CR or both. A last one without an end is dropped: its event did not come whole. */
-async function* linesOf(body: ReadableStream<Uint8Array>, heard: () => void): AsyncGenerator<string> {
+export async function* linesOf(body: ReadableStream<Uint8Array>, heard: () => void): AsyncGenerator<string> {
   const reader = body.getReader();
   const decoder = new TextDecoder();
   let rest = '';

@@ -1,8 +1,8 @@
 // The handle of a worker over HTTP: the same as `queue.worker(id)`. Leases are receipts that only the server reads; every write
 // names one and may be sent again.
 import type { JsonText } from '../domain/json-text.ts';
-import type { ClaimedTask, LeaseRef, Settlement, SettleResult } from '../domain/task.ts';
-import type { ClaimOptions, InboxItem, WorkerHandle } from '../service/handles.ts';
+import type { ClaimedTask, LeaseRef, ParentResult, Settlement, SettleResult } from '../domain/task.ts';
+import type { ClaimOptions, EnqueueItem, InboxItem, WorkerHandle } from '../service/handles.ts';
 import { failureBody, jsonOf, newKey, settlementBody, taskBody } from './body.ts';
 import { sleep } from './call.ts';
 import type { Line } from './line.ts';
@@ -91,7 +91,7 @@ function endings({ call }: Line): Pick<WorkerHandle, 'settle' | 'complete' | 'fa
   };
 }
 
-function insideLease({ call }: Line): Pick<WorkerHandle, 'progress' | 'log' | 'enqueueChild'> {
+function insideLease({ call }: Line): Pick<WorkerHandle, 'progress' | 'log' | 'parents' | 'enqueueChild' | 'enqueueChildren'> {
   return {
     progress: ({ taskId, leaseId }, value) => call('progressTask', { path: { id: taskId }, body: { leaseId, progress: jsonOf(value, 'progress') } }),
     log: ({ taskId, leaseId }, message, details) =>
@@ -100,6 +100,20 @@ function insideLease({ call }: Line): Pick<WorkerHandle, 'progress' | 'log' | 'e
       const { idempotencyKey = newKey() } = options;
       const made = await call('enqueueChild', { path: { id: taskId }, body: { leaseId, ...taskBody({ ...options, type, payload, idempotencyKey }) } });
       return options.idempotencyKey === undefined ? { ...made, deduplicated: false } : made;
+    },
+    async enqueueChildren({ taskId, leaseId }, items, { then: next } = {}) {
+      const keyed = (item: EnqueueItem): object => taskBody({ ...item, idempotencyKey: item.idempotencyKey ?? newKey() });
+      const body = { leaseId, tasks: items.map(keyed), ...(next === undefined ? {} : { next: keyed(next) }) };
+      return call('enqueueChildren', { path: { id: taskId }, body });
+    },
+    async parents({ taskId, leaseId }, { limit, cursor } = {}) {
+      const body = { leaseId, limit, after: cursor === undefined ? undefined : Number(cursor) };
+      const { parents, nextAfter } = await call('leaseParents', { path: { id: taskId }, body, raw: true });
+      const textOfResult = (result: unknown): string | null => (result === null || (result as JsonText).text === 'null' ? null : (result as JsonText).text);
+      return {
+        items: (parents as readonly ParentResult[]).map((parent) => ({ ...parent, result: textOfResult(parent.result) })),
+        nextCursor: nextAfter === null ? null : String(nextAfter),
+      };
     },
   };
 }

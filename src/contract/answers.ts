@@ -2,8 +2,11 @@
 import { z } from 'zod';
 import { CHAINS } from '../domain/audit-chain.ts';
 import { CATEGORY_MODES } from '../domain/category.ts';
+import { EDGE_STATES, POLICIES } from '../domain/dependencies.ts';
+import { REASONS } from '../domain/explain.ts';
 import { TASK_EVENTS } from '../domain/lifecycle.ts';
 import { attributes, count, instant, json, leaseId, metadata, role, state } from './fields.ts';
+import { limit, schedule } from './clock-answers.ts';
 
 const enqueued = z.object({ task_id: z.string(), status: state, created_at_utc: instant, deduplicated: z.boolean() });
 const details = z.record(z.string(), z.unknown()).describe('what of it, by code');
@@ -41,6 +44,8 @@ const task = z.object({
   lease_until_utc: instant.nullable(),
   processing_started_utc: instant.nullable(),
   finished_at_utc: instant.nullable(),
+  parent_task_id: z.string().nullable().describe('lineage: the task whose handler enqueued this one'),
+  waiting_for: count.describe('how many parents a blocked task waits for'),
 });
 const claimed = z.object({
   task_id: z.string(),
@@ -116,17 +121,44 @@ const category = z.object({
   max_run_ms: z.int().nullable(),
   backoff: z.object({ initial_ms: z.int(), max_ms: z.int(), multiplier: z.number(), jitter: z.number() }).nullable(),
   schema: json,
+  max_wait_ms: z.int().nullable(),
+  version: z.int(),
 });
 const page = (items: Record<string, z.ZodType>) => z.object({ ...items, next_cursor: z.string().nullable() });
 const rate = z.number().min(0);
+
+const anchoredHead = z.object({ chain: z.enum(CHAINS), client_id: z.string(), seq: z.int(), hash: z.string() });
+const fault = z.object({ chain: z.enum(CHAINS), client_id: z.string(), seq: z.int(), id: z.int().nullable(), why: z.string() });
 
 export const ANSWERS = {
   Enqueued: enqueued,
   EnqueuedMany: z.object({ results: z.array(z.union([enqueued.extend({ ok: z.literal(true) }), refusal])) }),
   Task: task,
   TaskPage: page({ tasks: z.array(task) }),
+  DependencyPage: page({
+    dependencies: z.array(
+      z.object({
+        task_id: z.string(),
+        parent_id: z.string(),
+        policy: z.enum(Object.keys(POLICIES) as [string, ...string[]]),
+        state: z.enum(EDGE_STATES),
+        type: z.string().describe('of the other end'),
+        status: state,
+      }),
+    ),
+  }),
+  BulkDone: z.object({
+    matched: count,
+    moved: count,
+    refused: count,
+    refusals: z.array(z.object({ task_id: z.string(), code: z.string(), message: z.string() })).describe('the first 100'),
+    sample: z.array(z.object({ task_id: z.string(), type: z.string(), status: state })).describe('the first ten'),
+    next_cursor: z.string().nullable(),
+  }),
+  Children: z.object({ children: z.array(enqueued), next: enqueued.nullable() }),
+  ParentPage: z.object({ parents: z.array(z.object({ task_id: z.string(), type: z.string(), status: state, result: json })), next_after: count.nullable() }),
   LogPage: page({ logs: z.array(log) }),
-  Event: log,
+  Event: log.extend({ position: count.describe('the place in the stream: `Last-Event-ID` goes on after it') }),
   Stats: z.object({
     total: count,
     by_status: z.record(state, count),
@@ -175,6 +207,12 @@ export const ANSWERS = {
   Category: category,
   Categories: z.object({ mode: z.enum(CATEGORY_MODES), categories: z.array(category) }),
   CategoryMode: z.object({ mode: z.enum(CATEGORY_MODES) }),
+  Explanation: z.object({ task_id: z.string(), status: state, reasons: z.array(z.object({ code: z.enum(REASONS), message: z.string() })) }),
+  Schedule: schedule,
+  Schedules: page({ schedules: z.array(schedule) }),
+  Preview: z.object({ ticks_utc: z.array(instant) }),
+  Limit: limit,
+  Limits: z.object({ limits: z.array(limit) }),
   SecurityEvents: page({
     events: z.array(
       z.object({
@@ -204,14 +242,35 @@ export const ANSWERS = {
       }),
     ),
   }),
-  AuditHeads: z.object({ heads: z.array(z.object({ chain: z.enum(CHAINS), client_id: z.string(), seq: z.int(), hash: z.string() })) }),
+  AuditHeads: z.object({ heads: z.array(anchoredHead) }),
+  NextAnchor: z.object({ n: z.int(), prev: z.string(), heads: z.array(anchoredHead) }),
+  AuditRetention: z.object({ clients: z.array(z.object({ client_id: z.string(), keep_ms: z.int().nullable() })) }),
+  AuditRecord: z.union([
+    z.object({ kind: z.literal('audit'), version: z.string(), client_id: z.string().nullable(), at_utc: instant }),
+    z.object({ kind: z.literal('row'), chain: z.enum(CHAINS), client_id: z.string(), id: z.int(), fields: z.array(z.union([z.string(), z.int(), z.null()])) }),
+    z.object({
+      kind: z.literal('seal'),
+      ...anchoredHead.shape,
+      rows: z.int(),
+      first_id: z.int(),
+      last_id: z.int(),
+      prev_hash: z.string(),
+      marks: z.string(),
+      at_utc: instant,
+    }),
+    z.object({ kind: z.literal('cut'), ...anchoredHead.shape, last_id: z.int(), at_utc: instant }),
+    z.object({ kind: z.literal('passed'), chain: z.enum(CHAINS), client_id: z.string(), id: z.int() }),
+    z.object({ kind: z.literal('end'), rows: count }),
+  ]),
   AuditVerdict: z.object({
     rows: count,
     sealed: count,
     unsealed: count,
     chains: count,
     anchors: count,
-    faults: z.array(z.object({ chain: z.enum(CHAINS), client_id: z.string(), seq: z.int(), id: z.int().nullable(), why: z.string() })),
+    cuts: count,
+    faults: z.array(fault),
+    notes: z.array(fault),
   }),
   Metrics: z.string().describe('OpenMetrics text'),
   Alive: z.object({ status: z.string() }),

@@ -1,7 +1,9 @@
 // The HTTP interface as one table: routes, validation, OpenAPI, the typed client and the docs page come from it. A row names
 // its operation of the access table; `public` rows want no key and tell nothing.
 import type { ErrorCode } from '../domain/errors.ts';
-import { ENQUEUE, LEASE, MOVE, TASK, get, post, remove, row } from './row.ts';
+import { AUDIT_OPERATIONS } from './audit-operations.ts';
+import { CLOCK_OPERATIONS } from './clock-operations.ts';
+import { ENQUEUE, LEASE, MOVE, TASK, bulk, get, post, remove, row } from './row.ts';
 import type { OperationRow } from './row.ts';
 
 export type { Method, OperationRow } from './row.ts';
@@ -52,11 +54,21 @@ export const OPERATIONS = {
     inside: true,
     summary: 'A new generation of a dead or cancelled task, its attempts back to 0.',
   }),
+  bulkCancel: bulk('cancel', 'Cancels many tasks'),
+  bulkRequeue: bulk('requeue', 'Begins many dead or cancelled tasks anew'),
+  bulkReprioritise: bulk('reprioritise', 'Gives many tasks another priority'),
+  bulkPurge: bulk('purge', 'Empties many ended tasks'),
   taskLogs: get('/queue/tasks/{id}/logs', 'task.logs', 'LogPage', {
     query: 'PageQuery',
     errors: TASK,
     inside: true,
     summary: 'Everything that happened to a task, oldest first.',
+  }),
+  taskDependencies: get('/queue/tasks/{id}/dependencies', 'task.dependencies', 'DependencyPage', {
+    query: 'DependencyQuery',
+    errors: TASK,
+    inside: true,
+    summary: 'Whom a task waits for (`direction=parents`, the default), or who waits for it (`children`).',
   }),
   waitTask: get('/queue/tasks/{id}/wait', 'task.wait', 'Task', {
     query: 'WaitQuery',
@@ -64,6 +76,7 @@ export const OPERATIONS = {
     waits: true,
     summary: 'The task as it is when it has ended, or after `wait_ms`.',
   }),
+  explainTask: get('/queue/tasks/{id}/explain', 'task.explain', 'Explanation', { errors: TASK, inside: true, summary: 'Why a task does not run.' }),
   stats: get('/queue/stats', 'task.stats', 'Stats', { inside: true, summary: 'Depth, age, rates and run times.' }),
   events: get('/queue/events', 'task.events', 'Event', {
     query: 'EventQuery',
@@ -119,6 +132,17 @@ export const OPERATIONS = {
     status: [201, 200],
     errors: [...LEASE, ...ENQUEUE],
     summary: 'Enqueues for the client and under the submitter of the leased task.',
+  }),
+  enqueueChildren: post('/queue/tasks/{id}/children/bulk', 'lease.enqueue', 'Children', {
+    body: 'ManyChildren',
+    status: [201],
+    errors: [...LEASE, ...ENQUEUE],
+    summary: 'The same for several, all or none; `next` is one more that waits for all of them.',
+  }),
+  leaseParents: post('/queue/tasks/{id}/parents', 'lease.parents', 'ParentPage', {
+    body: 'ParentsAsked',
+    errors: LEASE,
+    summary: 'How the parents of the leased task ended, with their results.',
   }),
   settle: post('/queue/settle', ['lease.complete', 'lease.fail', 'lease.release'], 'SettledMany', {
     body: 'Settle',
@@ -198,26 +222,8 @@ export const OPERATIONS = {
     errors: [],
     summary: 'Which types are taken: `open`, `hierarchical`, `registered`.',
   }),
-  securityEvents: get('/queue/admin/security-events', 'audit.events', 'SecurityEvents', {
-    query: 'PageQuery',
-    inside: true,
-    summary: 'Logins, refusals, changes of keys, grants and clients; newest first.',
-  }),
-
-  auditTrail: get('/queue/admin/audit', 'audit.trail', 'TrailPage', {
-    query: 'TrailQuery',
-    summary: 'What happened to tasks and what concerned security, by client, time, actor, object and action; newest first.',
-  }),
-  auditHeads: get('/queue/admin/audit/heads', 'audit.verify', 'AuditHeads', {
-    query: 'OfClientQuery',
-    errors: TASK,
-    summary: 'The end of each chain of the audit, to be signed and kept elsewhere.',
-  }),
-  verifyAudit: post('/queue/admin/audit/verify', 'audit.verify', 'AuditVerdict', {
-    body: 'Verify',
-    errors: TASK,
-    summary: 'Reads every row of the audit and recomputes its chains.',
-  }),
+  ...AUDIT_OPERATIONS,
+  ...CLOCK_OPERATIONS,
 
   // of the server
   metrics: get('/metrics', 'metrics.read', 'Metrics', {

@@ -43,6 +43,8 @@ export const ENQUEUE = [
   'unknown_client',
   'client_suspended',
   'idempotency_conflict',
+  'not_found',
+  'parent_ended',
   'too_many_lanes',
   'quota_exceeded',
 ] as const;
@@ -66,3 +68,17 @@ export const remove = <const P extends `/${string}`, const A extends OperationRo
   summary: string,
   rest: Partial<OperationRow> = {},
 ) => row({ method: 'DELETE', path, access, answer: null, status: [204], errors: TASK, ...rest, summary });
+
+/** Many tasks at once. */
+export const bulk = <const E extends 'cancel' | 'requeue' | 'reprioritise' | 'purge'>(event: E, summary: string) =>
+  row({
+    method: 'POST',
+    path: `/queue/bulk/${event}`,
+    access: `bulk.${event}`,
+    body: 'Bulk',
+    answer: 'BulkDone',
+    status: [200],
+    errors: ['invalid_category', 'not_found'],
+    inside: true,
+    summary: `${summary}, by ids or by a filter; \`dry_run\` only counts. What is over \`limit\` goes on with the cursor of the answer.`,
+  });

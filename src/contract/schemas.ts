@@ -1,9 +1,13 @@
 // What a request may say, as zod schemas: strict, so that an unknown property is refused. `payload` and `result` are any JSON;
 // the server cuts their text out before this is asked.
 import { z } from 'zod';
+import { MOST_HEADS } from '../domain/audit-anchor.ts';
 import { CHAINS } from '../domain/audit-chain.ts';
 import { CATEGORY_MODES } from '../domain/category.ts';
+import { MOST_PARENTS, POLICIES } from '../domain/dependencies.ts';
+import type { DependencyPolicy } from '../domain/dependencies.ts';
 import { LIMITS } from '../domain/limits.ts';
+import { MISSED } from '../domain/schedule.ts';
 import {
   attributes,
   clientId,
@@ -28,22 +32,32 @@ import {
   workerId,
 } from './fields.ts';
 
-const options = {
+const policy = z.enum(Object.keys(POLICIES) as [DependencyPolicy, ...DependencyPolicy[]]).optional();
+const position = count;
+const dependency = z.union([taskId, position, z.strictObject({ task_id: taskId, policy }), z.strictObject({ position, policy })]);
+/** What every task of a schedule may be given. */
+const scheduled = {
   priority: int('priority').optional(),
   compatibility: compatibility.optional(),
   max_attempts: int('maxAttempts').optional(),
-  run_after_utc: instant.optional(),
   delay_ms: int('delayMs').optional(),
-  expires_at_utc: instant.optional(),
   ttl_ms: int('ttlMs').optional(),
   max_run_ms: int('maxRunMs').optional(),
-  idempotency_key: text(LIMITS.idempotencyKey.max).min(1).optional(),
-  due_at_utc: instant.optional(),
   max_wait_ms: int('maxWaitMs').optional(),
   metadata: metadata.optional(),
-  created_by: text(LIMITS.createdBy.max).min(1).optional(),
   traceparent: text(LIMITS.traceparent.max).min(1).optional(),
+  limit_key: text(LIMITS.limitKey.max).min(1).optional(),
 };
+const options = {
+  ...scheduled,
+  run_after_utc: instant.optional(),
+  expires_at_utc: instant.optional(),
+  idempotency_key: text(LIMITS.idempotencyKey.max).min(1).optional(),
+  due_at_utc: instant.optional(),
+  created_by: text(LIMITS.createdBy.max).min(1).optional(),
+  depends_on: z.array(dependency).max(MOST_PARENTS).describe('tasks that it waits for; a number is a position of the same call').optional(),
+};
+const part = { pattern: pattern.optional(), key: text(128).min(1).optional() };
 const enqueue = { type, payload: json.optional(), ...options };
 const failure = z.union([z.string(), z.strictObject({ message: z.string(), kind: z.string().optional(), stack: z.string().optional() })]);
 const timing = { started_after_ms: count.optional(), run_ms: count.optional() };
@@ -60,10 +74,19 @@ const fairness = z.enum(['weighted', 'none']);
 const backoff = z.strictObject({ initial_ms: z.int(), max_ms: z.int(), multiplier: z.number(), jitter: z.number() });
 const grant = { client_id: z.union([clientId, z.literal('*')]), pattern, attributes: attributes.optional() };
 
+const digest = z.string().regex(/^[0-9a-f]{64}$/);
+const head = z.strictObject({ chain: z.enum(CHAINS), client_id: text(63), seq: z.int().min(1), hash: digest });
+
 export const REQUESTS = {
   Enqueue: z.strictObject(enqueue),
   EnqueueMany: z.strictObject({ tasks: z.array(z.strictObject(enqueue)).min(1).max(1000), atomic: z.boolean().optional() }),
   Child: z.strictObject({ lease_id: leaseId, ...enqueue }),
+  ManyChildren: z.strictObject({ lease_id: leaseId, tasks: z.array(z.strictObject(enqueue)).max(1000), next: z.strictObject(enqueue).optional() }),
+  ParentsAsked: z.strictObject({
+    lease_id: leaseId,
+    limit: int('listLimit').optional(),
+    after: count.optional().describe('the `next_after` of the page before'),
+  }),
   TaskChange: z.strictObject({
     priority: int('priority').optional(),
     payload: json.optional(),
@@ -71,8 +94,30 @@ export const REQUESTS = {
     max_run_ms: int('maxRunMs').optional(),
     metadata: metadata.optional(),
   }),
+  Bulk: z.strictObject({
+    ids: z.array(taskId).max(1000).optional(),
+    cascade: z.boolean().describe('with everything that waits for these').optional(),
+    filter: z
+      .strictObject({
+        status: state.optional(),
+        type: pattern.optional(),
+        metadata: metadata.optional(),
+        older_than_ms: int('delayMs').describe('enqueued longer ago than this').optional(),
+        error: text(200).min(1).describe('part of the last failure').optional(),
+      })
+      .optional(),
+    dry_run: z.boolean().optional(),
+    limit: z.int().min(1).max(100_000).optional(),
+    cursor: text(60).optional(),
+    reason: text(200).optional(),
+    priority: int('priority').optional(),
+  }),
   Look: z.strictObject({ reason: text(500).optional() }),
-  Cancel: z.strictObject({ reason: text(200).optional() }),
+  Cancel: z.strictObject({
+    reason: text(200)
+      .regex(/^[^\0]*$/, 'must not have NUL')
+      .optional(),
+  }),
   Registration: z.strictObject({
     capabilities: capabilities.optional(),
     strategy: strategy.optional(),
@@ -131,16 +176,34 @@ export const REQUESTS = {
     max_run_ms: int('maxRunMs').nullable().optional(),
     backoff: backoff.nullable().optional(),
     schema: json.optional(),
+    max_wait_ms: int('maxWaitMs').nullable().optional(),
   }),
+  NewSchedule: z.strictObject({
+    cron: text(200).min(1).optional(),
+    time_zone: text(64).min(1).optional(),
+    every_ms: z.int().min(1000).max(31_622_400_000).optional(),
+    at_utc: instant.optional(),
+    type,
+    payload: json.optional(),
+    options: z.strictObject(scheduled).optional(),
+    missed: z.enum(MISSED).optional(),
+    paused: z.boolean().optional(),
+  }),
+  NewLimit: z.strictObject({
+    ...part,
+    concurrency: z.int().min(0).max(1_000_000).optional(),
+    rate: z.int().min(1).max(1_000_000).optional(),
+    per_ms: z.int().min(1).max(86_400_000).optional(),
+  }),
+  Part: z.strictObject(part),
   Bootstrap: z.strictObject({ secret: text(128).min(1) }),
   CategoryMode: z.strictObject({ mode: z.enum(CATEGORY_MODES) }),
   Verify: z.strictObject({
     client_id: clientId.optional(),
-    anchors: z
-      .array(z.strictObject({ chain: z.enum(CHAINS), client_id: text(63), seq: z.int().min(1), hash: z.string().regex(/^[0-9a-f]{64}$/) }))
-      .max(20_000)
-      .optional(),
+    anchors: z.array(head).max(20_000).optional(),
   }),
+  Anchored: z.strictObject({ n: z.int().min(1), prev: digest.or(z.literal('')), digest, heads: z.array(head).max(MOST_HEADS) }),
+  Retain: z.strictObject({ client_id: text(63), keep_ms: int('auditRetentionMs').nullable() }),
 
   // query strings
   TaskQuery: z.strictObject({
@@ -151,8 +214,22 @@ export const REQUESTS = {
     cursor: text(200).optional(),
   }),
   PageQuery: z.strictObject({ limit: queryInt('listLimit').optional(), cursor: text(200).optional() }),
+  DependencyQuery: z.strictObject({
+    direction: z.enum(['parents', 'children']).optional(),
+    limit: queryInt('listLimit').optional(),
+    cursor: text(200).optional(),
+  }),
   LimitQuery: z.strictObject({ limit: queryInt('listLimit').optional() }),
   GrantQuery: z.strictObject({ worker_id: workerId.optional() }),
+  ScheduleQuery: z.strictObject({ limit: queryInt('listLimit').optional(), cursor: text(200).optional() }),
+  PreviewQuery: z.strictObject({
+    count: z
+      .string()
+      .regex(/^\d{1,3}$/)
+      .transform(Number)
+      .meta({ override: 'integer' })
+      .optional(),
+  }),
   WaitQuery: z.strictObject({
     wait_ms: z
       .string()

@@ -13,6 +13,7 @@ export interface AuditRow {
   readonly chain: ChainName;
   /** Empty for security events of no client. */
   readonly clientId: string;
+  /** Where it stands: in an engine its own order over what is read, outside the number in its chain. It is not hashed. */
   readonly id: number;
   readonly fields: readonly (string | number | null)[];
 }
@@ -45,19 +46,46 @@ export interface Head {
 
 const MARK = 16;
 
-/** A JSON array of strings and nulls; numbers are decimal. */
-export const canonicalRow = ({ chain, clientId, id, fields }: AuditRow): string =>
-  JSON.stringify([AUDIT_VERSION, chain, clientId, String(id), ...fields.map((value) => (value === null ? null : String(value)))]);
+/**
+ * A JSON array of strings and nulls; numbers are decimal. `no` is the number of the row in its chain, counted from 1: it tells a client
+ * nothing of others, and is the same in every engine.
+ */
+export const canonicalRow = ({ chain, clientId, fields }: AuditRow, no: number): string =>
+  JSON.stringify([AUDIT_VERSION, chain, clientId, String(no), ...fields.map((value, i) => textOf(value, i === fields.length - 1))]);
+
+/** `details` is the last column: each database writes the same JSON in its own way. */
+const textOf = (value: string | number | null, isDetails: boolean): string | null =>
+  value === null ? null : isDetails && typeof value === 'string' ? canonicalJson(value) : String(value);
+
+/** Numbers beyond these lose digits when they are read. */
+const LONG_NUMBER = /\d{16}/;
+
+/** JSON in the form of RFC 8785: no white space, keys in order. A text that is no JSON, or has a long number, stays as it is. */
+function canonicalJson(text: string): string {
+  if (LONG_NUMBER.test(text)) return text;
+  try {
+    return ordered(JSON.parse(text));
+  } catch {
+    return text;
+  }
+}
+
+function ordered(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(ordered).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const members = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${ordered(member)}`).join(',')}}`;
+}
 
 export const genesis = (hash: Hash, chain: ChainName, clientId: string): Head => ({ seq: 0, hash: hash(JSON.stringify([AUDIT_VERSION, chain, clientId])) });
 
-/** `rows` are of one chain and client, in the order of their ids, at least one. */
+/** `rows` are of one chain and client, in their order, at least one. */
 export function sealRows(hash: Hash, head: Head, rows: readonly AuditRow[], atUtc: number): Seal {
   const first = rows[0] as AuditRow;
   let current = head.hash;
   let marks = '';
-  for (const row of rows) {
-    current = hash(current + canonicalRow(row));
+  for (const [i, row] of rows.entries()) {
+    current = hash(current + canonicalRow(row, head.seq + 1 + i));
     marks += current.slice(0, MARK);
   }
   return {
@@ -93,7 +121,7 @@ export function faultOf(hash: Hash, head: Head, rows: readonly AuditRow[], seal:
   if (seal.seq !== head.seq + seal.rows) return fault(head.seq + 1, seal.firstId, 'the numbers of the chain have a gap');
   let current = head.hash;
   for (const [i, row] of rows.entries()) {
-    current = hash(current + canonicalRow(row));
+    current = hash(current + canonicalRow(row, head.seq + 1 + i));
     if (current.slice(0, MARK) !== seal.marks.slice(i * MARK, (i + 1) * MARK))
       return fault(
         head.seq + 1 + i,

@@ -5,6 +5,7 @@ import type { Result } from './errors.ts';
 import { ok } from './errors.ts';
 import type { FieldError } from './fields.ts';
 import { isPlainObject, shown, textTrouble, unknownKeys, wrongField, wrongFields } from './fields.ts';
+import { checkDependsOn } from './dependencies.ts';
 import { scanJson, toJsonText } from './json-text.ts';
 import { checkClientId } from './names.ts';
 import type { EnqueueOptions, NewTask } from './task.ts';
@@ -44,9 +45,11 @@ export const LIMITS = {
   metadataValue: limit(0, 256, 256, 'characters', 'a value of metadata'),
   createdBy: limit(1, 128, 128, 'characters', 'who submitted a task'),
   traceparent: limit(1, 128, 128, 'characters', 'W3C trace context'),
+  limitKey: limit(1, 128, 128, 'characters', 'what limits under a free key count together'),
   errorMessage: limit(0, 8192, 8192, 'characters', 'message of a failure or a log line; the rest is cut'),
   errorStack: limit(0, 16_384, 16_384, 'characters', 'stack of a failure; the rest is cut'),
   retentionMs: limit(0, 3650 * DAY_MS, 7 * DAY_MS, 'ms', 'how long ended tasks are kept'),
+  auditRetentionMs: limit(DAY_MS, 100 * YEAR_MS, 100 * YEAR_MS, 'ms', 'how long the audit is kept where it is not kept for ever; only what was anchored goes'),
   messagesMs: limit(0, 3650 * DAY_MS, 30 * DAY_MS, 'ms', 'how long what handlers log is kept'),
   activeMs: limit(1000, DAY_MS, 60_000, 'ms', 'a worker is active this long after its last sign of life'),
   staleMs: limit(1000, 30 * DAY_MS, 300_000, 'ms', 'a worker is stale this long after its last sign of life'),
@@ -122,7 +125,7 @@ const instant =
   };
 
 const text =
-  (key: 'idempotencyKey' | 'createdBy' | 'traceparent'): Check =>
+  (key: 'idempotencyKey' | 'createdBy' | 'traceparent' | 'limitKey'): Check =>
   (value, task, wrong) => {
     const message = textTrouble(value, LIMITS[key].max);
     if (message === null) task[key] = value as string;
@@ -153,6 +156,8 @@ const OPTION_CHECKS = {
   metadata: (value, task, wrong) => collect(checkMetadata(value), wrong, (known) => (task.metadata = known)),
   createdBy: text('createdBy'),
   traceparent: text('traceparent'),
+  dependsOn: (value, task, wrong) => collect(checkDependsOn(value), wrong, (known) => (task.dependsOn = known)),
+  limitKey: text('limitKey'),
 } as const satisfies Record<keyof EnqueueOptions, Check>;
 const OPTION_NAMES = Object.keys(OPTION_CHECKS) as readonly (keyof EnqueueOptions)[];
 
@@ -176,7 +181,7 @@ export interface EnqueueGiven {
   readonly taskId: string;
   readonly digest: (text: string) => string;
   /** Of the task's category. */
-  readonly defaults?: { readonly priority?: number; readonly maxAttempts?: number; readonly maxRunMs?: number };
+  readonly defaults?: { readonly priority?: number; readonly maxAttempts?: number; readonly maxRunMs?: number; readonly maxWaitMs?: number };
   readonly limits: { readonly payloadBytes: number; readonly payloadDepth: number };
 }
 
@@ -189,6 +194,8 @@ export function newTask(input: EnqueueInput, given: EnqueueGiven): Result<NewTas
   if (!payload.ok) return payload;
   const task = draftOf(input, given, payload.value);
   const wrong = checkOptions(input.options, task);
+  // What the caller says of the due time takes the place of the category's word.
+  if (task.dueAtUtc === null && task.maxWaitMs === null) task.maxWaitMs = given.defaults?.maxWaitMs ?? null;
   const client = checkClientId(input.clientId);
   if (!client.ok) collect(client, wrong, () => undefined);
   if (wrong.length > 0) return wrongFields(wrong);
@@ -225,6 +232,9 @@ function draftOf(input: EnqueueInput, given: EnqueueGiven, payload: { readonly t
     metadata: null,
     createdBy: null,
     traceparent: null,
+    dependsOn: [],
+    parentTaskId: null,
+    limitKey: null,
   };
 }
 
@@ -247,5 +257,7 @@ function checkOptions(options: EnqueueOptions, task: Draft): FieldError[] {
 function requestText(task: NewTask, options: EnqueueOptions): string {
   const priority = options.priority ?? null;
   const schedule = [task.delayMs, task.runAfterUtc, task.ttlMs, task.expiresAtUtc, task.dueAtUtc, task.maxWaitMs];
-  return JSON.stringify([task.type, task.payload, task.compatibility, priority, ...schedule]);
+  const parents = task.dependsOn.length === 0 ? [] : [task.dependsOn.map(({ taskId, policy }) => [taskId, policy])];
+  const key = task.limitKey === null ? [] : [task.limitKey];
+  return JSON.stringify([task.type, task.payload, task.compatibility, priority, ...schedule, ...parents, ...key]);
 }

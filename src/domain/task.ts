@@ -1,5 +1,6 @@
 // The nouns: what a task, a lease, a worker and a log entry are, as plain readonly data in camelCase.
 // Instants are integer milliseconds since the epoch (`…AtUtc`, `…UntilUtc`, `…AfterUtc`), durations end in `Ms`.
+import type { Dependency, DependencyInput, DependencyPolicy, EdgeState } from './dependencies.ts';
 import type { TaskEvent, TaskState } from './lifecycle.ts';
 
 /** Any JSON value. `payload` and `result` travel as their stored text, so key order and big numbers survive. */
@@ -37,6 +38,10 @@ export interface EnqueueOptions {
   readonly createdBy?: string;
   /** W3C trace context, kept and handed to the worker. */
   readonly traceparent?: string;
+  /** Parents: the task is `blocked` until they are done with. Ids, or in one call of many positions of the same call. */
+  readonly dependsOn?: readonly DependencyInput[];
+  /** What limits under a free key count together: a host, an account, a customer. */
+  readonly limitKey?: string;
 }
 
 /** One enqueue, checked and normalised by `domain/limits.ts`: what the store is given. */
@@ -67,6 +72,10 @@ export interface NewTask {
   readonly metadata: string | null;
   readonly createdBy: string | null;
   readonly traceparent: string | null;
+  readonly dependsOn: readonly Dependency[];
+  /** Lineage: the task whose handler enqueued this one. */
+  readonly parentTaskId: string | null;
+  readonly limitKey: string | null;
 }
 
 /** A task as it is read. `payload`, `result` and `errorStack` are absent for who may not read them. */
@@ -103,10 +112,34 @@ export interface Task {
   readonly leaseUntilUtc: number | null;
   readonly processingStartedUtc: number | null;
   readonly finishedAtUtc: number | null;
+  /** Lineage: the task whose handler enqueued this one. What it waits for is `dependsOn`. */
+  readonly parentTaskId: string | null;
+  /** How many parents a blocked task waits for. */
+  readonly waitingFor: number;
+}
+
+/** One edge: `taskId` waits for `parentId`. Status and type are those of the other end of the one that was asked for. */
+export interface DependencyInfo {
+  readonly taskId: string;
+  readonly parentId: string;
+  readonly policy: DependencyPolicy;
+  readonly state: EdgeState;
+  readonly type: string;
+  readonly status: TaskState;
+}
+
+/** A parent as its child's handler gets it. */
+export interface ParentResult {
+  readonly taskId: string;
+  readonly type: string;
+  readonly status: TaskState;
+  /** JSON text as stored; null when it did not complete, or without one. */
+  readonly result: string | null;
 }
 
 /** One row of the audit of one task. */
 export interface LogEntry {
+  /** The number in its task, from 1. */
   readonly logId: number;
   readonly taskId: string;
   readonly clientId: string;
@@ -119,6 +152,11 @@ export interface LogEntry {
   readonly actor: string;
   readonly attempt: number | null;
   readonly details: Readonly<Record<string, Json>>;
+}
+
+/** An event with its place in the stream: counted within the client, or over all clients for who reads all. */
+export interface StreamEntry extends LogEntry {
+  readonly position: number;
 }
 
 /** What names one attempt in every worker write. */
@@ -217,4 +255,11 @@ export interface TickReport {
   readonly buried: number;
   readonly lapsed: number;
   readonly purged: number;
+}
+
+export interface EventOptions {
+  readonly after?: number;
+  readonly signal?: AbortSignal;
+  /** In process: told where it goes on from, at the beginning and after each look. What is up to there was given, or is not the caller's. */
+  readonly reached?: (logId: number) => void;
 }

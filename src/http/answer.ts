@@ -17,6 +17,7 @@ import { PERFORM } from './perform.ts';
 import { asRefusal, problem } from './problem.ts';
 import { readInput } from './read-ask.ts';
 import type { Answer, Ask, Call, Reply } from './reply.ts';
+import { refusalInWireWords } from './words.ts';
 
 /** One answered request, for logs and metrics. Never has a credential, a payload or a query. */
 export interface RequestEvent {
@@ -149,7 +150,10 @@ async function perform(desk: Desk, ask: Ask, row: OperationRow, principal: KeyPr
     },
     stillOpen: () => authenticate(desk.bench, ask),
   };
-  return (PERFORM as Partial<Record<OperationName, Performer>>)[ask.name]?.(call, desk.bench) ?? notThere();
+  const performer = (PERFORM as Partial<Record<OperationName, Performer>>)[ask.name] ?? notThere;
+  return performer(call, desk.bench).catch((error: unknown) => {
+    throw refusalInWireWords(error);
+  });
 }
 
 /** Where the body decides, the performer asks again for the one that it needs; who may do none of them is refused before it is read. */
@@ -199,7 +203,8 @@ function reasonOf(header: string | undefined): string | undefined {
 
 function replyOf(row: OperationRow, { status = row.status[0] as number, value, text, stream }: Answer): Reply {
   if (text !== undefined) return { status, headers: { 'content-type': row.contentType ?? 'text/plain' }, body: text };
-  if (stream !== undefined) return { status: 200, headers: { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' }, body: stream };
+  if (stream !== undefined)
+    return { status: 200, headers: { 'content-type': row.contentType ?? 'text/event-stream', 'x-accel-buffering': 'no' }, body: stream };
   return status === 204 ? { status, body: null } : { status, headers: JSON_TYPE, body: encode(value) };
 }
 

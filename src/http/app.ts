@@ -30,11 +30,11 @@ export interface AppOptions {
   readonly dashboard?: AssetFiles | null;
   /** Default 4 MB: a bulk of payloads. */
   readonly maxBodyBytes?: number;
-  /** Requests a second of one key, one client, and failed tries of one address; null is without bound. */
   /** `/metrics`: without a key for who is on this machine, with a key only (default), or not at all. */
   readonly metrics?: 'loopback' | 'key' | 'off';
   /** What the process adds to them. */
   readonly families?: () => readonly Family[] | Promise<readonly Family[]>;
+  /** Requests a second of one key, one client, and failed tries of one address; null is without bound. */
   readonly rates?: { readonly key?: Rate | null; readonly client?: Rate | null; readonly address?: Rate | null };
   readonly onRequest?: (event: RequestEvent) => void;
   /** Streams of events that one key may hold open; default 100. */

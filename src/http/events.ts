@@ -2,7 +2,7 @@
 // nothing is told twice or left out. Ends when the caller goes, the server drains, or the credential no longer opens.
 import { encode } from '../contract/wire.ts';
 import { QueueError } from '../domain/errors.ts';
-import type { LogEntry } from '../domain/task.ts';
+import type { StreamEntry } from '../domain/task.ts';
 import type { TaskReads } from '../service/handles.ts';
 import { LOOK_MS } from './bench.ts';
 import type { Call } from './reply.ts';
@@ -12,7 +12,7 @@ export type EventStream = (call: Call, reads: Pick<TaskReads, 'events'>, from: {
 /** A line without meaning this often, so that nothing between here and there takes the silence for the end. */
 const LOOKS_A_BEAT = 15;
 
-const frame = (entry: LogEntry): string => `id: ${entry.logId}\nevent: ${entry.event}\ndata: ${encode(entry)}\n\n`;
+const frame = (entry: StreamEntry): string => `id: ${entry.position}\nevent: ${entry.event}\ndata: ${encode(entry)}\n\n`;
 
 /** Streams, at most so many of one key at once. */
 export function createStreams(most: number): EventStream {
@@ -42,17 +42,20 @@ async function* counted(stream: AsyncIterable<string>, add: (change: 1 | -1) => 
 async function* streamEvents(call: Call, reads: Pick<TaskReads, 'events'>, from: { readonly after?: number }): AsyncIterable<string> {
   const ended = new AbortController();
   const signal = AbortSignal.any([call.signal, ended.signal]);
-  const entries = reads.events({ ...from, signal })[Symbol.asyncIterator]();
+  const place = createPlace();
+  const entries = reads.events({ ...from, signal, reached: place.reached })[Symbol.asyncIterator]();
   let next = entries.next();
   let pause = createPause(signal);
   try {
-    yield ': open\n\n';
+    // Who comes back before anything happened goes on from here.
+    await Promise.race([place.known, next, pause.over]);
+    yield `: open\n${place.line()}\n`;
     for (let looks = 1; !call.signal.aborted; ) {
       const step = await Promise.race([next, pause.over]);
       // Looked at by the clock, not when nothing happens: a busy stream ends with its key as well.
       if (pause.isOver()) {
         if (!(await isOpen(call))) return;
-        if (looks++ % LOOKS_A_BEAT === 0) yield ': on\n\n';
+        if (looks++ % LOOKS_A_BEAT === 0) yield `: on\n${place.line()}\n`;
         pause = createPause(signal);
       }
       if (step === null) continue;
@@ -64,6 +67,26 @@ async function* streamEvents(call: Call, reads: Pick<TaskReads, 'events'>, from:
     ended.abort();
     await next.catch(() => undefined);
   }
+}
+
+interface Place {
+  readonly reached: (logId: number) => void;
+  readonly known: Promise<void>;
+  /** An id without an event: whoever hears it goes on from there. */
+  line(): string;
+}
+
+function createPlace(): Place {
+  let at: number | null = null;
+  const { promise: known, resolve } = Promise.withResolvers<void>();
+  return {
+    reached(logId) {
+      at = logId;
+      resolve();
+    },
+    known,
+    line: () => (at === null ? '' : `id: ${at}\n`),
+  };
 }
 
 /** A key that was revoked ends the stream; who comes back with it is told why. */

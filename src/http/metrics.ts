@@ -87,6 +87,9 @@ interface Item {
 }
 type Items = { readonly results: readonly Item[] };
 
+type Children = { readonly children: readonly unknown[]; readonly next: unknown };
+const childrenOf = ({ children, next }: Children): number => children.length + (next === null ? 0 : 1);
+
 const endOf = ({ ok, status = 'refused', code }: Item): string => (ok ? status : code === 'lease_lost' ? 'lost' : 'refused');
 
 /** Moves by name: `enqueued`, `claimed`, and how attempts ended: `completed`, `failed`, `dead_letter`, `queued` (handed back), `lost`, `refused`. */
@@ -95,6 +98,8 @@ function doneBy(name: OperationName, { status, value }: Answer): readonly (reado
     case 'enqueue':
     case 'enqueueChild':
       return [['enqueued', status === 200 ? 0 : 1]];
+    case 'enqueueChildren':
+      return [['enqueued', childrenOf(value as Children)]];
     case 'enqueueMany':
       return [['enqueued', (value as Items).results.filter(({ ok, deduplicated }) => ok && deduplicated !== true).length]];
     case 'claim':

@@ -51,6 +51,8 @@ export interface Listening {
 }
 
 const LIMITS = { maxHeaderSize: 16_384, requestTimeout: 60_000, headersTimeout: 15_000, keepAliveTimeout: 65_000, maxHeaders: 64 } as const;
+/** Connections that wait to be taken: workers come back all at once when a server was away. */
+const BACKLOG = 4096;
 /** How often connections that are too slow are looked for. */
 const LOOK_MS = 5000;
 
@@ -63,7 +65,7 @@ export async function listen(app: HttpApp, options: ListenOptions): Promise<List
   serve(server, app, options);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(options.port, options.host, resolve);
+    server.listen({ port: options.port, host: options.host, backlog: BACKLOG }, resolve);
   });
   const { port } = server.address() as AddressInfo;
   const host = options.host.includes(':') ? `[${options.host}]` : options.host;

@@ -184,5 +184,20 @@ export const workerPerformers = {
     );
     return { status: deduplicated ? 200 : 201, value: { taskId, status, createdAtUtc, deduplicated } };
   },
+  async enqueueChildren(call, bench) {
+    const { tasks, next } = given<{ tasks: readonly EnqueueItem[]; next?: EnqueueItem }>(call);
+    const filled = (item: EnqueueItem): EnqueueItem => ({ ...item, payload: item.payload ?? new JsonText('null') });
+    // oxlint-disable-next-line unicorn/no-thenable -- an option by its name, never a function
+    const after = next === undefined ? {} : { then: filled(next) };
+    return { status: 201, value: await workerOf(call, bench).enqueueChildren(leaseOf(call, bench), tasks.map(filled), after) };
+  },
+  async leaseParents(call, bench) {
+    const { limit, after } = given<{ limit?: number; after?: number }>(call);
+    const page = { ...(limit === undefined ? {} : { limit }), ...(after === undefined ? {} : { cursor: String(after) }) };
+    const { items, nextCursor } = await workerOf(call, bench).parents(leaseOf(call, bench), page);
+    return {
+      value: { parents: items.map((parent) => ({ ...parent, result: json(parent.result) })), nextAfter: nextCursor === null ? null : Number(nextCursor) },
+    };
+  },
   settle,
 } satisfies Partial<Record<OperationName, Performer>>;

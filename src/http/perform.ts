@@ -1,14 +1,17 @@
 // What each operation does, over the handles of the service: the one place where a route meets a handle. The role was
 // authorised before; what the call may name is bound inside its handle.
 import type { OperationName } from '../contract/operations.ts';
+import type { NextAnchor } from '../domain/audit-anchor.ts';
+import type { BulkEvent } from '../domain/bulk.ts';
 import { QueueError } from '../domain/errors.ts';
 import { JsonText } from '../domain/json-text.ts';
 import type { KeyPrincipal } from '../domain/principal.ts';
 import type {
-  AdminHandle,
   AuditReads,
+  AuditRetention,
   AuditorHandle,
   BookReads,
+  BulkRequest,
   ClientHandle,
   EnqueueItem,
   GrantInfo,
@@ -20,22 +23,12 @@ import type {
 } from '../service/handles.ts';
 import { LOOK_MS, given, handleOf, itemOf } from './bench.ts';
 import type { Bench, Performer } from './bench.ts';
+import { adminOf, clientOf } from './insides.ts';
+import { clockPerformers } from './perform-clock.ts';
 import type { Answer, Call } from './reply.ts';
+import { lines } from './lines.ts';
 import { workerPerformers } from './perform-worker.ts';
-
-const adminOf = (call: Call, bench: Bench): AdminHandle => handleOf(call, bench) as AdminHandle;
-
-/** Acts for one client: its own, that of an admin of a client, or the one that an admin of the platform names with a reason. */
-function clientOf(call: Call, bench: Bench): ClientHandle {
-  const { principal, inside } = call;
-  if (principal.role === 'client') return handleOf(call, bench) as ClientHandle;
-  if (principal.role === 'admin' && principal.clientId !== undefined) return adminOf(call, bench).inside(principal.clientId, inside?.reason ?? 'by its admin');
-  if (inside === null)
-    throw new QueueError('invalid_input', 'name the client by `PrismQ-Client` and say why by `PrismQ-Reason`: both are written to the audit', {
-      fields: [{ field: 'PrismQ-Client', message: 'missing' }],
-    });
-  return adminOf(call, bench).inside(inside.clientId, inside.reason);
-}
+import { inWireWords } from './words.ts';
 
 /** Reads and moves: an admin of the platform reaches every client, or the one that it names. */
 function reader(call: Call, bench: Bench): TaskReads & Pick<ClientHandle, 'cancel' | 'requeue'> {
@@ -57,6 +50,11 @@ const enqueued = (answer: { readonly deduplicated: boolean; readonly taskId: str
   return { status: deduplicated ? 200 : 201, value: { taskId, status, createdAtUtc, deduplicated } };
 };
 
+const bulked =
+  (event: BulkEvent): Performer =>
+  async (call, bench) =>
+    value(await clientOf(call, bench).bulk(event, { ...given<BulkRequest>(call), signal: call.signal }));
+
 const taskPerformers = {
   async enqueue(call, bench) {
     const { type, payload, ...options } = itemOf(call);
@@ -68,10 +66,17 @@ const taskPerformers = {
       tasks.map((task) => ({ ...task, payload: task.payload ?? NULL })),
       { atomic },
     );
-    return value({ results });
+    return value({ results: results.map((result) => (result.ok ? result : { ...result, message: inWireWords(result.message) })) });
   },
   listTasks: async (call, bench) => page('tasks', await reader(call, bench).list(call.input)),
+  async taskDependencies(call, bench) {
+    return page('dependencies', await reader(call, bench).dependencies(idOf(call), call.input));
+  },
   getTask: async (call, bench) => value(await reader(call, bench).get(idOf(call))),
+  bulkCancel: bulked('cancel'),
+  bulkRequeue: bulked('requeue'),
+  bulkReprioritise: bulked('reprioritise'),
+  bulkPurge: bulked('purge'),
   async updateTask(call, bench) {
     const { priority, ...rest } = given<{ priority?: number }>(call);
     const amends = Object.keys(rest).length > 0;
@@ -112,6 +117,7 @@ const taskPerformers = {
       }
     }
   },
+  explainTask: async (call, bench) => value(await reader(call, bench).explain(idOf(call))),
   stats: async (call, bench) => value(await (call.inside === null ? (handleOf(call, bench) as AuditorHandle) : clientOf(call, bench)).stats()),
   async events(call, bench) {
     const last = call.header('last-event-id') ?? given<{ lastEventId?: string }>(call).lastEventId;
@@ -185,10 +191,27 @@ const bookPerformers = {
   auditTrail: async (call, bench) => page('entries', await auditOf(call, bench).trail(given<TrailFilter>(call))),
   auditHeads: async (call, bench) => value({ heads: await auditOf(call, bench).heads(call.input) }),
   verifyAudit: async (call, bench) => value(await auditOf(call, bench).verify(given<VerifyOptions>(call))),
+  exportAudit: async (call, bench) => ({ stream: await lines(call, auditOf(call, bench).export({ ...call.input, signal: call.signal })) }),
+  nextAnchor: async (call, bench) => value(await adminOf(call, bench).audit.nextAnchor()),
+  async anchored(call, bench) {
+    await adminOf(call, bench).audit.anchored(given<NextAnchor & { digest: string }>(call));
+    return done;
+  },
+  auditRetention: async (call, bench) => value({ clients: await auditOf(call, bench).retention() }),
+  async retainAudit(call, bench) {
+    const { clientId, keepMs } = given<AuditRetention>(call);
+    await adminOf(call, bench).audit.retain(clientId, keepMs);
+    return done;
+  },
 } satisfies Partial<Record<OperationName, Performer>>;
 
 const auditOf = (call: Call, bench: Bench): AuditReads => (handleOf(call, bench) as AuditorHandle).audit;
 
-export const PERFORM = { ...taskPerformers, ...workerPerformers, ...keyPerformers, ...serverPerformers, ...bookPerformers } satisfies Partial<
-  Record<OperationName, Performer>
->;
+export const PERFORM = {
+  ...taskPerformers,
+  ...workerPerformers,
+  ...keyPerformers,
+  ...serverPerformers,
+  ...bookPerformers,
+  ...clockPerformers,
+} satisfies Partial<Record<OperationName, Performer>>;

@@ -68,6 +68,13 @@ export const CONFIG = {
   graceMs: serve('PRISMQ_GRACE_MS', 'integer', 10_000, 'how long requests may go on after SIGTERM, ms', { range: [0, 600_000] }),
   synchronous: serve('PRISMQ_SYNCHRONOUS', 'text', 'FULL', '`NORMAL` may lose the last commits at a power cut', { choices: ['FULL', 'NORMAL'] }),
   retentionMs: serve('PRISMQ_RETENTION_MS', 'integer', LIMITS.retentionMs.default, LIMITS.retentionMs.meaning, { range: rangeOf('retentionMs') }),
+  auditKey: serve('PRISMQ_AUDIT_KEY', 'text', '', 'the private key (Ed25519, PEM) that signs the heads of the audit; without one nothing is anchored', {
+    file: '',
+    secret: true,
+  }),
+  auditAnchors: serve('PRISMQ_AUDIT_ANCHORS', 'path', '', 'the file that signed heads are appended to; without one they go to the log'),
+  auditAnchorMs: serve('PRISMQ_AUDIT_ANCHOR_MS', 'integer', 600_000, 'how often what is new is signed, ms', { range: [1000, 86_400_000] }),
+  auditRetentionMs: serve('PRISMQ_AUDIT_RETENTION_MS', 'integer', '', `${LIMITS.auditRetentionMs.meaning}, ms`, { range: rangeOf('auditRetentionMs') }),
   payloadBytes: serve('PRISMQ_PAYLOAD_BYTES', 'integer', LIMITS.payloadBytes.default, LIMITS.payloadBytes.meaning, { range: rangeOf('payloadBytes') }),
   logLevel: serve('PRISMQ_LOG_LEVEL', 'text', 'info', 'the least that is logged; `debug` has every request', { flag: '--log-level', choices: LOG_LEVELS }),
   logFormat: serve('PRISMQ_LOG_FORMAT', 'text', 'auto', '`auto` is pretty on a terminal and JSON elsewhere', {

@@ -6,8 +6,11 @@ import type { AssetFiles } from '../http/assets.ts';
 import { listen } from '../http/node.ts';
 import type { Listening } from '../http/node.ts';
 import { QueueError } from '../domain/errors.ts';
-import { fileOf, openQueue } from '../index.ts';
+import { cron } from '../cron.ts';
+import { anchorFile, anchorSigner, fileOf, openQueue } from '../index.ts';
+import type { Anchor, OpenOptions } from '../index.ts';
 import type { BootstrapSecret, Queue } from '../service/handles.ts';
+import { schemas } from '../schemas.ts';
 import { CONFIG } from './config.ts';
 import { openDashboard } from './dashboard.ts';
 import { checkKeys, checkSettings } from './guard.ts';
@@ -15,7 +18,7 @@ import type { Surroundings } from './guard.ts';
 import { createTokenVerifier } from './jwt.ts';
 import { requestLogger } from './log.ts';
 import { meterProcess } from './process-metrics.ts';
-import { refusing } from './settings.ts';
+import { configRefused, refusing } from './settings.ts';
 import type { ServerSettings } from './settings.ts';
 import { readTls } from './tls.ts';
 
@@ -45,9 +48,14 @@ export async function serve(settings: ServerSettings, options: ServeOptions): Pr
   checkSettings(settings, options);
   const tls = readTls(settings, now());
   const verifyToken = settings.issuers.length === 0 ? undefined : await refusing(() => createTokenVerifier(settings.issuers, now));
+  const anchors = await refusing(() => anchorsOf(settings, log));
   const queue = await openQueue(settings.db, {
+    cron,
+    schemas,
     synchronous: settings.synchronous,
     retentionMs: settings.retentionMs,
+    auditRetentionMs: settings.auditRetentionMs ?? null,
+    ...anchors,
     payloadBytes: settings.payloadBytes,
     createClients: false,
     ...(verifyToken === undefined ? {} : { verifyToken }),
@@ -63,6 +71,15 @@ export async function serve(settings: ServerSettings, options: ServeOptions): Pr
     await queue.close();
     throw error;
   }
+}
+
+/** Signed heads of the audit go to a file, or with the log to wherever that is kept. */
+function anchorsOf({ auditKey, auditAnchors, auditAnchorMs }: ServerSettings, log: Logger): Pick<OpenOptions, 'anchors'> {
+  if (auditKey === undefined) return {};
+  if (auditAnchors === undefined && !log.isLevelEnabled('info'))
+    throw configRefused(CONFIG.auditAnchors.env, `anchors go to the log, and ${CONFIG.logLevel.env} leaves them out: name a file, or log at info`);
+  const sink = auditAnchors === undefined ? (anchor: Anchor) => log.info({ anchor }, 'audit anchor') : anchorFile(auditAnchors);
+  return { anchors: { signer: anchorSigner(auditKey), sink, everyMs: auditAnchorMs } };
 }
 
 async function open(

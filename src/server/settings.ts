@@ -33,6 +33,10 @@ export interface ServerSettings {
   readonly graceMs: number;
   readonly synchronous: 'FULL' | 'NORMAL';
   readonly retentionMs: number;
+  readonly auditKey: string | undefined;
+  readonly auditAnchors: string | undefined;
+  readonly auditAnchorMs: number;
+  readonly auditRetentionMs: number | undefined;
   readonly payloadBytes: number;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
   readonly logFormat: 'auto' | 'json' | 'pretty';

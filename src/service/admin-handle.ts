@@ -1,7 +1,7 @@
 // What an admin holds, and what it is answered. Types only; `handles.ts` has the other roles.
 import type { GrantSpec, Json, Task, TickReport, WorkerInfo } from '../domain/task.ts';
-import type { AuditReads } from './audit-handle.ts';
-import type { ClientHandle, Page, QueueStats, TaskMoves, TaskReads } from './handles.ts';
+import type { AuditAdmin } from './audit-handle.ts';
+import type { ClientHandle, LimitHandle, Page, QueueStats, ScheduleHandle, TaskMoves, TaskReads } from './handles.ts';
 
 export interface ClientInfo {
   readonly clientId: string;
@@ -65,6 +65,10 @@ export interface CategoryInfo {
   readonly maxRunMs: number | null;
   readonly backoff: { readonly initialMs: number; readonly maxMs: number; readonly multiplier: number; readonly jitter: number } | null;
   readonly schema: Json;
+  /** When its tasks are due, from their enqueue. */
+  readonly maxWaitMs: number | null;
+  /** How often it was set. */
+  readonly version: number;
 }
 export interface SecurityEvent {
   readonly eventId: number;
@@ -85,7 +89,7 @@ export interface AdminHandle extends TaskReads, TaskMoves {
    * sees it.
    */
   payload(taskId: string, reason: string): Promise<Task>;
-  readonly audit: AuditReads;
+  readonly audit: AuditAdmin;
   /** `enqueue` and `reprioritise` need `inside`. */
   purge(taskId: string): Promise<void>;
   readonly clients: {
@@ -121,6 +125,9 @@ export interface AdminHandle extends TaskReads, TaskMoves {
     delete(pattern: string): Promise<void>;
     mode(mode?: 'open' | 'hierarchical' | 'registered'): Promise<'open' | 'hierarchical' | 'registered'>;
   };
+  /** Of all clients that may be seen; what changes them needs `inside`. */
+  readonly schedules: Pick<ScheduleHandle, 'list'>;
+  readonly limits: Pick<LimitHandle, 'list'>;
   /** The numbers of `stats`, for what collects them. */
   metrics(): Promise<QueueStats>;
   /** One bounded step of everything that is due; of the platform only. */

@@ -8,20 +8,22 @@ import { checkClientId, checkWorkerId } from '../domain/names.ts';
 import type { AdminPrincipal, Principal } from '../domain/principal.ts';
 import type { Task } from '../domain/task.ts';
 import type { StoreScope } from '../store/store.ts';
-import { auditReads } from './audit.ts';
+import { auditAdmin } from './audit-admin.ts';
 import { categoryAdmin } from './category-admin.ts';
 import { clientHandle } from './client.ts';
 import { authorize, ownClient, recordRefusal } from './deps.ts';
 import type { Deps } from './deps.ts';
 import type { AdminHandle, ClientHandle, Page, QueueStats, SecurityEvent } from './handles.ts';
 import { keyAdmin } from './keys.ts';
+import { limitList } from './limits.ts';
+import { scheduleList } from './schedules.ts';
 import { checkPage, notFound, raise, statsOf, taskMoves, taskReads } from './tasks.ts';
 
 export function adminHandle(deps: Deps, principal: AdminPrincipal, scope: StoreScope): AdminHandle {
   return {
     ...taskReads(deps, principal, scope),
     ...taskMoves(deps, principal, scope),
-    audit: auditReads(deps, principal, scope),
+    audit: auditAdmin(deps, principal, scope),
     inside: (clientId, reason) => inside(deps, principal, clientId, reason, scope.raw === true),
     payload: (taskId, reason) => payload(deps, principal, scope, taskId, reason),
     async purge(taskId) {
@@ -34,6 +36,8 @@ export function adminHandle(deps: Deps, principal: AdminPrincipal, scope: StoreS
     grants: grantAdmin(deps, principal, scope),
     keys: keyAdmin(deps, principal, scope),
     categories: categoryAdmin(deps, principal, scope),
+    schedules: scheduleList(deps, principal, scope),
+    limits: limitList(deps, principal, scope),
     metrics: () => metrics(deps, principal, scope),
     async tick() {
       await authorize(deps, principal, 'janitor.tick');
@@ -73,7 +77,12 @@ function inside(deps: Deps, principal: AdminPrincipal, clientId: string, reason:
     ...handle,
     enqueue: (type, payload, options) => recorded('task.enqueue', typeof type === 'string' ? type : type.type, () => handle.enqueue(type, payload, options)),
     enqueueMany: (items, options) => recorded('task.enqueue', `${items.length} tasks`, () => handle.enqueueMany(items, options)),
+    async *enqueueStream(items) {
+      yield* await recorded('task.enqueue', 'a stream', async () => handle.enqueueStream(items));
+    },
     reprioritise: (taskId, priority) => recorded('task.reprioritise', taskId, () => handle.reprioritise(taskId, priority)),
+    bulk: (event, request) =>
+      request.dryRun === true ? handle.bulk(event, request) : recorded(`bulk.${event}`, 'many tasks', () => handle.bulk(event, request)),
   };
 }
 

@@ -22,7 +22,7 @@ export function categoryAdmin(deps: Deps, principal: Principal, scope: StoreScop
       await authorize(deps, principal, 'category.set');
       const row = checkCategoryRow(deps, category);
       await store.setCategory(scope, row);
-      return infoOf(row);
+      return infoOf((await store.categories()).rows.find(({ pattern }) => pattern === row.pattern) ?? row);
     },
     async list() {
       await authorize(deps, principal, 'category.list');
@@ -47,7 +47,7 @@ export function categoryAdmin(deps: Deps, principal: Principal, scope: StoreScop
 }
 
 function checkCategoryRow(deps: Deps, category: { readonly pattern: string } & Partial<CategoryInfo>): CategoryRow {
-  const number = (key: 'priority' | 'maxAttempts' | 'maxRunMs'): number | null => {
+  const number = (key: 'priority' | 'maxAttempts' | 'maxRunMs' | 'maxWaitMs'): number | null => {
     const value = category[key] ?? null;
     return value === null ? null : unwrap(checkInt(key, value, key));
   };
@@ -58,6 +58,20 @@ function checkCategoryRow(deps: Deps, category: { readonly pattern: string } & P
     maxAttempts: number('maxAttempts'),
     maxRunMs: number('maxRunMs'),
     backoff: category.backoff == null ? null : unwrap(checkBackoff(category.backoff)),
-    schema: category.schema == null ? null : unwrap(toJsonText(category.schema, limits)).text,
+    schema: category.schema == null ? null : checkSchema(deps, unwrap(toJsonText(category.schema, limits)).text),
+    maxWaitMs: number('maxWaitMs'),
+    version: 1,
   };
+}
+
+/** What is no schema is refused before anything is held against it. */
+function checkSchema({ schemas }: Deps, text: string): string | null {
+  if (text === 'null') return null;
+  try {
+    schemas?.(JSON.parse(text) as Json);
+  } catch (error) {
+    const message = `is no JSON Schema: ${(error as Error).message.slice(0, 300)}`;
+    throw new QueueError('invalid_input', `schema: ${message}`, { fields: [{ field: 'schema', message }] });
+  }
+  return text;
 }

@@ -1,19 +1,24 @@
 // The handle of a client: enqueue, look, wait, cancel, requeue, reprioritise, amend, all inside its own client.
 import { QueueError, unwrap } from '../domain/errors.ts';
 import type { Result } from '../domain/errors.ts';
-import { checkCategory, checkMode } from '../domain/category.ts';
 import { toJsonText } from '../domain/json-text.ts';
 import { fromDefinition, resultOf } from '../domain/definition.ts';
 import { ENDED } from '../domain/lifecycle.ts';
-import { checkInt, checkMetadata, newTask } from '../domain/limits.ts';
+import { inBatches } from '../domain/stream.ts';
+import { checkInt, checkMetadata } from '../domain/limits.ts';
 import type { Principal } from '../domain/principal.ts';
 import type { EnqueueOptions, Json, NewTask, Task } from '../domain/task.ts';
-import type { CategoryRow, StoreScope } from '../store/store.ts';
+import type { StoreScope } from '../store/store.ts';
+import { bulk } from './bulk.ts';
 import { authorize } from './deps.ts';
 import type { Deps } from './deps.ts';
 import type { AmendInput, ClientHandle, EnqueueItem, EnqueueItemResult, EnqueueResult, TaskDefinition, TaskHandle, WaitOptions } from './handles.ts';
+import { storeMany, withoutPositions } from './many.ts';
 import { moved, notFound, raise, taskMoves, taskReads } from './tasks.ts';
-import { byRegistry, mostSpecific } from './categories.ts';
+import { byRegistry } from './categories.ts';
+import { limitHandle } from './limits.ts';
+import { prepareWith } from './prepare.ts';
+import { scheduleHandle } from './schedules.ts';
 
 const WAIT_MS = 30_000;
 /** A wait looks again at least this often, whatever the hints say. */
@@ -42,14 +47,18 @@ export function clientHandle(deps: Deps, principal: Principal, clientId: string,
       const answers =
         tx === undefined
           ? await byRegistry(deps.store, (registry) =>
-              deps.store.enqueue(scope, [unwrap(prepareWith(deps, clientId, item, registry))], { ...enqueueOptions(false), ...seenOf(registry) }),
+              deps.store.enqueue(scope, [prepare(deps, clientId, item, registry)], { ...enqueueOptions(false), ...seenOf(registry) }),
             )
-          : await deps.store.enqueueInside(scope, tx, [unwrap(prepareWith(deps, clientId, item, await deps.store.categories()))], { createClients });
+          : await deps.store.enqueueInside(scope, tx, [prepare(deps, clientId, item, await deps.store.categories())], { createClients });
       return taskHandle<Output>(unwrap(answers[0] as Result<EnqueueResult>), wait);
     },
     async enqueueMany(items, { atomic = false } = {}) {
       await authorize(deps, principal, 'task.enqueue');
       return enqueueMany(deps, clientId, scope, items, enqueueOptions(atomic));
+    },
+    async *enqueueStream(items) {
+      await authorize(deps, principal, 'task.enqueue');
+      yield* inBatches(items, (batch) => enqueueMany(deps, clientId, scope, batch, enqueueOptions(false)));
     },
     async reprioritise(taskId, priority) {
       await authorize(deps, principal, 'task.reprioritise');
@@ -59,6 +68,9 @@ export function clientHandle(deps: Deps, principal: Principal, clientId: string,
       await authorize(deps, principal, 'task.amend');
       return moved(deps, scope, taskId, await deps.store.amend(scope, taskId, { ...checkAmend(deps, change), digest: deps.digest }));
     },
+    limits: limitHandle(deps, principal, scope),
+    schedules: scheduleHandle(deps, principal, clientId, scope, createClients),
+    bulk: (event, request) => bulk(deps, principal, scope, event, request),
     wait,
   };
 }
@@ -73,30 +85,9 @@ function taskHandle<Output>(result: EnqueueResult, wait: (taskId: string, option
 /** The store is told what it was remembered by. */
 const seenOf = ({ seen }: { readonly seen?: string }): { readonly seen?: string } => (seen === undefined ? {} : { seen });
 
-/** One item checked against the category registry and the limits; its defaults filled in. */
-export function prepareWith(
-  deps: Deps,
-  clientId: string,
-  item: EnqueueItem,
-  categories: { readonly mode: 'open' | 'hierarchical' | 'registered'; readonly rows: readonly CategoryRow[] },
-): Result<NewTask> {
-  const { type, payload, ...options } = item;
-  const form = checkCategory(type);
-  if (!form.ok) return form;
-  const known =
-    categories.mode === 'open'
-      ? form
-      : checkMode(
-          type,
-          categories.mode,
-          categories.rows.map((row) => row.pattern),
-        );
-  if (!known.ok) return known;
-  return newTask(
-    { clientId, type, payload, options },
-    { taskId: deps.newId(), digest: deps.digest, defaults: mostSpecific(categories.rows, type), limits: deps.limits },
-  );
-}
+/** One task alone, checked by the registry as it was read. */
+const prepare = (deps: Deps, clientId: string, item: EnqueueItem, registry: Parameters<typeof prepareWith>[3]): NewTask =>
+  unwrap(withoutPositions(prepareWith(deps, clientId, item, registry)));
 
 async function enqueueMany(
   deps: Deps,
@@ -105,16 +96,9 @@ async function enqueueMany(
   items: readonly EnqueueItem[],
   options: { atomic: boolean; createClients: boolean },
 ): Promise<EnqueueItemResult[]> {
-  return byRegistry(deps.store, async (registry) => {
+  return byRegistry(deps.store, (registry) => {
     const prepared = items.map((item) => prepareWith(deps, clientId, item, registry));
-    if (options.atomic) for (const item of prepared) unwrap(item);
-    const good = prepared.flatMap((item) => (item.ok ? [item.value] : []));
-    const stored = good.length === 0 ? [] : await deps.store.enqueue(scope, good, { ...options, ...seenOf(registry) });
-    let next = 0;
-    return prepared.map((item) => {
-      const answer = item.ok ? (stored[next++] as Result<EnqueueResult>) : item;
-      return answer.ok ? { ok: true, ...answer.value } : { ok: false, ...answer.refusal };
-    });
+    return storeMany(prepared, options.atomic, (tasks) => deps.store.enqueue(scope, tasks, { ...options, ...seenOf(registry) }));
   });
 }
 
@@ -127,7 +111,7 @@ async function waitFor(deps: Deps, scope: StoreScope, taskId: string, { timeoutM
     const left = until - performance.now();
     if (left <= 0)
       throw new QueueError('timeout', `the task is still ${task.status} after ${timeoutMs} ms: wait longer, or look at it later`, { status: task.status });
-    await deps.store.changed(Math.min(left, LOOK_MS), signal);
+    await deps.store.changed(Math.min(left, LOOK_MS), signal, { for: 'task', clients: scope.clients, taskId });
   }
 }
 

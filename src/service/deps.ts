@@ -4,6 +4,8 @@ import type { Operation } from '../domain/access.ts';
 import { QueueError } from '../domain/errors.ts';
 import { actorOf } from '../domain/principal.ts';
 import type { AdminPrincipal, Principal } from '../domain/principal.ts';
+import type { CompileSchema } from '../domain/schema.ts';
+import type { NextCron } from '../domain/schedule.ts';
 import type { Strategy } from '../domain/strategy.ts';
 import type { Store, StoreScope } from '../store/store.ts';
 import type { VerifyToken } from './credential.ts';
@@ -19,12 +21,18 @@ export interface Given {
   readonly randomHex: (bytes: number) => string;
   readonly limits: { readonly payloadBytes: number; readonly payloadDepth: number };
   readonly retentionMs: number;
+  /** Of clients without one of their own; null: for ever. */
+  readonly auditRetentionMs: number | null;
   /** Strategies beside those built in. */
   readonly strategies: readonly Strategy[];
   /** Whether a client that the program names is made on first use. */
   readonly createClients: boolean;
   /** For tokens that are no API keys; absent: none is taken. */
   readonly verifyToken?: VerifyToken;
+  /** For schedules by cron; absent: those are left to whoever has it. */
+  readonly cron?: NextCron;
+  /** For the schemas of categories; absent: payloads are not held against them here. */
+  readonly schemas?: CompileSchema;
 }
 
 export interface Deps extends Given {

@@ -1,15 +1,24 @@
 // What each role holds: the methods of its role and nothing else, with its client or worker bound inside. The HTTP client
 // implements the same interfaces. No method takes a client to trust; a foreign object answers like an absent one.
-import type { ErrorCode } from '../domain/errors.ts';
 import type { Operation } from '../domain/access.ts';
+import type { Explanation } from '../domain/explain.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { KeyPrincipal, Principal } from '../domain/principal.ts';
 import type { TaskDefinition } from '../domain/definition.ts';
-import type { AuditReads } from './audit-handle.ts';
+import type { AuditReads, AuditReport, AuditSystem } from './audit-handle.ts';
 import type { AdminHandle, BootstrapSecret, MadeKey, SecurityEvent } from './admin-handle.ts';
 import type { BookReads } from './book.ts';
 import type { CallerOrigin } from './credential.ts';
+export type { EventOptions } from '../domain/task.ts';
+import type { LimitHandle } from './limit-handle.ts';
+import type { QueueStats } from './queue-stats.ts';
+import type { ScheduleHandle } from './schedule-handle.ts';
 export type { BookReads } from './book.ts';
+import type { BulkEvent } from '../domain/bulk.ts';
+import type { BulkReport, BulkRequest } from './bulk.ts';
+export type { BulkFilter, BulkReport, BulkRequest } from './bulk.ts';
+import type { ChildrenResult, DependencyPage, EnqueueItem, EnqueueItemResult, EnqueueResult, TaskHandle, WaitOptions } from './enqueue-handle.ts';
+export type { ChildrenResult, DependencyPage, EnqueueItem, EnqueueItemResult, EnqueueResult, TaskHandle, WaitOptions } from './enqueue-handle.ts';
 export type { CallerOrigin, TokenVerdict, VerifyToken } from './credential.ts';
 export type {
   BootstrapSecret,
@@ -23,18 +32,25 @@ export type {
   SecurityEvent,
   AdminHandle,
 } from './admin-handle.ts';
-export type { AuditReads, ExportHeader, OfClient, TrailEntry, TrailFilter, VerifyOptions } from './audit-handle.ts';
+export type { LimitHandle, Part } from './limit-handle.ts';
+export type { QueueStats } from './queue-stats.ts';
+export type { ScheduleHandle } from './schedule-handle.ts';
+export type * from './audit-handle.ts';
 export type { AnchoredHead, AuditRecord, AuditVerdict } from '../domain/audit-check.ts';
 export type { StandardResult, StandardSchema, TaskDefinition } from '../domain/definition.ts';
 import type { StrategyName } from '../domain/strategy.ts';
 import type {
+  EventOptions,
   ClaimedTask,
+  DependencyInfo,
+  ParentResult,
   EnqueueOptions,
   GrantSpec,
   HeartbeatResult,
   Json,
   LeaseRef,
   LogEntry,
+  StreamEntry,
   Settlement,
   SettleResult,
   Task,
@@ -43,34 +59,6 @@ import type {
   WorkerInfo,
   WorkerStatus,
 } from '../domain/task.ts';
-
-export interface EnqueueResult {
-  readonly taskId: string;
-  readonly status: TaskState;
-  readonly createdAtUtc: number;
-  /** True when the idempotency key named an earlier task: this is that one. */
-  readonly deduplicated: boolean;
-}
-
-/** A task that the caller enqueued; `result` waits for its end. */
-export interface TaskHandle<Output = Json> extends EnqueueResult {
-  /** The result. Throws `timeout`, `aborted`, or `invalid_transition` when the task ended otherwise than completed. */
-  result(options?: WaitOptions): Promise<Output>;
-}
-
-export interface WaitOptions {
-  /** Default 30,000 ms. */
-  readonly timeoutMs?: number;
-  readonly signal?: AbortSignal;
-}
-
-export interface EnqueueItem extends EnqueueOptions {
-  readonly type: string;
-  readonly payload?: unknown;
-}
-export type EnqueueItemResult =
-  | ({ readonly ok: true } & EnqueueResult)
-  | { readonly ok: false; readonly code: ErrorCode; readonly message: string; readonly details?: Readonly<Record<string, unknown>> };
 
 export interface ListFilter {
   readonly status?: TaskState;
@@ -88,24 +76,6 @@ export interface Page<T> {
   readonly nextCursor: string | null;
 }
 
-export interface QueueStats {
-  readonly total: number;
-  readonly byStatus: Readonly<Record<TaskState, number>>;
-  readonly byType: readonly { readonly type: string; readonly status: TaskState; readonly count: number }[];
-  /** Seconds since the oldest task that is due was enqueued; null when none waits. */
-  readonly oldestQueuedAgeSeconds: number | null;
-  /** Over the last 24 h, of what ended: completed / total and dead_letter / total; 0 when nothing ended. */
-  readonly successRate: number;
-  readonly failureRate: number;
-  /** Completed in the last hour, and per minute. */
-  readonly throughput: { readonly lastHour: number; readonly perMinute: number };
-  /** Over the last 24 h: share of ended tasks that took more than one attempt, and their mean number of attempts. */
-  readonly retries: { readonly rate: number; readonly averageAttempts: number; readonly deadLetters: number };
-  /** Run time of completed tasks of the last 24 h, ms, linear interpolation. */
-  readonly runMs: { readonly p50: number; readonly p95: number; readonly p99: number; readonly count: number };
-  readonly workers: { readonly total: number; readonly active: number; readonly stale: number };
-}
-
 export interface AmendInput {
   readonly payload?: unknown;
   readonly maxAttempts?: number;
@@ -118,13 +88,13 @@ export interface TaskReads {
   get(taskId: string): Promise<Task>;
   list(filter?: ListFilter): Promise<Page<Task>>;
   logs(taskId: string, page?: { readonly limit?: number; readonly cursor?: string }): Promise<Page<LogEntry>>;
-  /** What happens from now on, or after a `logId`; ends when the signal fires. */
-  events(options?: EventOptions): AsyncIterable<LogEntry>;
+  /** What happens from now on, or after a `position`; ends when the signal fires. */
+  events(options?: EventOptions): AsyncIterable<StreamEntry>;
   stats(): Promise<QueueStats>;
-}
-export interface EventOptions {
-  readonly after?: number;
-  readonly signal?: AbortSignal;
+  /** Who a task waits for (`parents`, the default), or who waits for it. */
+  dependencies(taskId: string, page?: DependencyPage): Promise<Page<DependencyInfo>>;
+  /** Why the task does not run. */
+  explain(taskId: string): Promise<Explanation>;
 }
 export interface TaskMoves {
   cancel(taskId: string, reason?: string): Promise<Task>;
@@ -143,8 +113,14 @@ export interface ClientHandle extends TaskReads, TaskMoves {
   ): Promise<TaskHandle<Output>>;
   /** One transaction for all; `atomic: true` stores none unless all are good (then it throws the first refusal). */
   enqueueMany(items: readonly EnqueueItem[], options?: { readonly atomic?: boolean }): Promise<readonly EnqueueItemResult[]>;
+  /** A stream of any length in bounded memory: an answer an item, in order, some hundred at a time. Each call by itself: positions are of none. */
+  enqueueStream(items: AsyncIterable<EnqueueItem> | Iterable<EnqueueItem>): AsyncGenerator<EnqueueItemResult>;
   reprioritise(taskId: string, priority: number): Promise<Task>;
   amend(taskId: string, change: AmendInput): Promise<Task>;
+  readonly schedules: ScheduleHandle;
+  readonly limits: LimitHandle;
+  /** Many tasks of the client at once, by ids or by a filter: `cancel`, `requeue`, `reprioritise`, `purge` (for admins). */
+  bulk(event: BulkEvent, request: BulkRequest): Promise<BulkReport>;
   /** Waits until the task is in a final state. */
   wait(taskId: string, options?: WaitOptions): Promise<Task>;
 }
@@ -204,13 +180,19 @@ export interface WorkerHandle {
   log(lease: LeaseRef, message: string, details?: Json): Promise<void>;
   /** Enqueues for the client and under the submitter of the leased task. */
   enqueueChild(lease: LeaseRef, type: string, payload?: unknown, options?: EnqueueOptions): Promise<EnqueueResult>;
+  /** Several at once, all or none; `then` is one more that waits for all of them. */
+  enqueueChildren(lease: LeaseRef, items: readonly EnqueueItem[], options?: { readonly then?: EnqueueItem }): Promise<ChildrenResult>;
+  /** How the parents of the leased task ended, in the order of `dependsOn`. */
+  parents(lease: LeaseRef, page?: { readonly limit?: number; readonly cursor?: string }): Promise<Page<ParentResult>>;
   /** Resolves when something may have become claimable, or after `timeoutMs`: a hint, polling is the truth. */
   wake(timeoutMs: number, signal?: AbortSignal): Promise<void>;
 }
 
-export interface SystemHandle {
+export interface SystemHandle extends AuditSystem {
   /** One bounded step of everything that is due. Any process may run it; none is needed for safety. */
   tick(): Promise<TickReport>;
+  /** Fires the ticks of schedules that have come, in bounded steps; how many tasks that made. Any process may. */
+  fire(): Promise<number>;
   stats(): Promise<QueueStats>;
   /** Chains what the audit got since the last time, in bounded steps; how many rows. */
   seal(): Promise<number>;
@@ -239,22 +221,6 @@ export type HandleOf<P extends Principal> = P extends { role: 'client' }
       : P extends { role: 'auditor' }
         ? AuditorHandle
         : SystemHandle;
-
-export interface AuditReport {
-  readonly enqueued: number;
-  readonly completed: number;
-  readonly deadLetter: number;
-  readonly cancelled: number;
-  /** Enqueued and in no final state. */
-  readonly lost: number;
-  /** Claims beyond the first of each task; `unexplained`: not preceded by fail, expire, release or requeue. */
-  readonly duplicateStarts: number;
-  readonly unexplainedDuplicates: number;
-  /** Tasks whose audit rows do not join up. */
-  readonly incompleteLogs: number;
-  readonly clients: number;
-  readonly categories: number;
-}
 
 export interface HandleOptions {
   /** Payloads, results and progress are answered as `JsonText`, byte for byte. */

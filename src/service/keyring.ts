@@ -12,6 +12,8 @@ import type { Refusal, Refusals } from './refusals.ts';
 const KNOWN_MS = 5000;
 const MOST_KNOWN = 10_000;
 const TOUCH_MS = 60_000;
+/** A login is the first use of a key in so long, or of a token in this process. */
+const LOGIN_MS = 3_600_000;
 const MOST_CHARACTERS = 8192;
 const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
@@ -34,7 +36,7 @@ interface Known {
   readonly untilUtc: number;
 }
 /** What came of a look-up: who it is and until when, or why it does not open. */
-type Opened = { readonly principal: KeyPrincipal; readonly untilUtc: number | null; readonly suspended: boolean };
+type Opened = { readonly principal: KeyPrincipal; readonly untilUtc: number | null; readonly suspended: boolean; readonly isLogin: boolean };
 type Closed = {
   readonly fault: KeyFault | 'unknown' | 'revoked' | 'expired' | 'token';
   readonly principal?: KeyPrincipal;
@@ -44,6 +46,8 @@ type Closed = {
 
 export function createKeyring(given: Given): Keyring {
   const known = new Map<string, Known>();
+  /** Tokens whose login is on record. */
+  const tokens = new Set<string>();
   let changes = 0;
   const remember = (digest: string, { principal, untilUtc }: Opened, now: number): void => {
     for (const oldest of known.keys()) {
@@ -69,6 +73,8 @@ export function createKeyring(given: Given): Keyring {
       const opened = await open(given, credential, digest, now);
       if ('fault' in opened) return refuse(given, opened, from);
       if (opened.suspended) return refuseSuspended(given, opened.principal, from);
+      if (opened.isLogin && !tokens.has(digest)) noteLogin(given, opened.principal, from);
+      if (opened.principal.keyId === undefined) rememberToken(tokens, digest);
       if (seen === changes) remember(digest, opened, now);
       return opened.principal;
     },
@@ -81,7 +87,7 @@ async function open(given: Given, credential: string, digest: string, now: numbe
   if (given.verifyToken === undefined || !TOKEN.test(credential)) return { fault: parsed.fault };
   const verdict = await given.verifyToken(credential);
   if (!verdict.ok) return { fault: 'token', reason: verdict.reason };
-  return { principal: verdict.principal, untilUtc: verdict.expiresAtUtc, suspended: await isSuspended(given.store, verdict.principal) };
+  return { principal: verdict.principal, untilUtc: verdict.expiresAtUtc, suspended: await isSuspended(given.store, verdict.principal), isLogin: true };
 }
 
 function openKey({ store }: Given, row: FoundKey | null, keyId: string, now: number): Opened | Closed {
@@ -91,7 +97,7 @@ function openKey({ store }: Given, row: FoundKey | null, keyId: string, now: num
   if (row.expiresAtUtc !== null && row.expiresAtUtc <= now) return { fault: 'expired', keyId, principal };
   // Beside the request, which neither waits for it nor fails with it.
   if (now - (row.lastUsedAtUtc ?? 0) >= TOUCH_MS) void store.touchKey(keyId).catch(() => undefined);
-  return { principal, untilUtc: row.expiresAtUtc, suspended: row.clientStatus === 'suspended' };
+  return { principal, untilUtc: row.expiresAtUtc, suspended: row.clientStatus === 'suspended', isLogin: now - (row.lastUsedAtUtc ?? 0) >= LOGIN_MS };
 }
 
 function principalOfRow({ keyId, role, clientId, workerId, scopes }: FoundKey): KeyPrincipal {
@@ -99,6 +105,25 @@ function principalOfRow({ keyId, role, clientId, workerId, scopes }: FoundKey): 
   if (role === 'client') return Object.freeze({ role, clientId: clientId as string, ...acting });
   if (role === 'worker') return Object.freeze({ role, workerId: workerId as string, ...acting });
   return Object.freeze(clientId === null ? { role, ...acting } : { role, clientId, ...acting });
+}
+
+function rememberToken(tokens: Set<string>, digest: string): void {
+  for (const oldest of tokens) {
+    if (tokens.size < MOST_KNOWN) break;
+    tokens.delete(oldest);
+  }
+  tokens.add(digest);
+}
+
+/** Beside the request, which neither waits for it nor fails with it. */
+function noteLogin({ store }: Given, principal: KeyPrincipal, { address, requestId }: CallerOrigin): void {
+  const details = {
+    ...(principal.keyId === undefined ? { by: 'token' } : { by: 'key' }),
+    ...(address === undefined ? {} : { address: address.slice(0, 64) }),
+    ...(requestId === undefined ? {} : { request_id: requestId.slice(0, 64) }),
+  };
+  const event = { actor: actorOf(principal), action: 'authenticate', clientId: clientOf(principal), object: principal.keyId ?? null, outcome: 'done' } as const;
+  void store.recordSecurity({ ...event, details: JSON.stringify(details) }).catch(() => undefined);
 }
 
 /** The client of a token has no row of its own to tell: the book of clients is asked. */

@@ -5,6 +5,7 @@ import { checkClientId, checkWorkerId } from '../domain/names.ts';
 import type { Principal } from '../domain/principal.ts';
 import type { GrantSpec } from '../domain/task.ts';
 import { adminHandle, metrics, securityEvents } from './admin.ts';
+import { anchorSource } from './audit-admin.ts';
 import { auditReads } from './audit.ts';
 import { clientHandle } from './client.ts';
 import { bookReads } from './book.ts';
@@ -14,11 +15,14 @@ import type { AuditorHandle, HandleOf, HandleOptions, Queue, SystemHandle } from
 import { createKeyring } from './keyring.ts';
 import { openBootstrap, useBootstrap } from './keys.ts';
 import { Refusals } from './refusals.ts';
+import { fireSchedules } from './schedules.ts';
 import { statsOf, taskReads } from './tasks.ts';
 import { workerHandle } from './worker.ts';
 
 /** Rows that one transaction seals. */
 const SEAL_STEP = 1000;
+/** Rows of the audit that one transaction takes. */
+const CUT_STEP = 500;
 
 export interface QueueParts {
   readonly url: string;
@@ -121,11 +125,20 @@ function systemHandle(deps: Deps, principal: Principal): SystemHandle {
       await authorize(deps, principal, 'janitor.tick');
       return deps.store.tick({ retentionMs: deps.retentionMs });
     },
+    async fire() {
+      await authorize(deps, principal, 'schedule.fire');
+      return fireSchedules(deps);
+    },
     async seal() {
       await authorize(deps, principal, 'audit.seal');
       let sealed = 0;
       for (let step = SEAL_STEP; step === SEAL_STEP; sealed += step) step = await deps.store.seal(SEAL_STEP);
       return sealed;
+    },
+    ...anchorSource(deps, principal),
+    async cutAudit() {
+      await authorize(deps, principal, 'audit.cut');
+      return deps.store.cutAudit({ keepMs: deps.auditRetentionMs, most: CUT_STEP });
     },
     stats: async () => statsOf(await deps.store.counts(scopeOf(principal))),
     metrics: () => metrics(deps, principal, scopeOf(principal)),

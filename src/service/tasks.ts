@@ -3,6 +3,7 @@ import { QueueError, unwrap } from '../domain/errors.ts';
 import type { Refusal } from '../domain/errors.ts';
 import type { Operation } from '../domain/access.ts';
 import { checkCategory, checkPattern } from '../domain/category.ts';
+import { explain } from '../domain/explain.ts';
 import { STATES } from '../domain/lifecycle.ts';
 import { checkInt, checkMetadata } from '../domain/limits.ts';
 import type { Principal } from '../domain/principal.ts';
@@ -30,20 +31,30 @@ export function taskReads(deps: Deps, principal: Principal, scope: StoreScope): 
       if (checked.metadata !== undefined && !readsMetadata(scope)) await refuseMetadata(deps, principal, scope);
       return deps.store.tasks(scope, checked);
     },
+    async dependencies(taskId, { direction = 'parents', ...page } = {}) {
+      await may('task.dependencies');
+      if (direction !== 'parents' && direction !== 'children') throw new QueueError('invalid_input', 'direction is `parents` or `children`');
+      return (await deps.store.dependencies(scope, taskId, { direction, ...checkPage(page) })) ?? raise(notFound());
+    },
     async logs(taskId, page = {}) {
       await may('task.logs');
       return (await deps.store.logs(scope, taskId, checkPage(page))) ?? raise(notFound());
     },
-    async *events({ after, signal }: EventOptions = {}) {
+    async *events({ after, signal, reached }: EventOptions = {}) {
       await may('task.events');
       let last = after ?? (await deps.store.events(scope, null, 1)).last;
       while (signal?.aborted !== true) {
+        reached?.(last);
         const page = await deps.store.events(scope, last, EVENTS_A_READ);
         yield* page.items;
-        const more = page.last > last;
         last = page.last;
-        if (!more) await deps.store.changed(EVENT_LOOK_MS, signal);
+        if (!page.more) await deps.store.changed(EVENT_LOOK_MS, signal, { for: 'events', clients: scope.clients });
       }
+    },
+    async explain(taskId) {
+      await may('task.explain');
+      const task = (await deps.store.task(scope, taskId)) ?? raise(notFound());
+      return explain(task, (await deps.store.explain(scope, task.clientId, taskId)) ?? raise(notFound()));
     },
     async stats() {
       await may('task.stats');

@@ -1,5 +1,5 @@
 // The handle of a worker: register, claim, renew, end. It takes only what was granted, and every write names its lease.
-import { QueueError, unwrap } from '../domain/errors.ts';
+import { QueueError, ok, unwrap } from '../domain/errors.ts';
 import type { Refusal } from '../domain/errors.ts';
 import { checkCapabilities } from '../domain/capability.ts';
 import { checkPattern } from '../domain/category.ts';
@@ -8,12 +8,13 @@ import { toJsonText } from '../domain/json-text.ts';
 import { LIMITS, checkInt, cleanErrorText } from '../domain/limits.ts';
 import type { Principal, WorkerPrincipal } from '../domain/principal.ts';
 import { DEFAULT_STRATEGY, findStrategy } from '../domain/strategy.ts';
-import type { GrantSpec, LeaseRef, RefusedEnd, SettleResult, Settlement, TaskFailure, WorkerInfo } from '../domain/task.ts';
+import type { EnqueueOptions, GrantSpec, LeaseRef, RefusedEnd, SettleResult, Settlement, TaskFailure, WorkerInfo } from '../domain/task.ts';
 import type { ClaimRequest, StoreScope } from '../store/store.ts';
-import { prepareWith } from './client.ts';
+import { prepareWith } from './prepare.ts';
 import { authorize } from './deps.ts';
+import { storeMany } from './many.ts';
 import type { Deps } from './deps.ts';
-import type { ClaimOptions, RegisterInput, WorkerHandle } from './handles.ts';
+import type { ClaimOptions, EnqueueItem, EnqueueResult, RegisterInput, WorkerHandle } from './handles.ts';
 
 const LOOK_MS = 1000;
 
@@ -52,7 +53,7 @@ export function workerHandle(deps: Deps, principal: WorkerPrincipal, scope: Stor
     },
     ...endings(deps, principal, scope),
     ...insideLease(deps, principal, scope),
-    wake: async (timeoutMs, signal) => void (await store.changed(timeoutMs, signal)),
+    wake: async (timeoutMs, signal) => void (await store.changed(timeoutMs, signal, { for: 'work', workerId: principal.workerId, request: {}, claims: false })),
   };
 }
 
@@ -101,7 +102,11 @@ function endings(deps: Deps, principal: Principal, scope: StoreScope): Pick<Work
 const refusedEnd = ({ taskId }: Settlement, { code, message }: Refusal): SettleResult => ({ taskId, ok: false, code: code as RefusedEnd, message });
 
 /** What a handler does while it holds its lease. */
-function insideLease(deps: Deps, principal: Principal, scope: StoreScope): Pick<WorkerHandle, 'progress' | 'log' | 'enqueueChild'> {
+function insideLease(
+  deps: Deps,
+  principal: Principal,
+  scope: StoreScope,
+): Pick<WorkerHandle, 'progress' | 'log' | 'parents' | 'enqueueChild' | 'enqueueChildren'> {
   const { store } = deps;
   const limits = { maxBytes: deps.limits.payloadBytes, maxDepth: deps.limits.payloadDepth };
   const lost = (held: boolean): void => {
@@ -123,22 +128,49 @@ function insideLease(deps: Deps, principal: Principal, scope: StoreScope): Pick<
         ),
       );
     },
-    /** The child belongs to the task's client and submitter, never to the worker. */
+    async parents(lease, { limit = 100, cursor } = {}) {
+      await authorize(deps, principal, 'lease.parents');
+      const page = { limit: unwrap(checkInt('limit', limit, 'listLimit')), ...(cursor === undefined ? {} : { cursor }) };
+      const found = await store.parents(scope, lease, page);
+      if (found === null) throw QueueError.from(LEASE_LOST);
+      return found;
+    },
     async enqueueChild(lease, type, payload, options = {}) {
       await authorize(deps, principal, 'lease.enqueue');
-      const parent = await store.holder(scope, lease);
-      if (parent === null) throw QueueError.from(LEASE_LOST);
-      const inherited = {
-        priority: parent.priority,
-        ...(parent.createdBy === null ? {} : { createdBy: parent.createdBy }),
-        ...(parent.traceparent === null ? {} : { traceparent: parent.traceparent }),
-      };
-      const task = unwrap(prepareWith(deps, lease.clientId, { ...inherited, ...options, type, payload }, await store.categories()));
-      const [answer] = await store.enqueue({ role: 'worker', actor: scope.actor, clients: [lease.clientId] }, [task], { atomic: false, createClients: false });
-      if (answer === undefined) throw new QueueError('internal', 'the store answered nothing');
-      return unwrap(answer);
+      const [child] = await enqueueFor(deps, scope, lease, [{ ...options, type, payload }]);
+      return child as EnqueueResult;
+    },
+    async enqueueChildren(lease, items, { then: last } = {}) {
+      await authorize(deps, principal, 'lease.enqueue');
+      const next = last === undefined ? [] : [{ ...last, dependsOn: [...items.keys(), ...(last.dependsOn ?? [])] }];
+      if (items.length + next.length === 0) return { children: [], next: null };
+      const made = await enqueueFor(deps, scope, lease, [...items, ...next]);
+      return { children: made.slice(0, items.length), next: made[items.length] ?? null };
     },
   };
+}
+
+/** Children belong to the task's client and submitter, never to the worker; priority, due time and trace are the task's unless told otherwise. */
+async function enqueueFor(deps: Deps, scope: StoreScope, lease: LeaseRef, items: readonly EnqueueItem[]): Promise<readonly EnqueueResult[]> {
+  const { store } = deps;
+  const parent = await store.holder(scope, lease);
+  if (parent === null) throw QueueError.from(LEASE_LOST);
+  const due = (item: EnqueueItem): EnqueueOptions => (parent.dueAtUtc === null || item.maxWaitMs !== undefined ? {} : { dueAtUtc: parent.dueAtUtc });
+  const inherited = {
+    priority: parent.priority,
+    ...(parent.createdBy === null ? {} : { createdBy: parent.createdBy }),
+    ...(parent.traceparent === null ? {} : { traceparent: parent.traceparent }),
+  };
+  const categories = await store.categories();
+  const prepared = items.map((item) => prepareWith(deps, lease.clientId, { ...inherited, ...due(item), ...item }, categories));
+  const lineage = prepared.map((task) => (task.ok ? ok({ ...task.value, parentTaskId: lease.taskId }) : task));
+  const own = { role: 'worker', actor: scope.actor, clients: [lease.clientId] } as const;
+  const answers = await storeMany(lineage, true, (tasks) => store.enqueue(own, tasks, { atomic: tasks.length > 1, createClients: false }));
+  return answers.map((answer) => {
+    if (!answer.ok) throw new QueueError(answer.code, answer.message, answer.details);
+    const { ok: _, ...result } = answer;
+    return result;
+  });
 }
 
 const refOf = ({ clientId, taskId, leaseId }: LeaseRef): LeaseRef => ({ clientId, taskId, leaseId });
@@ -163,7 +195,7 @@ async function claim(deps: Deps, scope: StoreScope, options: ClaimOptions, regis
     // The first look did not wait, and is the one that most claims stop at.
     if (tasks.length > 0) return waitedMs < 1 ? tasks : tasks.map((task) => ({ ...task, waitedMs: Math.floor(waitedMs) }));
     if (left <= 0) return tasks;
-    await deps.store.changed(Math.min(left, LOOK_MS), options.signal);
+    await deps.store.changed(Math.min(left, LOOK_MS), options.signal, { for: 'work', workerId: scope.workerId as string, request, claims: true });
   }
 }
 

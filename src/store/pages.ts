@@ -3,7 +3,7 @@ import { refuse, unwrap } from '../domain/errors.ts';
 import type { Task } from '../domain/task.ts';
 import { taskOf } from './rows.ts';
 import type { StoredRow } from './rows.ts';
-import type { StorePage, StoreScope } from './store.ts';
+import type { StorePage, StoreScope, TrailRow } from './store.ts';
 
 export const clientOf = (scope: StoreScope): string => (scope.clients === '*' ? '*' : (scope.clients[0] ?? ''));
 
@@ -44,3 +44,38 @@ export function pageOf<T>(rows: readonly StoredRow[], limit: number, map: (row: 
   const last = items.at(-1);
   return { items, nextCursor: rows.length > limit && last !== undefined ? String(cursor(last)) : null };
 }
+
+/** The client whose rows a scope is about, or null for the platform, which is about all. */
+export const oneClient = (scope: StoreScope): string | null => (scope.clients === '*' ? null : clientOf(scope));
+
+/** Merges lists that are newest first in an order of their own, each kept; of heads with one instant the earlier list's comes first. */
+export function mergeNewest<T extends { readonly atUtc: number }>(lists: readonly (readonly T[])[], most: number): T[] {
+  const next = lists.map(() => 0);
+  const merged: T[] = [];
+  while (merged.length < most) {
+    let best = -1;
+    for (const [i, list] of lists.entries()) {
+      const head = list[next[i] as number];
+      const known = best === -1 ? undefined : lists[best]?.[next[best] as number];
+      if (head !== undefined && (known === undefined || head.atUtc > known.atUtc)) best = i;
+    }
+    const from = lists[best];
+    if (from === undefined) return merged;
+    merged.push(from[next[best] as number] as T);
+    next[best] = (next[best] as number) + 1;
+  }
+  return merged;
+}
+
+/** A row of the trail as it is answered: where an engine has it stays inside. */
+export const trailRowOf = ({ chain, id, atUtc, clientId, actor, action, object, outcome, details }: TrailRow): TrailRow => ({
+  chain,
+  id,
+  atUtc,
+  clientId,
+  actor,
+  action,
+  object,
+  outcome,
+  details,
+});

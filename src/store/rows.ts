@@ -1,10 +1,23 @@
 // Rows of any engine as the nouns of the domain. Each list of columns is the order in which the statements name them.
+import type { ChainName, Seal } from '../domain/audit-chain.ts';
 import { matches } from '../domain/category.ts';
 import { JsonText } from '../domain/json-text.ts';
 import type { TaskEvent, TaskState } from '../domain/lifecycle.ts';
 import { LIMITS } from '../domain/limits.ts';
 import type { BackoffPolicy } from '../domain/retry.ts';
-import type { ClaimedTask, Compatibility, Json, LogEntry, Task, WorkerCapabilities, WorkerInfo, WorkerStatus } from '../domain/task.ts';
+import type { DependencyPolicy, EdgeState } from '../domain/dependencies.ts';
+import type {
+  ClaimedTask,
+  Compatibility,
+  DependencyInfo,
+  Json,
+  LogEntry,
+  ParentResult,
+  Task,
+  WorkerCapabilities,
+  WorkerInfo,
+  WorkerStatus,
+} from '../domain/task.ts';
 import type { CategoryMode, CategoryRow, ClientRow, GrantRow, InboxRow, KeyRow, SecurityRow } from './store.ts';
 
 export type StoredRow = readonly unknown[];
@@ -45,6 +58,8 @@ export const OPEN_COLUMNS = [
   'lease_until_utc',
   'processing_started_utc',
   'finished_at_utc',
+  'parent_task_id',
+  'waiting_for',
 ] as const;
 export const PRIVATE_COLUMNS = ['payload', 'result', 'error_message', 'progress', 'idempotency_key', 'metadata'] as const;
 
@@ -82,14 +97,16 @@ export function taskOf(row: StoredRow, raw: boolean): Task {
     leaseUntilUtc: row[23] as number | null,
     processingStartedUtc: row[24] as number | null,
     finishedAtUtc: row[25] as number | null,
+    parentTaskId: row[26] as string | null,
+    waitingFor: (row[27] as number | null) ?? 0,
   };
   const rest = {
-    errorMessage: (row[28] as string | null | undefined) ?? null,
-    progress: given(row[29], raw),
-    idempotencyKey: (row[30] as string | null | undefined) ?? null,
-    metadata: (row[31] === undefined ? {} : (parse(row[31]) ?? {})) as Record<string, string>,
+    errorMessage: (row[30] as string | null | undefined) ?? null,
+    progress: given(row[31], raw),
+    idempotencyKey: (row[32] as string | null | undefined) ?? null,
+    metadata: (row[33] === undefined ? {} : (parse(row[33]) ?? {})) as Record<string, string>,
   };
-  return row.length > OPEN_COLUMNS.length ? { ...open, ...rest, payload: given(row[26], raw), result: given(row[27], raw) } : { ...open, ...rest };
+  return row.length > OPEN_COLUMNS.length ? { ...open, ...rest, payload: given(row[28], raw), result: given(row[29], raw) } : { ...open, ...rest };
 }
 
 export const logOf = (row: StoredRow): LogEntry => ({
@@ -117,8 +134,8 @@ export const inboxOf = (row: StoredRow): InboxRow => ({
   compatibility: row[6] as string,
 });
 
-/** `fence` is the ninth column. */
-export const claimedOf = (row: StoredRow, leaseId: string, leaseMs: number): ClaimedTask => ({
+/** `epoch`: how often the store was restored, where the row has the claims of the task alone. */
+export const claimedOf = (row: StoredRow, leaseId: string, leaseMs: number, epoch = 0): ClaimedTask => ({
   clientId: row[0] as string,
   taskId: row[1] as string,
   leaseId,
@@ -130,7 +147,7 @@ export const claimedOf = (row: StoredRow, leaseId: string, leaseMs: number): Cla
   maxAttempts: row[7] as number,
   leaseUntilUtc: row[8] as number,
   leaseMs,
-  fence: row[9] as number,
+  fence: epoch * 2 ** 32 + (row[9] as number),
   maxRunMs: row[10] as number,
   createdAtUtc: row[11] as number,
   createdBy: row[12] as string | null,
@@ -193,6 +210,8 @@ export const categoryOf = (row: StoredRow): CategoryRow => ({
   maxRunMs: row[3] as number | null,
   backoff: row[4] === null ? null : (JSON.parse(row[4] as string) as BackoffPolicy),
   schema: row[5] as string | null,
+  maxWaitMs: row[6] as number | null,
+  version: row[7] as number,
 });
 
 export const securityOf = (row: StoredRow): SecurityRow => ({
@@ -219,3 +238,35 @@ export function categoryValue<K extends 'priority' | 'maxAttempts' | 'maxRunMs' 
 }
 
 const specificity = (pattern: string): number => (pattern === '*' ? 0 : pattern.endsWith('.*') ? pattern.length : 1000 + pattern.length);
+
+// Dependencies
+
+/** The first column is the cursor. */
+export const edgeOf = (row: StoredRow): DependencyInfo => ({
+  taskId: row[1] as string,
+  parentId: row[2] as string,
+  policy: row[3] as DependencyPolicy,
+  state: row[4] as EdgeState,
+  type: row[5] as string,
+  status: row[6] as TaskState,
+});
+
+export const parentOf = (row: StoredRow): ParentResult => ({
+  taskId: row[1] as string,
+  type: row[2] as string,
+  status: row[3] as TaskState,
+  result: row[4] as string | null,
+});
+
+export const sealOf = (row: StoredRow): Seal => ({
+  chain: row[0] as ChainName,
+  clientId: row[1] as string,
+  seq: row[2] as number,
+  rows: row[3] as number,
+  firstId: row[4] as number,
+  lastId: row[5] as number,
+  prevHash: row[6] as string,
+  hash: row[7] as string,
+  marks: row[8] as string,
+  atUtc: row[9] as number,
+});

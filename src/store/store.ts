@@ -2,20 +2,31 @@
 // there is no unscoped call. An engine answers with data; typed refusals are values for items of a batch and errors otherwise.
 import type { ChainName } from '../domain/audit-chain.ts';
 import type { AnchoredHead } from '../domain/audit-check.ts';
-import type { AuditPage, AuditSummary, TrailFilter, TrailRow } from './audit.ts';
+import type { AuditPage, AuditSummary, CutStore, TrailFilter, TrailRow } from './audit.ts';
+import type { StoreScope } from './scope.ts';
+import type { ClientRow, GrantRow, KeyRow, NewKeyRow, Rotation, FoundKey, CategoryRow, SecurityRow, NewSecurityEvent } from './book-rows.ts';
+export type { ClientRow, GrantRow, KeyRow, NewKeyRow, Rotation, FoundKey, CategoryRow, SecurityRow, NewSecurityEvent } from './book-rows.ts';
+import type { BulkStore } from './bulk.ts';
+export type { BulkItem, BulkRefusal } from './bulk.ts';
 import type { BackoffPolicy } from '../domain/retry.ts';
 import type { Refusal, Result } from '../domain/errors.ts';
+import type { ExplainFacts } from '../domain/explain.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
-import type { Role } from '../domain/principal.ts';
 import type { Strategy } from '../domain/strategy.ts';
+import type { DatabaseCapabilities } from './database.ts';
+import type { LimitStore } from './limits.ts';
+import type { ScheduleStore } from './schedules.ts';
 import type {
   ClaimedTask,
+  DependencyInfo,
+  ParentResult,
   GrantSpec,
   HeartbeatResult,
   LeaseRef,
   LogEntry,
   NewTask,
   SettleResult,
+  StreamEntry,
   Settlement,
   Task,
   TaskFailure,
@@ -24,20 +35,7 @@ import type {
   WorkerInfo,
   WorkerStatus,
 } from '../domain/task.ts';
-
-/** Who acts, for which clients: bound into the database before each statement. */
-export interface StoreScope {
-  readonly role: Role;
-  /** How the audit names the actor. */
-  readonly actor: string;
-  /** `*` is every client; for a worker it follows from its grants. */
-  readonly clients: '*' | readonly string[];
-  readonly workerId?: string;
-  /** No payloads, no results: an admin of the platform inside a client, a key without the scope of payloads. */
-  readonly blind?: true;
-  /** Payloads, results and progress are answered as `JsonText`, byte for byte. */
-  readonly raw?: true;
-}
+import type { Interest } from './waiting.ts';
 
 export interface EnqueueOutcome {
   readonly taskId: string;
@@ -70,6 +68,14 @@ export interface TaskFilter {
 export interface StorePage<T> {
   readonly items: readonly T[];
   readonly nextCursor: string | null;
+}
+
+export interface StreamPage {
+  readonly items: readonly StreamEntry[];
+  /** Where to go on. */
+  readonly last: number;
+  /** There is more to look at now. */
+  readonly more: boolean;
 }
 
 export interface TaskChange {
@@ -107,84 +113,15 @@ export interface Counts {
   readonly nowUtc: number;
 }
 
-export interface ClientRow {
-  readonly clientId: string;
-  readonly status: 'active' | 'suspended';
-  readonly weight: number;
-  readonly createdAtUtc: number;
-}
-export interface GrantRow extends GrantSpec {
-  readonly grantId: string;
-  readonly workerId: string;
-  readonly createdAtUtc: number;
-}
-export interface KeyRow {
-  readonly keyId: string;
-  readonly role: 'client' | 'worker' | 'admin' | 'auditor';
-  readonly clientId: string | null;
-  readonly workerId: string | null;
-  readonly name: string | null;
-  readonly createdAtUtc: number;
-  readonly revokedAtUtc: number | null;
-  /** Null: until it is revoked. */
-  readonly expiresAtUtc: number | null;
-  /** Null: all that the role may do. */
-  readonly scopes: readonly string[] | null;
-  /** `key:<id>`, or the actor where no key was used. */
-  readonly createdBy: string | null;
-  /** To the minute. */
-  readonly lastUsedAtUtc: number | null;
-  /** The key that this one takes the place of. */
-  readonly rotatedFrom: string | null;
-}
-/** A key to be made; its instants are the database's. */
-export interface NewKeyRow extends Pick<KeyRow, 'keyId' | 'role' | 'clientId' | 'workerId' | 'name' | 'scopes' | 'createdBy'> {
-  readonly digest: string;
-  readonly expiresInMs: number | null;
-  readonly grants: readonly { readonly grantId: string; readonly grant: GrantSpec }[];
-}
-/** The successor of a key: all that it is not told is taken over, the length of its life too. */
-export interface Rotation {
-  readonly keyId: string;
-  readonly digest: string;
-  readonly createdBy: string;
-  readonly overlapMs: number;
-  readonly expiresInMs?: number;
-}
-export interface FoundKey extends KeyRow {
-  /** Of the key's client; null for a key without one. */
-  readonly clientStatus: 'active' | 'suspended' | null;
-}
-export interface CategoryRow {
-  readonly pattern: string;
-  readonly priority: number | null;
-  readonly maxAttempts: number | null;
-  readonly maxRunMs: number | null;
-  readonly backoff: BackoffPolicy | null;
-  readonly schema: string | null;
-}
-export interface SecurityRow {
-  readonly eventId: number;
-  readonly atUtc: number;
-  readonly actor: string;
-  readonly action: string;
-  readonly clientId: string | null;
-  readonly object: string | null;
-  readonly outcome: 'done' | 'denied';
-  readonly details: string | null;
-}
-export interface NewSecurityEvent {
-  readonly actor: string;
-  readonly action: string;
-  readonly clientId?: string | null;
-  readonly object?: string | null;
-  readonly outcome: 'done' | 'denied';
-  readonly details?: string;
-}
 export type CategoryMode = 'open' | 'hierarchical' | 'registered';
 
-export interface Store {
-  readonly capabilities: { readonly renewal: 'thread' | 'loop'; readonly file: string | null; readonly engine: 'sqlite' | 'postgres' };
+export interface Store extends CutStore, BulkStore {
+  readonly capabilities: {
+    readonly renewal: 'thread' | 'loop';
+    readonly file: string | null;
+    readonly engine: 'sqlite' | 'postgres';
+    readonly database?: DatabaseCapabilities;
+  };
   now(): number;
 
   // tasks of a client
@@ -198,10 +135,18 @@ export interface Store {
   enqueueInside(scope: StoreScope, tx: unknown, tasks: readonly NewTask[], options: { readonly createClients: boolean }): Outcomes | Promise<Outcomes>;
   task(scope: StoreScope, taskId: string): Promise<Task | null>;
   tasks(scope: StoreScope, filter: TaskFilter): Promise<StorePage<Task>>;
+  /** Edges of a task; null when it is not there. */
+  dependencies(
+    scope: StoreScope,
+    taskId: string,
+    page: { readonly direction: 'parents' | 'children'; readonly limit: number; readonly cursor?: string },
+  ): Promise<StorePage<DependencyInfo> | null>;
   logs(scope: StoreScope, taskId: string, page: { readonly limit: number; readonly cursor?: string }): Promise<StorePage<LogEntry> | null>;
-  /** What happened after a row of the audit, oldest first; `last` is where to go on. `after` null: only where the audit is now. */
-  events(scope: StoreScope, after: number | null, limit: number): Promise<{ readonly items: readonly LogEntry[]; readonly last: number }>;
+  /** What happened after a position, oldest first. `after` null: only where the audit is now. */
+  events(scope: StoreScope, after: number | null, limit: number): Promise<StreamPage>;
   counts(scope: StoreScope): Promise<Counts>;
+  /** What is known of why a task of this client does not run. */
+  explain(scope: StoreScope, clientId: string, taskId: string): Promise<ExplainFacts | null>;
   cancel(scope: StoreScope, taskId: string, reason: string): Promise<Refusal | null>;
   requeue(scope: StoreScope, taskId: string): Promise<Refusal | null>;
   reprioritise(scope: StoreScope, taskId: string, priority: number): Promise<Refusal | null>;
@@ -222,6 +167,8 @@ export interface Store {
   settle(scope: StoreScope, items: readonly Settlement[]): Promise<readonly SettleResult[]>;
   progress(scope: StoreScope, lease: LeaseRef, value: string): Promise<boolean>;
   message(scope: StoreScope, lease: LeaseRef, message: string, details: string | null): Promise<boolean>;
+  /** How the parents of a held task ended; null when the lease is lost. */
+  parents(scope: StoreScope, lease: LeaseRef, page: { readonly limit: number; readonly cursor?: string }): Promise<StorePage<ParentResult> | null>;
   /** The client and submitter of a held task, or null when the lease is lost. */
   holder(
     scope: StoreScope,
@@ -255,6 +202,9 @@ export interface Store {
   securityEvents(scope: StoreScope, page: { readonly limit: number; readonly cursor?: string }): Promise<StorePage<SecurityRow>>;
   recordSecurity(event: NewSecurityEvent): Promise<void>;
 
+  readonly schedules: ScheduleStore;
+  readonly limits: LimitStore;
+
   // the system
   /** Chains up to `most` rows of the audit that have no seal yet; how many. */
   seal(most: number): Promise<number>;
@@ -265,8 +215,8 @@ export interface Store {
   secret(name: string): Promise<string>;
   tick(options: { readonly retentionMs: number }): Promise<TickReport>;
   auditSummary(): Promise<AuditSummary>;
-  /** Resolves when something may have changed (true) or after the time (false): a hint. */
-  changed(timeoutMs: number, signal?: AbortSignal): Promise<boolean>;
+  /** Resolves when something of what is waited for may have changed (true) or after the time (false): a hint. */
+  changed(timeoutMs: number, signal?: AbortSignal, interest?: Interest): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -293,5 +243,8 @@ export interface StoreOptions {
   readonly busyTimeoutMs: number;
   readonly lanesPerClient: number;
 }
-export type { AuditPage, AuditSummary, TrailFilter, TrailRow } from './audit.ts';
+export type { StoreScope } from './scope.ts';
+export type { AuditPage, AuditRetention, AuditSummary, CutReport, TrailFilter, TrailRow } from './audit.ts';
+export type { LimitStore } from './limits.ts';
+export type { DueSchedule, Firing, ScheduleRow, ScheduleStore } from './schedules.ts';
 export type { TaskFailure };

@@ -22,6 +22,7 @@ export type {
   HandlerEntry,
   Handlers,
   HandlerSpec,
+  ParentOutcome,
   Worker,
   WorkerEvent,
   WorkerLogger,

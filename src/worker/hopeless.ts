@@ -6,6 +6,7 @@ const HOPELESS: readonly ErrorCode[] = [
   'store_corrupt',
   'store_newer',
   'store_refused',
+  'store_moved',
   'unauthenticated',
   'forbidden',
   'not_found',

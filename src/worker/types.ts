@@ -1,11 +1,17 @@
 // What a user of the worker sees: handlers and their context, options, the running worker, and what it reports.
-import type { EnqueueResult, StandardSchema, TaskDefinition } from '../service/handles.ts';
+import type { ChildrenResult, EnqueueItem, EnqueueResult, StandardSchema, TaskDefinition } from '../service/handles.ts';
 import type { StrategyName } from '../domain/strategy.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
-import type { ClaimedTask, EnqueueOptions, Json, TaskFailure, WorkerCapabilities, WorkerStatus } from '../domain/task.ts';
+import type { ClaimedTask, EnqueueOptions, Json, ParentResult, TaskFailure, WorkerCapabilities, WorkerStatus } from '../domain/task.ts';
 import type { Clock } from './clock.ts';
 import type { Registry } from './registry.ts';
 import type { Renewal } from './renewal.ts';
+
+/** A parent as its child's handler sees it. */
+export interface ParentOutcome extends Omit<ParentResult, 'result'> {
+  /** Null where it did not complete. */
+  readonly result: Json;
+}
 
 /** Why a handler's signal fired: `signal.reason.code`. */
 export type AbortCause = 'lease_lost' | 'cancelled' | 'timed_out' | 'shutdown';
@@ -26,6 +32,10 @@ export interface HandlerContext {
   readonly log: (message: string, details?: Json) => Promise<void>;
   /** Enqueues for the client and in the name of the submitter of this task. */
   readonly enqueueChild: (type: string, payload?: unknown, options?: EnqueueOptions) => Promise<EnqueueResult>;
+  /** Several at once, all or none; `then` is one more that waits for all of them: how a task goes on when its children are done. */
+  readonly enqueueChildren: (items: readonly EnqueueItem[], options?: { readonly then?: EnqueueItem }) => Promise<ChildrenResult>;
+  /** How the tasks that this one waited for ended, in the order of `dependsOn`. Asked for: most handlers have none. */
+  readonly parents: () => Promise<readonly ParentOutcome[]>;
 }
 
 /** Written as a method so that a handler may name a narrower input than `unknown`. */

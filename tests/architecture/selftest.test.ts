@@ -19,6 +19,8 @@ const REFUSED: Readonly<Record<(typeof LAYERS)[number]['name'], readonly [path: 
   client: ['src/client/a.ts', ['../service/queue.ts', 'node:http', 'zod', '../worker/worker.ts']],
   worker: ['src/worker/a.ts', ['../store/store.ts', '../service/queue.ts', 'node:fs', 'pino']],
   cli: ['src/cli/commands/a.ts', ['../../store/store.ts', '../../service/queue.ts', 'pino', 'node:sqlite']],
+  cron: ['src/cron.ts', ['node:fs', './service/queue.ts', 'pino']],
+  schemas: ['src/schemas.ts', ['node:fs', './service/queue.ts', 'pino']],
   server: ['src/server/a.ts', ['../cli/main.ts']],
   entries: ['src/index.ts', ['./cli/main.ts', './server/config.ts', 'commander', '../scripts/docs.ts']],
 };

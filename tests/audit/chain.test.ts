@@ -87,7 +87,9 @@ for (const at of ['first', 'middle', 'last'] as const) {
   for (const column of COLUMNS)
     test(`a change of ${column} of the ${at} row is found, and the row is named`, async (t) => {
       const { file } = await sealed(t);
-      const wanted = Number(Object.values(new DatabaseSync(file).prepare(`SELECT ${id} AS id`).get() as object)[0]);
+      // The number in its chain: where the table has it is nobody's business.
+      const number = `SELECT count(*) FROM task_events e WHERE e.log_id <= ${id} AND e.client_id = (SELECT client_id FROM task_events WHERE log_id = ${id})`;
+      const wanted = Number(Object.values(new DatabaseSync(file).prepare(number).get() as object)[0]);
       tamper(file, `UPDATE task_events SET ${changed(column)} WHERE log_id = ${id}`);
       const { faults } = await verify(file);
       assert.ok(faults.length > 0);
@@ -184,7 +186,7 @@ test('a client reads, verifies and exports its own chain and no other', async (t
   assert.deepEqual([mine.faults, all.faults], [[], []]);
   assert.ok(mine.rows < all.rows / 2);
   const seen = new Set<string | null>();
-  for await (const record of of('acme').export()) if (record.kind !== 'passed') seen.add(record.clientId);
+  for await (const record of of('acme').export()) if (record.kind !== 'end') seen.add(record.clientId);
   assert.deepEqual([...seen], ['acme']);
   await assert.rejects(of('acme').verify({ clientId: 'globex' }), { code: 'not_found' });
   const { items } = await queue.admin().securityEvents({ limit: 1 });

@@ -123,6 +123,7 @@ describe('the dashboard for everybody', { skip: NO_BROWSER }, () => {
     await page.keyboard.insertText('Grid.*');
     await page.keyboard.press('Enter');
     await page.getByRole('link', { name: 'Mail.Send' }).first().waitFor({ state: 'detached' });
+    await page.getByRole('link', { name: 'Grid.Uk.Balance' }).first().waitFor();
     await page.keyboard.press('Tab');
     for (const key of ['j', 'x', 'j', 'x']) await page.keyboard.press(key);
     await page.getByRole('toolbar').getByText('2 chosen').waitFor();

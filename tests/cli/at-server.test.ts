@@ -29,6 +29,15 @@ describe('a command at a server', () => {
     assert.deepEqual(await looks(), ['ticket 7']);
   });
 
+  it('enqueues the payload as it was written, byte for byte', async () => {
+    const key = await served.key(ACME);
+    for (const text of ['12345678901234567890123', '{"z":1.50,"10":-0,"a":1,"a":2}', '[1E+400,"\\u00e9"]']) {
+      const { id } = await json<{ id: string }>(['enqueue', 'Exact.Task', ` ${text}\n`], { base, env: { PRISMQ_URL: served.url, PRISMQ_KEY: key } });
+      const answer = await fetch(`${served.url}/queue/tasks/${id}`, { headers: { authorization: `Bearer ${key}` } });
+      assert.ok((await answer.text()).includes(`"payload":${text},`), text);
+    }
+  });
+
   it('lists by the metadata of the client whose key it is', async () => {
     for (const order of ['1', '2']) await served.queue.client('acme').enqueue('Label.Task', null, { metadata: { order, shop: 'a' } });
     const found = async (...pairs: readonly string[]): Promise<number> =>

@@ -252,7 +252,8 @@ it('categories are set with their defaults, listed and removed, and the mode dec
     [set['pattern'], set['priority'], set['max_attempts'], set['max_run_ms'], (set['backoff'] as Row)['initial_ms'], set['schema']],
     ['Nightly.*', 500, 2, 300_000, 500, { type: 'object' }],
   );
-  assert.equal((await ask('task', await enqueue('Nightly.Sweep')))['priority'], 500);
+  assert.equal((await ask('task', await enqueue('Nightly.Sweep', '{"of":1}')))['priority'], 500);
+  assert.match((await inside(['enqueue', 'Nightly.Sweep', '[1]'], here)).err, /invalid_payload.*must be object/);
   assert.match(await text('categories'), /^The mode is open\.\nPATTERN[^]*Nightly\.\* +500 +2 +5m/);
   assert.equal(await text('categories', 'mode', 'registered'), 'registered\n');
   assert.equal((await inside(['enqueue', 'Mail.Send'], here)).code, 2);

@@ -1,4 +1,5 @@
 // How the tests give a command: inside this process with streams of their own, or as a real process.
+import { Readable } from 'node:stream';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -44,6 +45,7 @@ export function memoryIo({ base, stdin = '', env = {}, columns }: Surroundings):
     program: 'prismq',
     now: Date.now,
     stdin: async () => stdin,
+    stdinStream: () => Readable.from([Buffer.from(stdin)]),
     paint: (_, text) => text,
   };
 }

@@ -62,7 +62,7 @@ describe('an admin over HTTP', () => {
     const schema = { type: 'object', Some_Key: { 'x-y': 1 } };
     const backoff = { initialMs: 10, maxMs: 100, multiplier: 2, jitter: 0.1 };
     const set = await admin.categories.set({ pattern: 'Mail.*', priority: 5, maxAttempts: 2, backoff, schema });
-    assert.deepEqual(set, { pattern: 'Mail.*', priority: 5, maxAttempts: 2, maxRunMs: null, backoff, schema });
+    assert.deepEqual(set, { pattern: 'Mail.*', priority: 5, maxAttempts: 2, maxRunMs: null, backoff, schema, maxWaitMs: null, version: 1 });
     assert.deepEqual(await admin.categories.list(), [set]);
     assert.equal(await admin.categories.mode(), 'open');
     assert.equal(await admin.categories.mode('hierarchical'), 'hierarchical');

@@ -53,6 +53,9 @@ test('without options everything has its default', () => {
     metadata: null,
     createdBy: null,
     traceparent: null,
+    dependsOn: [],
+    parentTaskId: null,
+    limitKey: null,
   } satisfies NewTask);
 });
 
@@ -72,6 +75,7 @@ test('an option that is undefined is one that was not given', () => {
     'metadata',
     'createdBy',
     'traceparent',
+    'limitKey',
   ];
   assert.deepEqual(valueOf(make(Object.fromEntries(names.map((name) => [name, undefined])))), valueOf(make({})));
 });

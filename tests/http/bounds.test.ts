@@ -232,6 +232,21 @@ describe('bounds', () => {
   });
 });
 
+describe('kinds of task', () => {
+  test('a client that makes too many is stopped and told to try again; those that it has go on', async (t) => {
+    const here = await serve(t, { open: { lanesPerClient: 3 } });
+    const key = await here.key({ role: 'client', clientId: 'acme' });
+    const make = (i: number): Promise<Answered> => here.call('POST', '/queue/enqueue', { key, body: { type: `Kind.N${i}` } });
+    for (let i = 0; i < 3; i++) assert.equal((await make(i)).status, 201);
+    const over = await make(3);
+    assertProblem(over, 'too_many_lanes');
+    assert.ok(Number(over.headers.get('retry-after')) >= 1);
+    assert.equal((await make(0)).status, 201);
+    const other = await here.key({ role: 'client', clientId: 'globex' });
+    assert.equal((await here.call('POST', '/queue/enqueue', { key: other, body: { type: 'Kind.N3' } })).status, 201, 'another client has its own');
+  });
+});
+
 describe('bodies and heads', () => {
   const WAYS = { 'the hot path': '/queue/enqueue', 'the router': '/queue/enqueue?' };
   const bodyOf = (bytes: number): string => {

@@ -19,8 +19,9 @@ import { serve } from './stand.ts';
 const WITHOUT_A_ROUTE: Readonly<Partial<Record<Operation, string>>> = {
   'key.bootstrap': 'the first admin is made where the server runs',
   'janitor.tick': 'the server does it by itself',
-  'audit.export': 'written to a file where the server runs',
   'audit.seal': 'the sealer does it by itself',
+  'audit.cut': 'the janitor does it by itself',
+  'schedule.fire': 'the server does it by itself',
 };
 
 const accessOf = (name: OperationName): readonly string[] => {

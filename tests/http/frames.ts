@@ -9,6 +9,8 @@ export interface Frame {
 export interface Opened {
   readonly status: number;
   readonly headers: Headers;
+  /** The place that the stream named when it opened. */
+  readonly opened: Promise<string | null>;
   /** The next frame, or null when the stream has ended. */
   next(): Promise<Frame | null>;
   /** The body of a refusal. */
@@ -16,18 +18,28 @@ export interface Opened {
   close(): void;
 }
 
+/** Of a stream that tells nothing: no test waits for ever. */
+const GIVE_UP_MS = 20_000;
+
 export async function openStream(url: string, path: string, { key, headers = {} }: Pick<Asked, 'key' | 'headers'>): Promise<Opened> {
   const gone = new AbortController();
   const response = await fetch(`${url}${path}`, {
     headers: { ...(key === undefined ? {} : { authorization: `Bearer ${key}` }), ...headers },
-    signal: gone.signal,
+    signal: AbortSignal.any([gone.signal, AbortSignal.timeout(GIVE_UP_MS)]),
   });
-  const frames = framesOf(response.status === 200 ? response : null);
+  const { promise: opened, resolve } = Promise.withResolvers<string | null>();
+  const frames = framesOf(response.status === 200 ? response : null, resolve);
+  // Read on from the beginning: who waits for the place waits for no event.
+  const [first, ended] = [frames.next(), resolve];
+  void first.finally(() => ended(null)).catch(() => undefined);
+  let isFirst = true;
   return {
     status: response.status,
     headers: response.headers,
+    opened,
     next: async () => {
-      const { value, done } = await frames.next();
+      const { value, done } = await (isFirst ? first : frames.next());
+      isFirst = false;
       return done === true ? null : value;
     },
     text: () => response.text(),
@@ -35,7 +47,7 @@ export async function openStream(url: string, path: string, { key, headers = {} 
   };
 }
 
-async function* framesOf(response: Response | null): AsyncGenerator<Frame, void> {
+async function* framesOf(response: Response | null, named: (id: string | null) => void): AsyncGenerator<Frame, void> {
   if (response?.body == null) return;
   const decoder = new TextDecoder();
   let text = '';
@@ -45,11 +57,13 @@ async function* framesOf(response: Response | null): AsyncGenerator<Frame, void>
       for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
         const frame = text.slice(0, end);
         text = text.slice(end + 2);
+        const id = /^id: (.*)$/m.exec(frame)?.[1];
+        if (id !== undefined) named(id);
         if (!frame.startsWith(':')) yield frameOf(frame);
       }
     }
   } catch (error) {
-    if ((error as Error).name !== 'AbortError' && (error as Error).name !== 'TypeError') throw error;
+    if (!['AbortError', 'TimeoutError'].includes((error as Error).name) && (error as Error).name !== 'TypeError') throw error;
   }
 }
 

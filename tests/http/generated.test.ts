@@ -76,6 +76,13 @@ function meantIn(world: World): Meant {
     'Last-Event-ID': some(['0', '3', 'x']),
     due_at_utc: some([1_800_000_000_001]),
     max_attempts: some([1, 3]),
+    cron: some(['0 2 * * *', '*/5 * * * *']),
+    time_zone: some(['UTC', 'Europe/Prague']),
+    key: some(['host:*', 'host:a']),
+    concurrency: some([1, 100]),
+    rate: some([1, 5]),
+    per_ms: some([1000, 60_000]),
+    every_ms: some([1000, 60_000]),
   };
 }
 
@@ -120,15 +127,19 @@ const idOf = (path: string, subject: Subject): string =>
     ? subject.workerId
     : path.includes('/grants/')
       ? subject.grantId
-      : path.includes('/keys/')
-        ? subject.keyId
-        : path.includes('/clients/')
-          ? subject.clientId
-          : /complete|fail|release|progress|children|logs$/.test(path)
-            ? subject.heldId
-            : /requeue|wait/.test(path)
-              ? subject.endedId
-              : subject.taskId;
+      : path.includes('/schedules/')
+        ? subject.schedule
+        : path.includes('/limits/')
+          ? subject.limit
+          : path.includes('/keys/')
+            ? subject.keyId
+            : path.includes('/clients/')
+              ? subject.clientId
+              : /complete|fail|release|progress|children|parents|logs$/.test(path)
+                ? subject.heldId
+                : /requeue|wait/.test(path)
+                  ? subject.endedId
+                  : subject.taskId;
 const COLUMN: Readonly<Partial<Record<string, Column>>> = {
   client: 'client',
   worker: 'worker',
@@ -164,7 +175,7 @@ function requestsOf(operation: Operation, components: Components, world: World):
     const isOwn = kind !== 'any';
     const broken = kind === 'whole' ? null : drawnBreak;
     const subject = world.subjects[clientId];
-    const given = isOwn ? { ...drawn, id: idOf(path, subject) } : drawn;
+    const given = isOwn ? { ...drawn, id: operationId === 'deleteSchedule' ? `spare-${clientId}` : idOf(path, subject) } : drawn;
     // An admin of the platform that acts for a client names it; nobody else may.
     const inside = isOwn && role === 'platform_admin' && parameters.some(({ name }) => name === 'PrismQ-Client');
     const names = isOwn ? drawnNames.filter((name) => !name.startsWith('PrismQ-')) : drawnNames;

@@ -59,6 +59,22 @@ test('of many claims that wait, each task goes to one', async (t) => {
   assert.deepEqual(got.flat().sort(), ids.sort());
 });
 
+test('a thousand claims wait: others are answered meanwhile, each task goes to one of them, and a drain ends the rest', async (t) => {
+  const rig = await here(t);
+  const waiting = Array.from({ length: 1000 }, () => claim(rig));
+  await until(() => isRegistered(rig));
+  const ids: string[] = [];
+  for (let i = 0; i < 5; i++) {
+    assert.equal((await rig.call('GET', '/livez')).status, 200);
+    ids.push(await rig.enqueue());
+  }
+  await until(async () => (await rig.queue.admin().stats()).byStatus.leased === 5);
+  rig.app.drain();
+  const answers = await Promise.all(waiting);
+  assert.ok(answers.every(({ status }) => status === 200));
+  assert.deepEqual(answers.flatMap((answer) => at<{ task_id: string }[]>(answer, 'tasks').map((task) => task.task_id)).sort(), ids.sort());
+});
+
 test('a claim whose caller has left takes nothing', async (t) => {
   const rig = await here(t);
   const gone = new AbortController();
@@ -175,19 +191,37 @@ test('a stream tells what happens, as it happens', async (t) => {
   stream.close();
 });
 
-test('a stream that begins without a place begins with what comes', async (t) => {
+test('a stream that begins without a place says where it begins, and begins with what comes', async (t) => {
   const rig = await here(t);
   await rig.enqueue('Before.It');
   const stream = await openStream(rig.url, '/queue/events', { key: rig.client });
-  // The first bytes come when it stands: what happens from here on is told.
-  const first = stream.next();
-  await until(() => rig.told.some((event) => event.operation === 'events'));
-  const after: string[] = [];
-  let frame: Frame | null = null;
-  void first.then((one) => (frame = one));
-  while (frame === null) after.push(await rig.enqueue('After.It'));
-  assert.ok(after.includes((frame as Frame).data['task_id'] as string));
+  assert.match((await stream.opened) ?? '', /^\d+$/);
+  const taskId = await rig.enqueue('After.It');
+  assert.deepEqual(
+    (await take(stream, 1)).map(({ data }) => data['task_id']),
+    [taskId],
+  );
   stream.close();
+});
+
+test('a stream that broke off before anything came is gone on with: nothing is left out', async (t) => {
+  const rig = await here(t);
+  await rig.enqueue('Before.It');
+  const stream = await openStream(rig.url, '/queue/events', { key: rig.client });
+  const place = (await stream.opened) ?? '';
+  stream.close();
+  const taskId = await rig.enqueue('In.Between');
+  const again = await openStream(rig.url, '/queue/events', { key: rig.client, headers: { 'last-event-id': place } });
+  assert.equal(await again.opened, place);
+  assert.deepEqual(
+    (await take(again, 1)).map(({ data }) => data['task_id']),
+    [taskId],
+  );
+  again.close();
+  // Without it, what happened in between is not told.
+  const later = await openStream(rig.url, '/queue/events', { key: rig.client });
+  assert.ok(Number(await later.opened) > Number(place));
+  later.close();
 });
 
 test('a stream goes on where another broke off: nothing twice, nothing left out', async (t) => {

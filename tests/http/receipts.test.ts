@@ -1,7 +1,7 @@
 // The receipt of a lease: opens for the worker and the task that it was made for, at every server of the same queue, and for
 // nothing else. The store would refuse a made-up one as well; this is the wall before it.
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { createReceipts } from '../../src/http/receipts.ts';
@@ -22,6 +22,16 @@ test('a receipt is opaque text that opens to what was put in', () => {
       const receipt = receipts.seal(worker, task, clientId, leaseId);
       assert.match(receipt, /^[A-Za-z0-9_-]{1,512}$/);
       assert.deepEqual(receipts.open(worker, task, receipt), { clientId, leaseId });
+    }),
+  );
+});
+
+test('what a receipt bears is the HMAC-SHA-256 of what it says, its worker and its task', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', maxLength: 600 }), fc.string({ unit: 'binary', maxLength: 600 }), (worker, task) => {
+      const bytes = Buffer.from(receipts.seal(worker, task, LEASE.clientId, LEASE.leaseId), 'base64url');
+      const mac = createHmac('sha256', Buffer.from(SECRET, 'hex')).update(bytes.subarray(0, -16)).update(`\0${worker}\0${task}`).digest();
+      assert.deepEqual(bytes.subarray(-16), mac.subarray(0, 16));
     }),
   );
 });

@@ -53,6 +53,8 @@ export interface RigOptions {
   readonly listen?: Partial<ListenOptions>;
   /** A queue to begin with, clients and all. */
   readonly from?: string;
+  /** Another store than a file of its own. */
+  readonly store?: { readonly url: string; readonly isMade: boolean };
 }
 
 /** No test is slowed by the limit of failed tries but those about it. */
@@ -63,7 +65,7 @@ export async function serve(t: Pick<TestContext, 'after'>, options: RigOptions =
   const file = join(folder, 'queue.db');
   if (options.from !== undefined) copyFileSync(options.from, file);
   const told: RequestEvent[] = [];
-  const queue = await openQueue(file, { janitorMs: 0, synchronous: 'NORMAL', ...options.open });
+  const queue = await openQueue(options.store?.url ?? file, { janitorMs: 0, synchronous: 'NORMAL', ...options.open });
   const app = await createApp({ queue, rates: UNLIMITED, ...options.app, onRequest: (event) => told.push(event) });
   const listening = await listen(app, { host: '127.0.0.1', port: 0, ...options.listen });
   t.after(async () => {
@@ -72,7 +74,7 @@ export async function serve(t: Pick<TestContext, 'after'>, options: RigOptions =
     rmSync(folder, { recursive: true, force: true });
   });
   const admin = queue.admin();
-  if (options.from === undefined) for (const id of CLIENTS) await admin.clients.create(id);
+  if (options.from === undefined && options.store?.isMade !== true) for (const id of CLIENTS) await admin.clients.create(id);
   return {
     queue,
     app,
@@ -105,8 +107,10 @@ export async function call(url: string, method: string, path: string, { key, bod
 
 export async function answered(response: Response): Promise<Answered> {
   const text = await response.text();
-  const isJson = /json/.test(response.headers.get('content-type') ?? '');
-  return { status: response.status, headers: response.headers, text, json: (isJson && text !== '' ? JSON.parse(text) : null) as Answered['json'] };
+  const type = response.headers.get('content-type') ?? '';
+  // Of records that come one a line the last.
+  const json = type.includes('ndjson') ? text.trimEnd().split('\n').at(-1) : /json/.test(type) ? text : '';
+  return { status: response.status, headers: response.headers, text, json: (json === undefined || json === '' ? null : JSON.parse(json)) as Answered['json'] };
 }
 
 /** A member of an answer, as the type that the test expects. */

@@ -44,7 +44,16 @@ export interface Grant {
 }
 export type Move = readonly [event: TaskEvent, from: TaskState | null, to: TaskState | null];
 
+export type Policy = 'cancel' | 'ignore' | 'wait';
+/** Whom a task waits for. */
+export interface Edge {
+  readonly parent: string;
+  readonly policy: Policy;
+  state: 'open' | 'met' | 'void';
+}
+
 export interface ModelTask {
+  readonly edges: Edge[];
   readonly taskId: string;
   readonly client: string;
   readonly wanted: Wanted;
@@ -78,12 +87,20 @@ const NEVER = Number.MAX_SAFE_INTEGER;
 const dueOf = (task: ModelTask): number => task.wanted.dueAtUtc ?? NEVER;
 
 /** Which of two is taken first. */
-const ORDERS: Readonly<Record<Order, (a: ModelTask, b: ModelTask) => number>> = {
-  FIFO: (a, b) => a.place - b.place,
-  LIFO: (a, b) => b.place - a.place,
-  PRIORITY: (a, b) => a.priority - b.priority || a.place - b.place,
-  DEADLINE: (a, b) => dueOf(a) - dueOf(b) || a.priority - b.priority || a.place - b.place,
+const ORDERS: Readonly<Record<Order, (urgency: (task: ModelTask) => number) => (a: ModelTask, b: ModelTask) => number>> = {
+  FIFO: () => (a, b) => a.place - b.place,
+  LIFO: () => (a, b) => b.place - a.place,
+  PRIORITY: (urgency) => (a, b) => urgency(a) - urgency(b) || a.place - b.place,
+  DEADLINE: (urgency) => (a, b) => dueOf(a) - dueOf(b) || urgency(a) - urgency(b) || a.place - b.place,
 };
+
+const isOpen = (edges: readonly Edge[]): boolean => edges.some(({ state }) => state === 'open');
+
+/** What an edge to this parent is now; null: it can not be met any more. */
+function edgeAt({ status }: ModelTask, policy: Policy): 'open' | 'met' | null {
+  if (!ENDED.includes(status as TaskState)) return 'open';
+  return status === 'completed' || policy === 'ignore' ? 'met' : policy === 'wait' ? 'open' : null;
+}
 
 export const covers = ({ clientId, pattern }: Grant, client: string, type: string): boolean =>
   (clientId === '*' || clientId === client) && (pattern === '*' || pattern === type || (pattern.endsWith('.*') && type.startsWith(pattern.slice(0, -1))));
@@ -110,13 +127,36 @@ export class Reference {
     return same ? 'again' : 'idempotency_conflict';
   }
 
-  enqueue(client: string, wanted: Wanted, taskId: string): void {
+  /** The edges of a task that is to wait for these, or the code of the refusal; the first parent that can not be decides. */
+  edgesTo(client: string, parents: readonly string[], policy: Policy): Edge[] | Outcome {
+    const edges: Edge[] = [];
+    for (const parent of parents) {
+      const task = this.tasks.get(parent);
+      if (task === undefined || task.client !== client || task.status === 'purged') return 'not_found';
+      const state = edgeAt(task, policy);
+      if (state === null) return 'parent_ended';
+      edges.push({ parent, policy, state });
+    }
+    return edges;
+  }
+
+  /** The most urgent of its own priority and that of all that is blocked by it. */
+  urgency(task: ModelTask): number {
+    const waiting = [...this.tasks.values()].filter(
+      ({ status, edges }) => status === 'blocked' && edges.some((edge) => edge.parent === task.taskId && edge.state === 'open'),
+    );
+    return Math.min(task.priority, ...waiting.map((child) => this.urgency(child)));
+  }
+
+  enqueue(client: string, wanted: Wanted, taskId: string, edges: Edge[] = []): void {
+    const status = isOpen(edges) ? 'blocked' : 'queued';
     this.tasks.set(taskId, {
+      edges,
       taskId,
       client,
       wanted,
       place: this.tasks.size,
-      status: 'queued',
+      status,
       priority: wanted.priority,
       payload: 1,
       maxAttempts: wanted.maxAttempts,
@@ -130,7 +170,7 @@ export class Reference {
       lease: null,
       lastLease: null,
       ended: new Map(),
-      log: [['enqueue', null, 'queued']],
+      log: [['enqueue', null, status]],
     });
   }
 
@@ -144,7 +184,8 @@ export class Reference {
         (task.expiresAt ?? NEVER) > this.now &&
         grants.some((grant) => covers(grant, task.client, task.wanted.type)),
     );
-    const taken = open.sort(ORDERS[order]).slice(0, max);
+    const urgent = new Map(open.map((task) => [task.taskId, this.urgency(task)]));
+    const taken = open.sort(ORDERS[order](({ taskId }) => urgent.get(taskId) as number)).slice(0, max);
     for (const task of taken) {
       this.#move(task, 'claim', 'leased');
       task.attempts += 1;
@@ -181,8 +222,12 @@ export class Reference {
 
   requeue = (client: string, taskId: string): Outcome =>
     this.#asked(client, taskId, 'requeue', (task) => {
-      this.#move(task, 'requeue', 'queued');
-      Object.assign(task, { attempts: 0, releases: 0, losses: 0, notBefore: this.now, expiresAt: null, lastLease: null });
+      const parentOf = (edge: Edge): ModelTask => this.tasks.get(edge.parent) as ModelTask;
+      if (task.edges.some((edge) => parentOf(edge).status === 'purged' && edge.state !== 'met' && edge.policy !== 'ignore')) return 'parent_ended';
+      for (const edge of task.edges) edge.state = parentOf(edge).status === 'purged' ? 'met' : (edgeAt(parentOf(edge), edge.policy) ?? 'open');
+      this.#move(task, 'requeue', isOpen(task.edges) ? 'blocked' : 'queued');
+      Object.assign(task, { attempts: 0, releases: 0, losses: 0, notBefore: isOpen(task.edges) ? task.notBefore : this.now, expiresAt: null, lastLease: null });
+      return 'ok';
     });
 
   reprioritise = (client: string, taskId: string, priority: number): Outcome =>
@@ -207,12 +252,19 @@ export class Reference {
       this.#failed(task, 'expire', { retryInMs: 0 });
     }
     const buried = lapsed.filter((task) => task.status === 'dead_letter').length;
-    const late = [...this.tasks.values()].filter(({ status, expiresAt }) => (status === 'queued' || status === 'failed') && (expiresAt ?? NEVER) <= this.now);
-    for (const task of late) this.#move(task, 'lapse', 'cancelled');
+    const isLate = ({ status, expiresAt }: ModelTask): boolean => ['queued', 'failed', 'blocked'].includes(status) && (expiresAt ?? NEVER) <= this.now;
+    let gone = 0;
+    // One may end with another of these that it waits for.
+    const order = ({ status, expiresAt }: ModelTask): number => (status === 'blocked' ? (expiresAt as number) : 0);
+    for (const task of [...this.tasks.values()].filter(isLate).toSorted((a, b) => order(a) - order(b)))
+      if (isLate(task)) {
+        this.#move(task, 'lapse', 'cancelled');
+        gone++;
+      }
     this.promote();
     const old = [...this.tasks.values()].filter(({ status, endedAt }) => ENDED.includes(status as TaskState) && endedAt < this.now - KEPT_MS);
     for (const task of old) this.#empty(task);
-    return { expired: lapsed.length, buried, lapsed: late.length, purged: old.length };
+    return { expired: lapsed.length, buried, lapsed: gone, purged: old.length };
   }
 
   promote(): void {
@@ -233,12 +285,11 @@ export class Reference {
     task.notBefore = this.now + delayMs;
   }
 
-  #asked(client: string, taskId: string, event: TaskEvent, action: (task: ModelTask) => void): Outcome {
+  #asked(client: string, taskId: string, event: TaskEvent, action: (task: ModelTask) => Outcome | void): Outcome {
     const task = this.tasks.get(taskId);
     if (task === undefined || task.client !== client || task.status === 'purged') return 'not_found';
     if (!(EVENTS[event].from as readonly TaskState[]).includes(task.status)) return 'invalid_transition';
-    action(task);
-    return 'ok';
+    return action(task) ?? 'ok';
   }
 
   /** An event that leaves the state as it is. */
@@ -251,6 +302,7 @@ export class Reference {
   #empty(task: ModelTask): void {
     task.log.push(['purge', task.status as TaskState, null]);
     Object.assign(task, { status: 'purged', lease: null, lastLease: null });
+    this.#tell(task);
   }
 
   /** No task holds a lease but a leased one; every move is one of the table. */
@@ -265,5 +317,20 @@ export class Reference {
       task.lastLease = null;
     task.lease = null;
     task.endedAt = this.now;
+    if (!ENDED.includes(to)) return;
+    for (const edge of task.edges) if (edge.state === 'open') edge.state = 'void';
+    this.#tell(task);
+  }
+
+  /** Those that wait for a task that ended, each by its policy. */
+  #tell(task: ModelTask): void {
+    for (const child of this.tasks.values())
+      for (const edge of child.edges) {
+        if (edge.parent !== task.taskId || edge.state !== 'open' || child.status !== 'blocked') continue;
+        const now = task.status === 'purged' ? null : edgeAt(task, edge.policy);
+        if (now === null) this.#move(child, 'cancel', 'cancelled');
+        if (now === 'met') edge.state = 'met';
+        if (now === 'met' && !isOpen(child.edges)) this.#move(child, 'unblock', 'queued');
+      }
   }
 }

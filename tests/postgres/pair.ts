@@ -17,7 +17,7 @@ DO $$ DECLARE t text; BEGIN
   FOR t IN SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'prismq'::regnamespace AND c.relkind = 'r' AND c.relname NOT IN ('meta', 'schema_migrations', 'signing_keys', 'audit_passed') LOOP
     EXECUTE format('DELETE FROM prismq.%I', t);
   END LOOP;
-  UPDATE prismq.audit_passed SET sealed_id = 0, numbered_id = 0, next_xact = pg_current_xact_id()::text::bigint;
+  UPDATE prismq.audit_passed SET sealed_id = 0, numbered_id = 0, next_xact = pg_current_xact_id()::text::bigint, running = '{}';
   UPDATE prismq.meta SET value = 'open' WHERE key = 'category_mode';
   UPDATE prismq.meta SET value = (value::bigint + 1)::text WHERE key = 'categories_version';
 END $$`;

@@ -1,7 +1,6 @@
 // What is written twice says the same: matching, back-off and lifecycle in SQL against the domain, the statements of both engines by
 // name, and the same random histories on both.
 import assert from 'node:assert/strict';
-import { env } from 'node:process';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import pg from 'pg';
@@ -10,16 +9,18 @@ import { matches } from '../../src/domain/category.ts';
 import { EVENTS, STATES } from '../../src/domain/lifecycle.ts';
 import { backoffMs } from '../../src/domain/retry.ts';
 import type { Compatibility, GrantSpec, WorkerCapabilities } from '../../src/domain/task.ts';
-import { QueueError, openQueue } from '../../src/index.ts';
-import type { ClaimedTask, Queue } from '../../src/index.ts';
+import { openQueue } from '../../src/index.ts';
+import type { Queue } from '../../src/index.ts';
 import { statements } from '../../src/store/postgres/statements.ts';
 import { loadStatements } from '../../src/store/sql-files.ts';
+import { COMMANDS, FIRST_SEED, compare } from './histories.ts';
 import { EMPTY, withClock } from './pair.ts';
 import { binaries, startServer } from './server.ts';
 import type { Server } from './server.ts';
 
 const START = 1_800_000_000_000;
-const HISTORIES = Number(env['PRISMQ_TEST_HISTORIES'] ?? 8);
+/** `npm run histories` plays thousands. */
+const HISTORIES = 8;
 const value = fc.oneof({ weight: 5, arbitrary: fc.constantFrom('eu', 1, true) }, { weight: 1, arbitrary: fc.constantFrom('us', '', 0.5, 2, false, -1) });
 const attribute = fc.oneof(value, fc.array(value, { minLength: 1, maxLength: 3 }));
 const range = fc
@@ -61,6 +62,10 @@ const INSIDE: Readonly<Record<string, string>> = {
   janitor: '10_janitor',
   keys: '11_keys',
   stats: '10_janitor',
+  dependencies: '14_dependencies',
+  schedules: '15_schedules',
+  limits: '16_limits',
+  explain: '17_explain',
 };
 
 describe('PostgreSQL and SQLite', { skip: binaries().length === 0 }, () => {
@@ -164,143 +169,14 @@ describe('PostgreSQL and SQLite', { skip: binaries().length === 0 }, () => {
       assert.ok(!/\b(INSERT|UPDATE|DELETE|TRUNCATE)\b/.test(text), `${name} writes by itself: only functions do`);
     }
     for (const { file, name } of sqlite.values())
-      assert.ok(INSIDE[file.replace('.sql', '')] !== undefined || ['reads.sql', 'audit.sql'].includes(file), `${name} of ${file} has no place on PostgreSQL`);
-  });
-
-  it(`tell the same story of ${HISTORIES * 100} random commands in ${HISTORIES} histories`, { timeout: 3_600_000 }, async () => {
-    for (const [n, seed] of Array.from({ length: HISTORIES }, (_, i) => [i, 1000 + i] as const)) {
-      const commands = fc.sample(fc.array(command, { minLength: 100, maxLength: 100 }), { seed, numRuns: 1 })[0] as Command[];
-      await client.query(EMPTY);
-      clock.now = START;
-      const ours = await play(queue, clock, commands);
-      const theirClock = { now: START };
-      await using memory = await openQueue(':memory:', withClock(theirClock));
-      assert.deepEqual(ours, await play(memory, theirClock, commands), `history ${n}`);
-    }
-  });
-});
-
-const command = fc.record({
-  op: fc.constantFrom(
-    'enqueue',
-    'enqueue',
-    'enqueue',
-    'claim',
-    'claim',
-    'complete',
-    'fail',
-    'release',
-    'cancel',
-    'requeue',
-    'reprioritise',
-    'amend',
-    'purge',
-    'advance',
-    'tick',
-    'heartbeat',
-  ),
-  client: fc.constantFrom('acme', 'globex'),
-  worker: fc.constantFrom('one', 'two'),
-  type: fc.constantFrom('Mail.Send', 'Mail.Digest', 'Video.Cut'),
-  pick: fc.nat(50),
-  number: fc.constantFrom(1, 5, 50, 100),
-  ms: fc.constantFrom(0, 40, 1000, 31_000),
-});
-type Command = {
-  readonly op: string;
-  readonly client: string;
-  readonly worker: string;
-  readonly type: string;
-  readonly pick: number;
-  readonly number: number;
-  readonly ms: number;
-};
-
-/** What came of each command, and the logs in the end; ids are told by the order of their making. */
-async function play(queue: Queue, clock: { now: number }, commands: readonly Command[]): Promise<unknown> {
-  const ids: { client: string; taskId: string }[] = [];
-  const held: (ClaimedTask & { readonly worker: string })[] = [];
-  const nameOf = (taskId: string): number => ids.findIndex((one) => one.taskId === taskId);
-  const told: unknown[] = [];
-  for (const asked of commands)
-    told.push(
-      await act(queue, clock, asked, ids, held, nameOf).catch((error: unknown) => (error instanceof QueueError ? error.code : Promise.reject(error as Error))),
-    );
-  const stories: unknown[] = [];
-  for (const { client, taskId } of ids) {
-    const task = await queue
-      .client(client)
-      .get(taskId)
-      .catch(() => null);
-    const { items } = task === null ? { items: [] } : await queue.client(client).logs(taskId, { limit: 1000 });
-    stories.push([
-      task?.status,
-      task?.attempts,
-      task?.priority,
-      task?.releases,
-      task?.runAfterUtc,
-      task?.errorMessage,
-      task?.payload,
-      items.map((row) => [row.event, row.fromStatus, row.toStatus, row.actor, row.attempt, row.atUtc, row.details]),
-    ]);
-  }
-  const stats = await queue.admin().stats();
-  const audit = await queue.auditSummary();
-  return { told, stories, byStatus: stats.byStatus, byType: stats.byType, audit };
-}
-
-async function act(
-  queue: Queue,
-  clock: { now: number },
-  asked: Command,
-  ids: { client: string; taskId: string }[],
-  held: (ClaimedTask & { readonly worker: string })[],
-  nameOf: (taskId: string) => number,
-): Promise<unknown> {
-  const client = queue.client(asked.client);
-  const worker = queue.worker(asked.worker);
-  const own = ids[asked.pick % Math.max(1, ids.length)]?.taskId ?? '01890000-0000-7000-8000-000000000000';
-  const lease = held[asked.pick % Math.max(1, held.length)];
-  switch (asked.op) {
-    case 'enqueue': {
-      const keyed = asked.pick % 5 === 0 ? { idempotencyKey: `k${asked.number}` } : {};
-      const made = await client.enqueue(
-        asked.type,
-        { n: asked.number },
-        { priority: asked.number, delayMs: asked.ms, maxAttempts: 1 + (asked.pick % 3), ...keyed },
+      assert.ok(
+        INSIDE[file.replace('.sql', '')] !== undefined || ['reads.sql', 'audit.sql', 'cuts.sql'].includes(file),
+        `${name} of ${file} has no place on PostgreSQL`,
       );
-      if (!made.deduplicated) ids.push({ client: asked.client, taskId: made.taskId });
-      return [nameOf(made.taskId), made.status, made.deduplicated];
-    }
-    case 'claim': {
-      const tasks = await worker.claim({ max: 1 + (asked.pick % 3), leaseMs: 1000 + asked.ms, fairness: 'none' });
-      held.push(...tasks.map((task) => ({ ...task, worker: asked.worker })));
-      return tasks.map((task) => [nameOf(task.taskId), task.attempt, task.priority, task.fence, task.leaseUntilUtc, task.payload]);
-    }
-    case 'complete':
-      return lease === undefined ? null : worker.complete(lease, { n: 1 });
-    case 'fail':
-      return lease === undefined ? null : queue.worker(lease.worker).fail(lease, new Error('broken'), asked.pick % 4 === 0 ? { retry: false } : {});
-    case 'release':
-      return lease === undefined ? null : queue.worker(lease.worker).release(lease, { delayMs: asked.ms });
-    case 'heartbeat': {
-      if (lease === undefined) return null;
-      const answer = await queue.worker(lease.worker).heartbeat([lease], 1000 + asked.ms);
-      return Object.fromEntries(Object.entries(answer).map(([verdict, list]) => [verdict, (list as string[]).map(nameOf)]));
-    }
-    case 'cancel':
-      return (await client.cancel(own, 'why')).status;
-    case 'requeue':
-      return (await client.requeue(own)).status;
-    case 'reprioritise':
-      return (await client.reprioritise(own, asked.number)).status;
-    case 'amend':
-      return (await client.amend(own, { payload: { amended: asked.number }, maxAttempts: 3 })).status;
-    case 'purge':
-      return queue.admin().purge(own);
-    case 'tick':
-      return queue.system().tick();
-    default:
-      return void (clock.now += asked.ms);
-  }
-}
+  });
+
+  it(`tell the same story of ${HISTORIES * COMMANDS} random commands in ${HISTORIES} histories`, async () => {
+    const pair = { ours: queue, clock, empty: () => client.query(EMPTY) };
+    for (let i = 0; i < HISTORIES; i++) await compare(pair, FIRST_SEED + i);
+  });
+});

@@ -153,9 +153,9 @@ const WRITES = [
 
 describe('a class that reads', () => {
   for (const cls of READERS) {
-    it(`${cls} sees nothing past its views`, () => READS.forEach((sql) => holds(cls, sql)));
-    it(`${cls} does nothing but read`, () => DEEDS.forEach((sql) => isRefused(cls, sql)));
-    it(`${cls} writes nothing`, () => WRITES.forEach((sql) => isRefused(cls, sql)));
+    for (const sql of READS) it(`${cls} sees nothing past its views: ${sql}`, () => holds(cls, sql));
+    for (const sql of DEEDS) it(`${cls} does nothing but read: ${sql}`, () => isRefused(cls, sql));
+    for (const sql of WRITES) it(`${cls} writes nothing: ${sql}`, () => isRefused(cls, sql));
   }
   it('does read its own (control)', () => {
     assert.deepEqual(statements.composed('client', 'SELECT id, payload FROM task_queue ORDER BY id', {}), [
@@ -165,7 +165,7 @@ describe('a class that reads', () => {
     assert.deepEqual(statements.composed('platform', 'SELECT id FROM task_queue ORDER BY id', {}), [['held'], ['twin']]);
     assert.deepEqual(statements.composed('auditor', 'SELECT client_id FROM task_logs', {}), [['a']]);
   });
-  it('of no class does nothing at all', () => [...READS, ...DEEDS, ...WRITES].forEach((sql) => isRefused('none', sql)));
+  for (const sql of [...READS, ...DEEDS, ...WRITES]) it(`of no class does nothing at all: ${sql}`, () => isRefused('none', sql));
 });
 
 describe('columns are rights', () => {

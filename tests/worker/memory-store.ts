@@ -183,6 +183,8 @@ export class MemoryStore {
         const child = this.add(type, { payload: JSON.stringify(payload ?? null) });
         return { taskId: child.taskId, status: child.state, createdAtUtc: 0, deduplicated: false };
       },
+      enqueueChildren: unused,
+      parents: unused,
       inbox: unused,
       complete: unused,
       fail: unused,

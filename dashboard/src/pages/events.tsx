@@ -2,7 +2,7 @@
 import { Link, useNavigate } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 import type { FormEvent, ReactNode } from 'react';
-import type { LogEntry } from '../../../src/client/entry.ts';
+import type { StreamEntry } from '../../../src/client/entry.ts';
 import { shortId, timeOfDay } from '../format.ts';
 import { useLive, useLiveState } from '../live.tsx';
 import { Button } from '../parts/button.tsx';
@@ -21,7 +21,7 @@ export function Content(): ReactNode {
   const state = useLiveState();
   const { seesAll, can } = useSession();
   const [held, setHeld] = useState(false);
-  const [entries, setEntries] = useState<readonly LogEntry[]>(() => live.recent().slice(-SHOWN));
+  const [entries, setEntries] = useState<readonly StreamEntry[]>(() => live.recent().slice(-SHOWN));
   useEffect(() => (held ? undefined : live.listen(() => setEntries(live.recent().slice(-SHOWN)))), [live, held]);
   const { feed: text } = words;
   return (
@@ -42,7 +42,7 @@ export function Content(): ReactNode {
           <Table
             label={words.pages.events}
             rows={entries.toReversed()}
-            keyOf={({ logId }) => String(logId)}
+            keyOf={({ position }) => String(position)}
             columns={[
               { title: text.time, cell: ({ atUtc }) => <span className="tabular-nums text-soft">{timeOfDay(atUtc)}</span> },
               { title: text.event, cell: ({ event }) => words.events[event] },
@@ -55,7 +55,7 @@ export function Content(): ReactNode {
                   </Link>
                 ),
               },
-              ...(seesAll ? [{ title: words.filters.client, cell: ({ clientId }: LogEntry) => clientId }] : []),
+              ...(seesAll ? [{ title: words.filters.client, cell: ({ clientId }: StreamEntry) => clientId }] : []),
               { title: text.actor, wide: true, cell: ({ actor }) => <span className="text-soft">{actor}</span> },
               { title: text.message, wide: true, cell: (entry) => <span className="break-words text-soft">{tellsMore(entry) ? entry.message : ''}</span> },
             ]}

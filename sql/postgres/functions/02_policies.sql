@@ -14,7 +14,7 @@ BEGIN
   END LOOP;
 
   -- The engine: owner of the functions that move tasks. Not free of policies: it reaches the clients of the call and no other.
-  FOREACH t IN ARRAY ARRAY['tasks', 'ready', 'delayed', 'blocked', 'finished', 'lanes', 'task_attempts', 'task_events', 'task_messages', 'task_progress', 'task_metadata', 'clients'] LOOP
+  FOREACH t IN ARRAY ARRAY['tasks', 'ready', 'delayed', 'blocked', 'finished', 'lanes', 'task_attempts', 'task_events', 'task_messages', 'task_progress', 'task_metadata', 'clients', 'task_dependencies', 'ended_parents', 'priority_changes'] LOOP
     EXECUTE format('CREATE POLICY engine_read ON prismq.%I FOR SELECT TO prismq_engine USING (%s)', t, any_client);
     EXECUTE format('CREATE POLICY engine_add ON prismq.%I FOR INSERT TO prismq_engine WITH CHECK (%s)', t, any_client);
     EXECUTE format('CREATE POLICY engine_change ON prismq.%I FOR UPDATE TO prismq_engine USING (%s) WITH CHECK (%s)', t, any_client, any_client);
@@ -38,10 +38,11 @@ BEGIN
   EXECUTE 'CREATE POLICY audit_add ON prismq.security_events FOR INSERT TO prismq_audit WITH CHECK (true)';
   EXECUTE 'CREATE POLICY audit_read ON prismq.security_events FOR SELECT TO prismq_audit USING (true)';
   EXECUTE 'CREATE POLICY audit_read ON prismq.task_events FOR SELECT TO prismq_audit USING (true)';
-  FOREACH t IN ARRAY ARRAY['audit_numbers', 'audit_seals'] LOOP
+  FOREACH t IN ARRAY ARRAY['audit_numbers', 'audit_seals', 'audit_last'] LOOP
     EXECUTE format('CREATE POLICY audit_read ON prismq.%I FOR SELECT TO prismq_audit USING (true)', t);
     EXECUTE format('CREATE POLICY audit_add ON prismq.%I FOR INSERT TO prismq_audit WITH CHECK (true)', t);
   END LOOP;
+  EXECUTE 'CREATE POLICY audit_change ON prismq.audit_last FOR UPDATE TO prismq_audit USING (true) WITH CHECK (true)';
   EXECUTE 'CREATE POLICY audit_all ON prismq.audit_passed FOR ALL TO prismq_audit USING (true) WITH CHECK (true)';
 
   -- Time passes for every client alike: the janitor moves what is due and sees nothing else.
@@ -65,7 +66,7 @@ BEGIN
   EXECUTE 'CREATE POLICY auth_clients ON prismq.clients FOR SELECT TO prismq_auth USING (true)';
 
   -- What the three classes read. None of them writes a table.
-  FOREACH t IN ARRAY ARRAY['tasks', 'ready', 'delayed', 'leases', 'blocked', 'finished', 'lanes', 'task_attempts', 'task_events', 'task_messages', 'task_progress', 'clients'] LOOP
+  FOREACH t IN ARRAY ARRAY['tasks', 'ready', 'delayed', 'leases', 'blocked', 'finished', 'lanes', 'task_attempts', 'task_events', 'task_messages', 'task_progress', 'clients', 'audit_numbers', 'audit_last', 'task_dependencies'] LOOP
     EXECUTE format('CREATE POLICY client_read ON prismq.%I FOR SELECT TO prismq_client USING (%s)', t, mine);
     EXECUTE format('CREATE POLICY admin_read ON prismq.%I FOR SELECT TO prismq_admin USING (%s)', t, any_client);
   END LOOP;
@@ -106,27 +107,36 @@ GRANT SELECT, INSERT, UPDATE ON prismq.tasks, prismq.clients TO prismq_engine;
 GRANT SELECT, INSERT, UPDATE, DELETE ON prismq.ready, prismq.delayed, prismq.leases, prismq.blocked, prismq.finished, prismq.task_attempts, prismq.task_messages,
   prismq.task_progress, prismq.task_metadata, prismq.capability_lanes, prismq.capability_sets, prismq.workers, prismq.worker_grants, prismq.categories, prismq.meta, prismq.sql_roles TO prismq_engine;
 GRANT SELECT, INSERT ON prismq.lanes, prismq.task_events TO prismq_engine;
+GRANT SELECT, INSERT, UPDATE, DELETE ON prismq.task_dependencies, prismq.ended_parents, prismq.priority_changes TO prismq_engine;
+GRANT SELECT (client_id, parent_id, task_id, position, policy, state, priority) ON prismq.task_dependencies TO prismq_client, prismq_admin;
 GRANT SELECT, INSERT ON prismq.security_events, prismq.audit_numbers, prismq.audit_seals TO prismq_audit;
+GRANT SELECT, INSERT, UPDATE ON prismq.audit_last TO prismq_audit;
 GRANT SELECT ON prismq.task_events TO prismq_audit;
 GRANT SELECT, UPDATE ON prismq.audit_passed TO prismq_audit;
 GRANT SELECT, INSERT, UPDATE ON prismq.api_keys, prismq.meta TO prismq_auth;
 GRANT SELECT, INSERT ON prismq.secrets TO prismq_auth;
 GRANT SELECT ON prismq.signing_keys, prismq.worker_grants, prismq.workers, prismq.clients TO prismq_auth;
 
-DO $$
-DECLARE t text;
-BEGIN
-  -- A client reads all of its own but what would let it pose as a worker.
-  FOREACH t IN ARRAY ARRAY['ready', 'delayed', 'blocked', 'lanes', 'task_events', 'task_messages', 'task_progress', 'task_metadata', 'clients', 'categories', 'meta'] LOOP
-    EXECUTE format('GRANT SELECT ON prismq.%I TO prismq_client', t);
-  END LOOP;
-  -- An admin of the platform reads everything but contents.
-  FOREACH t IN ARRAY ARRAY['ready', 'delayed', 'blocked', 'lanes', 'task_events', 'clients', 'categories', 'meta', 'workers', 'worker_grants', 'security_events'] LOOP
-    EXECUTE format('GRANT SELECT ON prismq.%I TO prismq_admin', t);
-  END LOOP;
-END $$;
+-- Column by column: the right to a whole table shows its system columns too, and those count the transactions and the pages of all.
+GRANT SELECT (client_id, task_id, priority, lane_no, attempt, claims, releases, losses, events, draw, awaited, due_at_utc, expires_at_utc) ON prismq.ready TO prismq_client, prismq_admin;
+GRANT SELECT (client_id, task_id, lane_no, state, run_after_utc, attempt, claims, releases, losses, events, awaited, due_at_utc, expires_at_utc) ON prismq.delayed TO prismq_client, prismq_admin;
+GRANT SELECT (client_id, task_id, lane_no, claims, waiting, awaited, events, due_at_utc, expires_at_utc) ON prismq.blocked TO prismq_client, prismq_admin;
+GRANT SELECT (client_id, lane_no, type, compatibility, region, limit_key) ON prismq.lanes TO prismq_client, prismq_admin;
+GRANT SELECT (client_id, task_id, seq, attempt, at_utc, event, from_status, to_status, actor, details) ON prismq.task_events TO prismq_client, prismq_admin;
+GRANT SELECT (client_id, task_id, message_id, at_utc, attempt, message, details) ON prismq.task_messages TO prismq_client;
+GRANT SELECT (client_id, task_id, at_utc, value) ON prismq.task_progress TO prismq_client;
+GRANT SELECT (client_id, key, value, task_id) ON prismq.task_metadata TO prismq_client;
+GRANT SELECT (client_id, status, weight, created_at_utc, draw_floor, limited) ON prismq.clients TO prismq_client, prismq_admin;
+GRANT SELECT (pattern, priority, max_attempts, max_run_ms, backoff, schema, max_wait_ms, version) ON prismq.categories TO prismq_client, prismq_admin;
+GRANT SELECT (key, value) ON prismq.meta TO prismq_client, prismq_admin;
+GRANT SELECT (chain, client_id, no, task_id, seq) ON prismq.audit_numbers TO prismq_client, prismq_admin;
+GRANT SELECT (chain, client_id, no) ON prismq.audit_last TO prismq_client, prismq_admin;
+-- An admin of the platform reads everything but contents.
+GRANT SELECT (worker_id, set_id, capabilities, strategy, fairness, status, versions, registered_at_utc, heartbeat_utc) ON prismq.workers TO prismq_admin;
+GRANT SELECT (grant_id, worker_id, client_id, pattern, attributes, of_program, created_at_utc) ON prismq.worker_grants TO prismq_admin;
+GRANT SELECT (event_id, at_utc, actor, action, client_id, object, outcome, details) ON prismq.security_events TO prismq_admin;
 GRANT SELECT (client_id, task_id, lane_no, generation, priority, effective_priority, max_attempts, max_run_ms, run_after_utc, created_at_utc, due_at_utc, expires_at_utc, amended_at_utc, purged_at_utc,
-  format, created_by, traceparent) ON prismq.tasks TO prismq_client, prismq_admin;
+  format, created_by, traceparent, parent_task_id) ON prismq.tasks TO prismq_client, prismq_admin;
 GRANT SELECT (payload, idempotency_key, metadata) ON prismq.tasks TO prismq_client;
 GRANT SELECT (client_id, task_id, lane_no, worker_id, reserved_at_utc, lease_until_utc, attempt, claims, releases, losses, due_at_utc, expires_at_utc) ON prismq.leases TO prismq_client, prismq_admin;
 GRANT SELECT (client_id, task_id, lane_no, status, finished_at_utc, attempt, claims, releases, reserved_at_utc, processing_started_utc, run_ms, worker_id, reason) ON prismq.finished TO prismq_client, prismq_admin;
@@ -142,4 +152,5 @@ GRANT SELECT (client_id, lane_no, type, compatibility) ON prismq.lanes TO prismq
 GRANT SELECT (client_id, task_id, effective_priority, run_after_utc) ON prismq.tasks TO prismq_worker;
 GRANT SELECT (worker_id, capabilities, strategy, status) ON prismq.workers TO prismq_worker;
 GRANT SELECT (grant_id, worker_id, client_id, pattern, attributes, created_at_utc) ON prismq.worker_grants TO prismq_worker;
-GRANT SELECT ON prismq.categories, prismq.meta TO prismq_worker;
+GRANT SELECT (pattern, priority, max_attempts, max_run_ms, backoff, schema, max_wait_ms, version) ON prismq.categories TO prismq_worker;
+GRANT SELECT (key, value) ON prismq.meta TO prismq_worker;

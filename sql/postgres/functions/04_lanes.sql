@@ -62,19 +62,20 @@ CREATE OR REPLACE FUNCTION prismq.lanes_everywhere() RETURNS TABLE (client_id te
 SET search_path = pg_catalog, pg_temp AS $$ SELECT n.client_id, n.lane_no, n.type, n.compatibility FROM prismq.lanes n $$;
 
 -- The number of a lane; born, numbered within its client and matched against every set when it is new. Null: the client has too many.
-CREATE OR REPLACE FUNCTION prismq.ensure_lane(client text, of_type text, needs text, in_region text, most integer) RETURNS integer LANGUAGE plpgsql
+CREATE OR REPLACE FUNCTION prismq.ensure_lane(client text, of_type text, needs text, in_region text, of_key text, most integer) RETURNS integer LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE n integer; held bigint;
 BEGIN
-  SELECT l.lane_no INTO n FROM prismq.lanes l WHERE l.client_id = client AND l.type = of_type AND l.compatibility = needs;
+  SELECT l.lane_no INTO n FROM prismq.lanes l WHERE l.client_id = client AND l.type = of_type AND l.compatibility = needs AND l.limit_key = of_key;
   IF FOUND THEN RETURN n; END IF;
   PERFORM FROM prismq.meta m WHERE m.key = 'lanes_version' FOR UPDATE;
-  SELECT l.lane_no INTO n FROM prismq.lanes l WHERE l.client_id = client AND l.type = of_type AND l.compatibility = needs;
+  SELECT l.lane_no INTO n FROM prismq.lanes l WHERE l.client_id = client AND l.type = of_type AND l.compatibility = needs AND l.limit_key = of_key;
   IF FOUND THEN RETURN n; END IF;
   SELECT coalesce(max(l.lane_no), 0), count(*) INTO n, held FROM prismq.lanes l WHERE l.client_id = client;
   IF held >= most THEN RETURN NULL; END IF;
   n := n + 1;
-  INSERT INTO prismq.lanes (client_id, lane_no, type, compatibility, region) VALUES (client, n, of_type, needs, in_region);
+  INSERT INTO prismq.lanes (client_id, lane_no, type, compatibility, region, limit_key) VALUES (client, n, of_type, needs, in_region, of_key);
+  PERFORM prismq.lane_under(client, n, of_type, of_key);
   WITH matched AS (
     UPDATE prismq.capability_sets s SET covered = s.covered + 1, by_lane = s.by_lane AND NOT EXISTS (SELECT FROM prismq.capability_lanes c WHERE c.set_id = s.set_id AND c.client_id = client)
     WHERE prismq.covers(s.content, client, of_type, needs::jsonb) RETURNING s.set_id
@@ -91,7 +92,7 @@ ALTER FUNCTION prismq.covers(jsonb, text, text, jsonb) OWNER TO prismq_owner;
 ALTER FUNCTION prismq.set_content(text, jsonb, text[]) OWNER TO prismq_owner;
 ALTER FUNCTION prismq.ensure_set(jsonb) OWNER TO prismq_engine;
 ALTER FUNCTION prismq.lanes_everywhere() OWNER TO prismq_auth;
-ALTER FUNCTION prismq.ensure_lane(text, text, text, text, integer) OWNER TO prismq_engine;
+ALTER FUNCTION prismq.ensure_lane(text, text, text, text, text, integer) OWNER TO prismq_engine;
 GRANT SELECT ON prismq.lanes TO prismq_auth;
 DROP POLICY IF EXISTS auth_lanes ON prismq.lanes;
 CREATE POLICY auth_lanes ON prismq.lanes FOR SELECT TO prismq_auth USING (true);

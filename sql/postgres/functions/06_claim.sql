@@ -13,9 +13,9 @@ BEGIN
   ), left_it AS (
     DELETE FROM prismq.delayed d USING due u WHERE d.client_id = u.client_id AND d.task_id = u.task_id RETURNING d.*
   ), entered AS (
-    INSERT INTO prismq.ready (client_id, priority, task_id, lane_no, attempt, claims, releases, losses, events, draw, due_at_utc, expires_at_utc)
+    INSERT INTO prismq.ready (client_id, priority, task_id, lane_no, attempt, claims, releases, losses, events, draw, due_at_utc, expires_at_utc, awaited)
     SELECT l.client_id, t.effective_priority, l.task_id, l.lane_no, l.attempt, l.claims, l.releases, l.losses, l.events + CASE l.state WHEN 'failed' THEN 1 ELSE 0 END,
-      CASE WHEN drawing THEN prismq.draw(l.client_id, t.effective_priority) ELSE 0 END, l.due_at_utc, l.expires_at_utc
+      CASE WHEN drawing THEN prismq.draw(l.client_id, t.effective_priority) ELSE 0 END, l.due_at_utc, l.expires_at_utc, l.awaited
     FROM left_it l JOIN prismq.tasks t ON t.client_id = l.client_id AND t.task_id = l.task_id
   ), told AS (
     -- Becoming due is not an event; leaving the back-off is (`retry`).
@@ -26,20 +26,20 @@ BEGIN
   RETURN n;
 END $$;
 
--- The worker that acts, as it is registered.
-CREATE OR REPLACE FUNCTION prismq.worker_of(token text) RETURNS TABLE (strategy text, fairness text) LANGUAGE plpgsql SECURITY DEFINER
+-- The worker that acts, as it is registered, and what it may take.
+CREATE OR REPLACE FUNCTION prismq.worker_of(token text) RETURNS TABLE (strategy text, fairness text, content text) LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE who text[] := prismq.enter(token, 'worker');
 BEGIN
-  RETURN QUERY SELECT w.strategy, w.fairness FROM prismq.workers w WHERE w.worker_id = substr(who[3], 8);
+  RETURN QUERY SELECT w.strategy, w.fairness, s.content::text FROM prismq.workers w JOIN prismq.capability_sets s ON s.set_id = w.set_id WHERE w.worker_id = substr(who[3], 8);
 END $$;
 
 -- The clients that have something for a set, with their weights: for a narrow set its clients, for a wide one those with ready work.
-CREATE OR REPLACE FUNCTION prismq.active_of(of_set uuid, most integer) RETURNS TABLE (client_id text, weight integer) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION prismq.active_of(of_set uuid, most integer) RETURNS TABLE (client_id text, weight integer, limited boolean) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
   IF (SELECT s.covered FROM prismq.capability_sets s WHERE s.set_id = of_set) <= 256 THEN
-    RETURN QUERY SELECT k.client_id, k.weight FROM prismq.clients k
+    RETURN QUERY SELECT k.client_id, k.weight, k.limited FROM prismq.clients k
       WHERE k.client_id IN (SELECT DISTINCT c.client_id FROM prismq.capability_lanes c WHERE c.set_id = of_set) AND k.status = 'active'
         AND EXISTS (SELECT FROM prismq.capability_lanes c JOIN prismq.ready r ON r.client_id = c.client_id AND r.lane_no = c.lane_no WHERE c.set_id = of_set AND c.client_id = k.client_id)
       ORDER BY k.client_id;
@@ -51,7 +51,7 @@ BEGIN
     UNION ALL
     SELECT (SELECT r.client_id FROM prismq.ready r WHERE r.client_id > active.client_id ORDER BY r.client_id LIMIT 1), active.n + 1 FROM active WHERE active.client_id IS NOT NULL AND active.n < most
   )
-  SELECT k.client_id, k.weight FROM active a JOIN prismq.clients k ON k.client_id = a.client_id WHERE k.status = 'active';
+  SELECT k.client_id, k.weight, k.limited FROM active a JOIN prismq.clients k ON k.client_id = a.client_id WHERE k.status = 'active';
 END $$;
 
 CREATE OR REPLACE FUNCTION prismq.active_clients(token text, said text, types text[], most integer) RETURNS TABLE (client_id text, weight integer) LANGUAGE plpgsql SECURITY DEFINER
@@ -190,6 +190,7 @@ DECLARE
   left_over integer;
   share record;
   weighted boolean := assumed_fairness = 'weighted';
+  limited text[];
   k integer;
 BEGIN
   most := least(greatest(most, 1), 1000);
@@ -210,12 +211,35 @@ BEGIN
   IF covered = 0 THEN RETURN; END IF;
   IF NOT weighted THEN
     -- One order over all: no client may be left out because a hint did not name it.
-    clients := ARRAY(SELECT a.client_id FROM prismq.active_of(set_of_call, 1024) a);
+    SELECT coalesce(array_agg(a.client_id) FILTER (WHERE NOT a.limited), '{}'), coalesce(array_agg(a.client_id ORDER BY a.client_id) FILTER (WHERE a.limited), '{}') INTO clients, limited FROM prismq.active_of(set_of_call, 1024) a;
     picked := prismq.pick_across(clients, set_of_call, ordering, most, covered <= 1024, now_utc);
+    IF limited <> '{}' THEN
+      PERFORM prismq.hold_limits(limited);
+      FOR k IN 1 .. cardinality(limited) LOOP
+        picked := picked || prismq.pick_limited(limited[k], set_of_call, ordering, most, now_utc);
+      END LOOP;
+      EXECUTE format('SELECT coalesce(array_agg(p.t), $3) FROM (SELECT r.ctid AS t FROM prismq.ready r WHERE r.ctid = ANY ($1) ORDER BY %s LIMIT $2) p', ordering) INTO picked USING picked, most, '{}'::tid[];
+    END IF;
   ELSE
     left_over := most;
     -- Without a hint: whoever has something, in the order of names. Asked so only after a claim that found nothing.
     IF clients IS NULL THEN clients := ARRAY(SELECT a.client_id FROM prismq.active_of(set_of_call, 1024) a); END IF;
+    -- Those with limits are asked apart: where nobody has any, nobody is asked for them. Whoever was suspended keeps its place, empty.
+    IF EXISTS (SELECT FROM prismq.limits m WHERE m.client_id = ANY (clients)) THEN
+      SELECT array_agg(CASE WHEN NOT c.limited THEN c.client_id END ORDER BY h.o), array_agg(CASE WHEN c.limited THEN c.client_id END ORDER BY h.o) INTO clients, limited
+      FROM unnest(clients) WITH ORDINALITY h(id, o) LEFT JOIN prismq.clients c ON c.client_id = h.id AND c.status = 'active';
+    END IF;
+    IF array_remove(limited, NULL) <> '{}' THEN
+      PERFORM prismq.hold_limits(limited);
+      FOR k IN 1 .. cardinality(limited) LOOP
+        EXIT WHEN left_over <= 0;
+        CONTINUE WHEN limited[k] IS NULL OR coalesce(shares[k], 0) <= 0;
+        got := prismq.pick_limited(limited[k], set_of_call, ordering, least(shares[k], left_over), now_utc);
+        picked := picked || got;
+        left_over := left_over - cardinality(got);
+        shares[k] := -1;
+      END LOOP;
+    END IF;
     -- Shares first, in their order; what is left over goes to whoever has more, in the same order.
     FOR share IN SELECT * FROM prismq.pick_shares(clients, shares, set_of_call, ordering, by_lane, now_utc) LOOP
       EXIT WHEN left_over <= 0;
@@ -238,6 +262,15 @@ BEGIN
       picked := picked || got[1:left_over];
       left_over := left_over - least(cardinality(got), left_over);
     END LOOP;
+    IF left_over > 0 AND array_remove(limited, NULL) <> '{}' THEN
+      FOR k IN 1 .. cardinality(limited) LOOP
+        EXIT WHEN left_over <= 0;
+        CONTINUE WHEN limited[k] IS NULL OR coalesce(shares[k], 0) < 0;
+        got := prismq.pick_limited(limited[k], set_of_call, ordering, left_over, now_utc);
+        picked := picked || got;
+        left_over := left_over - cardinality(got);
+      END LOOP;
+    END IF;
   END IF;
   IF cardinality(picked) = 0 THEN RETURN; END IF;
   IF terms[1] LIKE 'draw %' THEN
@@ -247,10 +280,10 @@ BEGIN
   RETURN QUERY
   WITH gone AS (
     DELETE FROM prismq.ready r USING unnest(picked) WITH ORDINALITY p(t, o) WHERE r.ctid = p.t
-    RETURNING p.o, r.client_id, r.task_id, r.priority, r.lane_no, r.attempt, r.claims, r.releases, r.losses, r.events, r.due_at_utc, r.expires_at_utc
+    RETURNING p.o, r.client_id, r.task_id, r.priority, r.lane_no, r.attempt, r.claims, r.releases, r.losses, r.events, r.due_at_utc, r.expires_at_utc, r.awaited
   ), leased AS (
-    INSERT INTO prismq.leases (client_id, task_id, lane_no, worker_id, lease_id, reserved_at_utc, lease_until_utc, attempt, claims, releases, losses, events, due_at_utc, expires_at_utc)
-    SELECT g.client_id, g.task_id, g.lane_no, worker, lease, now_utc, now_utc + lease_ms, g.attempt + 1, g.claims + 1, g.releases, g.losses, g.events + 1, g.due_at_utc, g.expires_at_utc FROM gone g
+    INSERT INTO prismq.leases (client_id, task_id, lane_no, worker_id, lease_id, reserved_at_utc, lease_until_utc, attempt, claims, releases, losses, events, due_at_utc, expires_at_utc, awaited)
+    SELECT g.client_id, g.task_id, g.lane_no, worker, lease, now_utc, now_utc + lease_ms, g.attempt + 1, g.claims + 1, g.releases, g.losses, g.events + 1, g.due_at_utc, g.expires_at_utc, g.awaited FROM gone g
   ), told AS (
     INSERT INTO prismq.task_events (client_id, task_id, seq, at_utc, event, from_status, to_status, actor, attempt)
     SELECT g.client_id, g.task_id, g.events + 1, now_utc, 'claim', 'queued', 'leased', who[3], g.attempt + 1 FROM gone g
@@ -261,6 +294,7 @@ BEGIN
   JOIN prismq.tasks t ON t.client_id = g.client_id AND t.task_id = g.task_id
   CROSS JOIN LATERAL (SELECT x.type, x.compatibility FROM prismq.lanes x WHERE x.client_id = g.client_id AND x.lane_no = g.lane_no OFFSET 0) n
   ORDER BY g.o;
+  IF array_remove(limited, NULL) <> '{}' THEN PERFORM prismq.note_starts(array_remove(limited, NULL), lease, now_utc); END IF;
 END $$;
 
 DO $$

@@ -21,7 +21,7 @@ BEGIN
       CASE WHEN x.op NOT IN ('fail', 'expire') THEN NULL WHEN x.final THEN 'fatal' WHEN x.attempt >= t.max_attempts THEN 'exhausted' WHEN x.op = 'expire' AND x.losses >= 3 THEN 'worker_lost' END AS dead,
       now_utc + CASE x.op WHEN 'expire' THEN 0 WHEN 'fail' THEN coalesce(x.delay_ms, prismq.backoff_ms(prismq.backoff_of(n.type, backoff), x.attempt, x.uniform)) ELSE coalesce(x.delay_ms, 0) END AS run_after_utc
     FROM jsonb_to_recordset(hits) x(client_id text, task_id uuid, lane_no integer, worker_id text, lease_id uuid, reserved_at_utc bigint, attempt integer, claims integer, releases integer, losses integer, events integer,
-      due_at_utc bigint, expires_at_utc bigint, op text, result text, error_kind text, error_message text, error_stack text, final boolean, delay_ms bigint, started_after_ms bigint, run_ms bigint, uniform double precision)
+      due_at_utc bigint, expires_at_utc bigint, op text, result text, error_kind text, error_message text, error_stack text, final boolean, delay_ms bigint, started_after_ms bigint, run_ms bigint, uniform double precision, awaited boolean)
     JOIN prismq.tasks t ON t.client_id = x.client_id AND t.task_id = x.task_id
     CROSS JOIN LATERAL (SELECT y.type FROM prismq.lanes y WHERE y.client_id = x.client_id AND y.lane_no = x.lane_no OFFSET 0) n
   ), completed AS (
@@ -33,14 +33,14 @@ BEGIN
     INSERT INTO prismq.task_attempts (client_id, task_id, claims, attempt, worker_id, lease_id, outcome, ended_at_utc, error_kind, error_message, error_stack)
     SELECT h.client_id, h.task_id, h.claims, h.attempt, h.worker_id, h.lease_id, h.op, now_utc, h.error_kind, h.error_message, h.error_stack FROM h WHERE h.op <> 'complete'
   ), retried AS (
-    INSERT INTO prismq.delayed (client_id, task_id, lane_no, state, run_after_utc, attempt, claims, releases, losses, events, due_at_utc, expires_at_utc)
+    INSERT INTO prismq.delayed (client_id, task_id, lane_no, state, run_after_utc, attempt, claims, releases, losses, events, due_at_utc, expires_at_utc, awaited)
     SELECT h.client_id, h.task_id, h.lane_no, CASE h.op WHEN 'release' THEN 'queued' ELSE 'failed' END, h.run_after_utc, CASE h.op WHEN 'release' THEN h.attempt - 1 ELSE h.attempt END, h.claims,
-      CASE h.op WHEN 'release' THEN h.releases + 1 ELSE h.releases END, CASE h.op WHEN 'fail' THEN 0 ELSE h.losses END, h.events + 1, h.due_at_utc, h.expires_at_utc
+      CASE h.op WHEN 'release' THEN h.releases + 1 ELSE h.releases END, CASE h.op WHEN 'fail' THEN 0 ELSE h.losses END, h.events + 1, h.due_at_utc, h.expires_at_utc, h.awaited
     FROM h WHERE (h.op IN ('fail', 'expire') AND h.dead IS NULL) OR (h.op = 'release' AND h.run_after_utc > now_utc)
   ), handed_back AS (
-    INSERT INTO prismq.ready (client_id, priority, task_id, lane_no, attempt, claims, releases, losses, events, draw, due_at_utc, expires_at_utc)
+    INSERT INTO prismq.ready (client_id, priority, task_id, lane_no, attempt, claims, releases, losses, events, draw, due_at_utc, expires_at_utc, awaited)
     SELECT h.client_id, h.effective_priority, h.task_id, h.lane_no, h.attempt - 1, h.claims, h.releases + 1, h.losses, h.events + 1,
-      CASE WHEN drawing THEN prismq.draw(h.client_id, h.effective_priority) ELSE 0 END, h.due_at_utc, h.expires_at_utc
+      CASE WHEN drawing THEN prismq.draw(h.client_id, h.effective_priority) ELSE 0 END, h.due_at_utc, h.expires_at_utc, h.awaited
     FROM h WHERE h.op = 'release' AND h.run_after_utc <= now_utc
   ), told AS (
     INSERT INTO prismq.task_events (client_id, task_id, seq, at_utc, event, from_status, to_status, actor, attempt, details)
@@ -64,13 +64,14 @@ DECLARE
   worker text := substr(who[3], 8);
   now_utc bigint := prismq.now_ms();
   done integer[];
+  waited boolean;
   hits jsonb;
 BEGIN
   IF array_position(ops, 'fail') IS NULL AND array_position(ops, 'release') IS NULL THEN
     WITH h AS (
       DELETE FROM prismq.leases l USING unnest(client_ids, task_ids, lease_ids, results, starts, runs) WITH ORDINALITY e(client_id, task_id, lease_id, result, started_after_ms, run_ms, o)
       WHERE l.client_id = e.client_id AND l.task_id = e.task_id AND l.lease_id = e.lease_id AND l.worker_id = worker AND l.lease_until_utc > now_utc
-      RETURNING e.o, e.result, e.started_after_ms, e.run_ms, l.client_id, l.task_id, l.lane_no, l.attempt, l.claims, l.releases, l.events, l.reserved_at_utc, l.lease_id
+      RETURNING e.o, e.result, e.started_after_ms, e.run_ms, l.client_id, l.task_id, l.lane_no, l.attempt, l.claims, l.releases, l.events, l.reserved_at_utc, l.lease_id, l.awaited
     ), completed AS (
       INSERT INTO prismq.finished (client_id, task_id, lane_no, status, finished_at_utc, attempt, claims, releases, events, reserved_at_utc, processing_started_utc, run_ms, lease_id, worker_id, result)
       SELECT h.client_id, h.task_id, h.lane_no, 'completed', now_utc, h.attempt, h.claims, h.releases, h.events + 1, h.reserved_at_utc, least(now_utc, h.reserved_at_utc + coalesce(h.started_after_ms, 0)), h.run_ms, h.lease_id, worker, h.result FROM h
@@ -78,7 +79,8 @@ BEGIN
       INSERT INTO prismq.task_events (client_id, task_id, seq, at_utc, event, from_status, to_status, actor, attempt)
       SELECT h.client_id, h.task_id, h.events + 1, now_utc, 'complete', 'leased', 'completed', who[3], h.attempt FROM h
     )
-    SELECT array_agg(h.o::integer) INTO done FROM h;
+    SELECT array_agg(h.o::integer), bool_or(h.awaited) INTO done, waited FROM h;
+    IF waited THEN RETURN QUERY SELECT -1, CASE WHEN prismq.tell_ended(client_ids, task_ids, done, now_utc) THEN 'more' ELSE 'told' END; END IF;
     IF cardinality(done) = cardinality(ops) THEN
       IF cardinality(ops) = 1 THEN RETURN QUERY SELECT 0, 'completed'; ELSE RETURN QUERY SELECT NULL::integer, 'completed'; END IF;
       RETURN;
@@ -94,6 +96,9 @@ BEGIN
     SELECT array_agg(h.o::integer), jsonb_agg(to_jsonb(h)) INTO done, hits FROM h;
     IF done IS NOT NULL THEN
       PERFORM prismq.settle_move(hits, who[3], now_utc, backoff);
+      IF jsonb_path_exists(hits, '$[*] ? (@.awaited == true)') THEN
+        RETURN QUERY SELECT -1, CASE WHEN prismq.tell_ended(client_ids, task_ids, done, now_utc) THEN 'more' ELSE 'told' END;
+      END IF;
       RETURN QUERY SELECT d.o - 1, CASE ops[d.o] WHEN 'complete' THEN 'completed' WHEN 'release' THEN 'queued'
           ELSE CASE WHEN EXISTS (SELECT FROM prismq.finished f WHERE f.client_id = client_ids[d.o] AND f.task_id = task_ids[d.o]) THEN 'dead_letter' ELSE 'failed' END END
         FROM unnest(done) d(o);
@@ -127,6 +132,7 @@ BEGIN
   SELECT jsonb_agg(to_jsonb(h) || jsonb_build_object('op', 'expire', 'losses', h.losses + 1, 'error_kind', 'lease_expired', 'error_message', 'the lease lapsed: the worker stopped answering')) INTO hits FROM h;
   expired := coalesce(jsonb_array_length(hits), 0);
   buried := CASE WHEN expired = 0 THEN 0 ELSE prismq.settle_move(hits, 'system', now_utc, backoff) END;
+  IF buried > 0 THEN PERFORM prismq.note_ended(array_agg(x.client_id), array_agg(x.task_id)) FROM jsonb_to_recordset(hits) x(client_id text, task_id uuid, awaited boolean) WHERE x.awaited; END IF;
 END $$;
 
 -- Extends the named leases, or with nulls all that the worker holds: never past max_run_ms after the claim, and never back.

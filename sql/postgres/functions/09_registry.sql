@@ -2,8 +2,10 @@
 -- what leaves its security event in the same transaction.
 
 CREATE OR REPLACE FUNCTION prismq.security_add(by_actor text, did text, client text, on_object text, how text, more text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE id bigint := floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint; now_utc bigint := prismq.now_ms();
+DECLARE now_utc bigint := prismq.now_ms(); id bigint;
 BEGIN
+  -- Unique within the client: of others it tells nothing.
+  id := greatest(now_utc * 1000, coalesce((SELECT max(s.event_id) FROM prismq.security_events s WHERE coalesce(s.client_id, '') = coalesce(client, '')), 0) + 1);
   LOOP
     INSERT INTO prismq.security_events (event_id, at_utc, actor, action, client_id, object, outcome, details) VALUES (id, now_utc, by_actor, did, client, on_object, how, more) ON CONFLICT DO NOTHING;
     EXIT WHEN FOUND;
@@ -22,7 +24,7 @@ END $$;
 
 CREATE OR REPLACE FUNCTION prismq.worker_row(w prismq.workers) RETURNS TABLE (worker_id text, capabilities text, strategy text, fairness text, status text, versions text, registered_at_utc bigint, heartbeat_utc bigint, active_tasks bigint)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-SELECT w.worker_id, w.capabilities, w.strategy, w.fairness, w.status, w.versions, w.registered_at_utc, w.heartbeat_utc, (SELECT count(*) FROM prismq.leases l WHERE l.worker_id = w.worker_id) $$;
+SELECT w.worker_id, w.capabilities, w.strategy, w.fairness, w.status, w.versions, w.registered_at_utc, w.heartbeat_utc, (SELECT count(*) FROM prismq.leases l WHERE l.worker_id = w.worker_id AND ((SELECT prismq.sees_all()) OR l.client_id IN (SELECT unnest(prismq.bound_clients())))) $$;
 
 -- What the embedding program gives its worker with the handle: replaces what it gave before.
 CREATE OR REPLACE FUNCTION prismq.program_grants(token text, worker text, grants jsonb) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -123,7 +125,7 @@ END $$;
 CREATE OR REPLACE FUNCTION prismq.grant_delete(token text, id text) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE who text[] := prismq.enter(token, 'admin', 'system'); gone prismq.worker_grants;
 BEGIN
-  DELETE FROM prismq.worker_grants g WHERE g.grant_id = id RETURNING g.* INTO gone;
+  DELETE FROM prismq.worker_grants g WHERE g.grant_id = id AND (who[2] = '*' OR g.client_id = ANY (string_to_array(who[2], ','))) RETURNING g.* INTO gone;
   IF NOT FOUND THEN RETURN false; END IF;
   PERFORM prismq.security_add(who[3], 'grant.delete', nullif(gone.client_id, '*'), gone.worker_id, 'done', json_build_object('grant_id', id, 'pattern', gone.pattern)::text);
   PERFORM prismq.reset_worker(gone.worker_id);
@@ -150,18 +152,18 @@ BEGIN
   IF who[2] <> '*' THEN RAISE EXCEPTION 'this is for the platform' USING ERRCODE = '42501'; END IF;
   UPDATE prismq.clients c SET status = coalesce(to_status, c.status), weight = coalesce(to_weight, c.weight) WHERE c.client_id = id;
   IF NOT FOUND THEN RETURN; END IF;
-  PERFORM prismq.security_add(who[3], CASE WHEN to_weight IS NOT NULL THEN 'client.weight' ELSE 'client.suspend' END, id, id, 'done', json_strip_nulls(json_build_object('status', to_status, 'weight', to_weight))::text);
+  PERFORM prismq.security_add(who[3], CASE WHEN to_weight IS NOT NULL THEN 'client.weight' WHEN to_status = 'active' THEN 'client.resume' ELSE 'client.suspend' END, id, id, 'done', json_strip_nulls(json_build_object('status', to_status, 'weight', to_weight))::text);
   RETURN QUERY SELECT c.client_id, c.status, c.weight, c.created_at_utc FROM prismq.clients c WHERE c.client_id = id;
 END $$;
 
 -- Categories
 
-CREATE OR REPLACE FUNCTION prismq.category_put(token text, of_pattern text, of_priority integer, attempts integer, run_ms bigint, of_backoff text, of_schema text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION prismq.category_put(token text, of_pattern text, of_priority integer, attempts integer, run_ms bigint, of_backoff text, of_schema text, of_wait bigint) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE who text[] := prismq.enter(token, 'admin', 'system');
 BEGIN
   IF who[2] <> '*' THEN RAISE EXCEPTION 'this is for the platform' USING ERRCODE = '42501'; END IF;
-  INSERT INTO prismq.categories (pattern, priority, max_attempts, max_run_ms, backoff, schema) VALUES (of_pattern, of_priority, attempts, run_ms, of_backoff, of_schema)
-  ON CONFLICT (pattern) DO UPDATE SET priority = of_priority, max_attempts = attempts, max_run_ms = run_ms, backoff = of_backoff, schema = of_schema;
+  INSERT INTO prismq.categories AS c (pattern, priority, max_attempts, max_run_ms, backoff, schema, max_wait_ms) VALUES (of_pattern, of_priority, attempts, run_ms, of_backoff, of_schema, of_wait)
+  ON CONFLICT (pattern) DO UPDATE SET version = c.version + 1, max_wait_ms = of_wait, priority = of_priority, max_attempts = attempts, max_run_ms = run_ms, backoff = of_backoff, schema = of_schema;
   UPDATE prismq.meta SET value = (value::bigint + 1)::text WHERE key = 'categories_version';
   PERFORM prismq.security_add(who[3], 'category.set', NULL, of_pattern, 'done', NULL);
 END $$;

@@ -7,6 +7,7 @@ DECLARE who text[] := prismq.enter(token, 'system', 'admin'); now_utc bigint := 
 BEGIN
   IF who[2] <> '*' THEN RAISE EXCEPTION 'this is for the platform' USING ERRCODE = '42501'; END IF;
   SELECT e.expired, e.buried INTO expired, buried FROM prismq.expire_leases(500, backoff) e;
+  IF buried > 0 THEN PERFORM prismq.dependency_move(now_utc); END IF;
   lapsed := 0;
   FOR gone IN
     SELECT x.client_id, x.task_id FROM (
@@ -16,6 +17,7 @@ BEGIN
   LOOP
     IF (SELECT m.verdict FROM prismq.move_one(gone.client_id, gone.task_id, 'lapse', 'system', '{"reason": "expired"}') m) = 'done' THEN lapsed := lapsed + 1; END IF;
   END LOOP;
+  PERFORM prismq.dependency_move(now_utc);
   promoted := prismq.promote_due(1000);
   purged := 0;
   FOR client IN SELECT c.client_id FROM prismq.clients c LOOP
@@ -48,10 +50,12 @@ BEGIN
     count(*) FILTER (WHERE x.last AND x.ended = 'completed'), count(*) FILTER (WHERE x.last AND x.ended = 'dead_letter'), count(*) FILTER (WHERE x.last AND x.ended = 'cancelled'),
     count(*) FILTER (WHERE x.last AND x.ended NOT IN ('completed', 'dead_letter', 'cancelled')),
     count(*) FILTER (WHERE x.event = 'claim' AND x.starts > 0), count(*) FILTER (WHERE x.event = 'claim' AND x.starts > 0 AND NOT coalesce(x.explained, false)),
-    count(DISTINCT x.task_id) FILTER (WHERE x.before IS DISTINCT FROM x.from_status OR x.seq <> x.number),
-    count(DISTINCT x.client_id), (SELECT count(DISTINCT n.type) FROM prismq.lanes n)
+    count(DISTINCT x.task_id) FILTER (WHERE (x.before IS DISTINCT FROM x.from_status AND (x.number > 1 OR NOT x.cut)) OR x.seq - x.number <> CASE WHEN x.cut THEN x.first_seq - 1 ELSE 0 END),
+    count(DISTINCT x.client_id), (SELECT count(DISTINCT n.type) FROM prismq.tasks t JOIN prismq.lanes n ON n.client_id = t.client_id AND n.lane_no = t.lane_no)
   FROM (
-    SELECT e.client_id, e.task_id, e.seq, e.event, e.from_status, coalesce(e.to_status, e.from_status) AS ended, row_number() OVER task AS number, lag(e.to_status) OVER task AS before, lead(e.seq) OVER task IS NULL AS last,
+    SELECT e.client_id, e.task_id, e.seq, e.event, e.from_status, coalesce(e.to_status, e.from_status) AS ended,
+      -- What retention took is not missing: behind a cut a task begins where its first row is.
+      first_value(e.seq) OVER task AS first_seq, e.client_id IN (SELECT c.client_id FROM prismq.audit_cuts c WHERE c.chain = 'tasks') AS cut, row_number() OVER task AS number, lag(e.to_status) OVER task AS before, lead(e.seq) OVER task IS NULL AS last,
       count(*) FILTER (WHERE e.event = 'claim') OVER earlier AS starts,
       coalesce(max(e.seq) FILTER (WHERE e.event IN ('fail', 'expire', 'release', 'requeue')) OVER earlier, 0) > max(e.seq) FILTER (WHERE e.event = 'claim') OVER earlier AS explained
     FROM prismq.task_events e

@@ -52,14 +52,14 @@ CREATE FUNCTION prismq.key_rotate(token text, id text, new_id text, secret_diges
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE who text[] := prismq.enter(token, 'admin', 'system'); now_utc bigint := prismq.now_ms(); old prismq.api_keys; until_utc bigint;
 BEGIN
-  UPDATE prismq.api_keys x SET rotated_from = x.rotated_from WHERE x.key_id = id RETURNING x.* INTO old;
+  UPDATE prismq.api_keys x SET rotated_from = x.rotated_from WHERE x.key_id = id AND (who[2] = '*' OR x.client_id = ANY (string_to_array(who[2], ','))) RETURNING x.* INTO old;
   IF NOT FOUND THEN refusal := 'not_found'; RETURN; END IF;
   IF old.revoked_at_utc IS NOT NULL OR old.expires_at_utc <= now_utc THEN refusal := 'invalid_transition'; RETURN; END IF;
   IF NOT prismq.owns_worker(who[2], old.worker_id) THEN refusal := 'already_exists'; RETURN; END IF;
   INSERT INTO prismq.api_keys AS x (key_id, digest, role, client_id, worker_id, name, created_at_utc, expires_at_utc, scopes, created_by, rotated_from)
   VALUES (new_id, secret_digest, old.role, old.client_id, old.worker_id, old.name, now_utc, now_utc + coalesce(lives_ms, old.expires_at_utc - old.created_at_utc), old.scopes, maker, id) RETURNING x.* INTO k;
   until_utc := least(old.expires_at_utc, now_utc + overlap_ms);
-  UPDATE prismq.api_keys x SET expires_at_utc = until_utc WHERE x.key_id = id;
+  UPDATE prismq.api_keys x SET expires_at_utc = until_utc WHERE x.key_id = id AND (who[2] = '*' OR x.client_id = ANY (string_to_array(who[2], ',')));
   PERFORM prismq.security_add(who[3], 'key.rotate', old.client_id, id, 'done', json_build_object('new_key_id', new_id, 'old_until_utc', until_utc, 'expires_at_utc', k.expires_at_utc, 'created_by', maker)::text);
   k.digest := NULL;
 END $$;
@@ -67,10 +67,10 @@ END $$;
 CREATE FUNCTION prismq.key_revoke(token text, id text) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE who text[] := prismq.enter(token, 'admin', 'system'); k prismq.api_keys;
 BEGIN
-  UPDATE prismq.api_keys x SET rotated_from = x.rotated_from WHERE x.key_id = id RETURNING x.* INTO k;
+  UPDATE prismq.api_keys x SET rotated_from = x.rotated_from WHERE x.key_id = id AND (who[2] = '*' OR x.client_id = ANY (string_to_array(who[2], ','))) RETURNING x.* INTO k;
   IF NOT FOUND THEN RETURN false; END IF;
   IF k.revoked_at_utc IS NOT NULL THEN RETURN true; END IF;
-  UPDATE prismq.api_keys x SET revoked_at_utc = prismq.now_ms() WHERE x.key_id = id;
+  UPDATE prismq.api_keys x SET revoked_at_utc = prismq.now_ms() WHERE x.key_id = id AND (who[2] = '*' OR x.client_id = ANY (string_to_array(who[2], ',')));
   PERFORM prismq.security_add(who[3], 'key.revoke', k.client_id, id, 'done', NULL);
   RETURN true;
 END $$;
@@ -105,7 +105,8 @@ END $$;
 CREATE FUNCTION prismq.secret_of(token text, named text, fresh text) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE who text[] := prismq.enter(token, 'system');
 BEGIN
-  INSERT INTO prismq.secrets (name, value) VALUES (named, fresh) ON CONFLICT DO NOTHING;
+  -- Looked for first: what is there is read also where nothing may be written.
+  IF NOT EXISTS (SELECT FROM prismq.secrets s WHERE s.name = named) THEN INSERT INTO prismq.secrets (name, value) VALUES (named, fresh) ON CONFLICT DO NOTHING; END IF;
   RETURN (SELECT s.value FROM prismq.secrets s WHERE s.name = named);
 END $$;
 

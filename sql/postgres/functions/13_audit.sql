@@ -1,86 +1,156 @@
 -- The order and the seals of the audit. Hashing is done outside; here rows are numbered, handed out and their seals kept, by a role
 -- that may add to the audit and change nothing of it.
 
--- Numbers what is settled: rows of transactions that are older than every one that runs. One at a time. How many rows.
+-- Numbers what was committed since the last time, each transaction once, whatever the order in which they end: what ran when it was
+-- last done is remembered and taken when it is over. One at a time. `most` bounds a step that has much to catch up. How many rows.
 CREATE FUNCTION prismq.audit_number(token text, most integer) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   who text[] := prismq.enter(token, 'system');
   p record;
-  horizon bigint;
+  now_seen pg_snapshot;
   until bigint;
+  under_way bigint[];
+  ended bigint[];
+  cut bigint;
   n integer;
   total integer := 0;
 BEGIN
   FOR p IN SELECT * FROM prismq.audit_passed x ORDER BY x.chain FOR UPDATE LOOP
-    -- After the lock: what was numbered meanwhile is behind it.
-    horizon := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
+    -- After the lock. The statements below see no less than this snapshot, and look at no transaction beyond it.
+    now_seen := pg_current_snapshot();
+    until := pg_snapshot_xmax(now_seen)::text::bigint;
+    IF until < p.next_xact THEN RAISE EXCEPTION 'the transactions of this server are older than its audit: it was restored from a dump. Run SELECT prismq.audit_restored() as a superuser'; END IF;
+    under_way := ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(now_seen) x);
+    ended := ARRAY(SELECT x FROM unnest(p.running) x WHERE x <> ALL (under_way));
     IF p.chain = 'tasks' THEN
-      SELECT e.xact INTO until FROM prismq.task_events e WHERE e.xact >= p.next_xact AND e.xact < horizon ORDER BY e.xact OFFSET most LIMIT 1;
+      SELECT e.xact INTO cut FROM prismq.task_events e WHERE e.xact >= p.next_xact AND e.xact < until ORDER BY e.xact OFFSET most LIMIT 1;
       -- A transaction is never cut in two.
-      until := CASE WHEN until IS NULL THEN horizon WHEN until = p.next_xact THEN until + 1 ELSE until END;
-      INSERT INTO prismq.audit_numbers (chain, id, client_id, task_id, seq)
-      SELECT 'tasks', p.numbered_id + row_number() OVER (ORDER BY e.xact, e.client_id, e.task_id, e.seq), e.client_id, e.task_id, e.seq FROM prismq.task_events e WHERE e.xact >= p.next_xact AND e.xact < until;
+      until := CASE WHEN cut IS NULL THEN until WHEN cut = p.next_xact THEN cut + 1 ELSE cut END;
+      -- What happened to one task keeps its order: a transaction may begin before another and write after it.
+      INSERT INTO prismq.audit_numbers (chain, id, no, client_id, task_id, seq)
+      SELECT 'tasks', p.numbered_id + row_number() OVER (ORDER BY o.at, o.client_id, o.task_id, o.seq), coalesce(l.no, 0) + row_number() OVER (PARTITION BY o.client_id ORDER BY o.at, o.task_id, o.seq), o.client_id, o.task_id, o.seq
+      FROM (SELECT e.client_id, e.task_id, e.seq, max(e.xact) OVER (PARTITION BY e.client_id, e.task_id ORDER BY e.seq) AS at FROM (
+        SELECT x.client_id, x.task_id, x.seq, x.xact FROM prismq.task_events x WHERE x.xact >= p.next_xact AND x.xact < until AND x.xact <> ALL (under_way)
+        UNION ALL SELECT x.client_id, x.task_id, x.seq, x.xact FROM prismq.task_events x
+        WHERE x.xact >= (SELECT min(y) FROM unnest(ended) y) AND x.xact <= (SELECT max(y) FROM unnest(ended) y) AND x.xact = ANY (ended)) e) o
+      LEFT JOIN prismq.audit_last l ON l.chain = 'tasks' AND l.client_id = o.client_id;
     ELSE
-      SELECT e.xact INTO until FROM prismq.security_events e WHERE e.xact >= p.next_xact AND e.xact < horizon ORDER BY e.xact OFFSET most LIMIT 1;
-      until := CASE WHEN until IS NULL THEN horizon WHEN until = p.next_xact THEN until + 1 ELSE until END;
-      INSERT INTO prismq.audit_numbers (chain, id, client_id, event_id)
-      SELECT 'security', p.numbered_id + row_number() OVER (ORDER BY e.xact, e.event_id), coalesce(e.client_id, ''), e.event_id FROM prismq.security_events e WHERE e.xact >= p.next_xact AND e.xact < until;
+      SELECT e.xact INTO cut FROM prismq.security_events e WHERE e.xact >= p.next_xact AND e.xact < until ORDER BY e.xact OFFSET most LIMIT 1;
+      until := CASE WHEN cut IS NULL THEN until WHEN cut = p.next_xact THEN cut + 1 ELSE cut END;
+      INSERT INTO prismq.audit_numbers (chain, id, no, client_id, event_id)
+      SELECT 'security', p.numbered_id + row_number() OVER (ORDER BY o.xact, o.event_id, o.client_id), coalesce(l.no, 0) + row_number() OVER (PARTITION BY o.client_id ORDER BY o.xact, o.event_id), o.client_id, o.event_id
+      FROM (SELECT coalesce(x.client_id, '') AS client_id, x.event_id, x.xact FROM prismq.security_events x WHERE x.xact >= p.next_xact AND x.xact < until AND x.xact <> ALL (under_way)
+        UNION ALL SELECT coalesce(x.client_id, ''), x.event_id, x.xact FROM prismq.security_events x
+        WHERE x.xact >= (SELECT min(y) FROM unnest(ended) y) AND x.xact <= (SELECT max(y) FROM unnest(ended) y) AND x.xact = ANY (ended)) o
+      LEFT JOIN prismq.audit_last l ON l.chain = 'security' AND l.client_id = o.client_id;
     END IF;
     GET DIAGNOSTICS n = ROW_COUNT;
-    UPDATE prismq.audit_passed x SET numbered_id = p.numbered_id + n, next_xact = until WHERE x.chain = p.chain;
+    -- Nothing there and not far: where it was is as good as where it would be.
+    CONTINUE WHEN n = 0 AND until < p.next_xact + 1000;
+    INSERT INTO prismq.audit_last AS l (chain, client_id, no) SELECT x.chain, x.client_id, max(x.no) FROM prismq.audit_numbers x WHERE x.chain = p.chain AND x.id > p.numbered_id GROUP BY x.chain, x.client_id
+    ON CONFLICT (chain, client_id) DO UPDATE SET no = excluded.no;
+    UPDATE prismq.audit_passed x SET numbered_id = p.numbered_id + n, next_xact = until,
+      running = ARRAY(SELECT y FROM unnest(p.running) y WHERE y = ANY (under_way) UNION SELECT y FROM unnest(under_way) y WHERE y >= p.next_xact AND y < until) WHERE x.chain = p.chain;
     total := total + n;
   END LOOP;
   RETURN total;
 END $$;
 
--- A stretch of a chain, oldest first, of the clients of the call; `newest` turns it round.
-CREATE FUNCTION prismq.audit_rows(token text, of_chain text, after_id bigint, before_id bigint, most integer, newest boolean, of_client text, of_actor text, of_action text, of_object text, since_utc bigint, until_utc bigint)
-RETURNS TABLE (id bigint, client_id text, at_utc bigint, task_id uuid, actor text, action text, object text, outcome text, from_status text, to_status text, attempt integer, details text) LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_column
-DECLARE who text[] := prismq.enter(token, 'system', 'admin', 'auditor'); mine text[] := CASE WHEN who[2] <> '*' THEN string_to_array(who[2], ',') END;
+-- After a dump was restored on another server, whose transactions count from elsewhere; by a superuser, before the first program starts.
+CREATE FUNCTION prismq.audit_restored() RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET session_replication_role = replica AS $$
+DECLARE mine bigint := pg_current_xact_id()::text::bigint;
 BEGIN
-  IF of_chain = 'tasks' THEN
-    RETURN QUERY SELECT n.id, n.client_id, e.at_utc, e.task_id, e.actor, e.event, e.task_id::text, 'done', e.from_status, e.to_status, e.attempt, e.details
-    FROM prismq.audit_numbers n JOIN prismq.task_events e ON e.client_id = n.client_id AND e.task_id = n.task_id AND e.seq = n.seq
-    WHERE n.chain = 'tasks' AND n.id > after_id AND n.id < before_id AND (mine IS NULL OR n.client_id = ANY (mine)) AND (of_client IS NULL OR n.client_id = of_client) AND (of_actor IS NULL OR e.actor = of_actor)
-      AND (of_action IS NULL OR e.event = of_action) AND (of_object IS NULL OR e.task_id::text = of_object) AND e.at_utc >= since_utc AND e.at_utc < until_utc
-    ORDER BY CASE WHEN newest THEN -n.id ELSE n.id END LIMIT most;
-  ELSE
-    RETURN QUERY SELECT n.id, n.client_id, e.at_utc, NULL::uuid, e.actor, e.action, e.object, e.outcome, NULL, NULL, NULL::integer, e.details
-    FROM prismq.audit_numbers n JOIN prismq.security_events e ON e.event_id = n.event_id
-    WHERE n.chain = 'security' AND n.id > after_id AND n.id < before_id AND (mine IS NULL OR n.client_id = ANY (mine)) AND (of_client IS NULL OR n.client_id = of_client) AND (of_actor IS NULL OR e.actor = of_actor)
-      AND (of_action IS NULL OR e.action = of_action) AND (of_object IS NULL OR e.object = of_object) AND e.at_utc >= since_utc AND e.at_utc < until_utc
-    ORDER BY CASE WHEN newest THEN -n.id ELSE n.id END LIMIT most;
-  END IF;
+  UPDATE prismq.task_events e SET xact = CASE WHEN EXISTS (SELECT FROM prismq.audit_numbers n WHERE n.chain = 'tasks' AND n.client_id = e.client_id AND n.task_id = e.task_id AND n.seq = e.seq) THEN 0 ELSE mine END;
+  UPDATE prismq.security_events e SET xact = CASE WHEN EXISTS (SELECT FROM prismq.audit_numbers n WHERE n.chain = 'security' AND n.client_id = coalesce(e.client_id, '') AND n.event_id = e.event_id) THEN 0 ELSE mine END;
+  UPDATE prismq.audit_passed SET next_xact = mine, running = '{}';
 END $$;
 
-CREATE FUNCTION prismq.audit_sealed_to(token text, of_chain text) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE who text[] := prismq.enter(token, 'system', 'admin', 'auditor');
+-- The one client of a call, or null for the platform.
+CREATE FUNCTION prismq.audit_client(who text[]) RETURNS text LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  RETURN (SELECT p.sealed_id FROM prismq.audit_passed p WHERE p.chain = of_chain);
+  IF who[2] = '*' THEN RETURN NULL; END IF;
+  IF who[2] = '' OR position(',' IN who[2]) > 0 THEN RAISE EXCEPTION 'the audit is read for one client or for all' USING ERRCODE = '42501'; END IF;
+  RETURN who[2];
+END $$;
+
+-- A stretch of a chain, oldest first or turned round. Places are the numbers of the client of the call, or the order over all.
+CREATE FUNCTION prismq.audit_rows(token text, of_chain text, after_id bigint, before_id bigint, most integer, newest boolean, of_client text, of_actor text, of_action text, of_object text, since_utc bigint, until_utc bigint)
+RETURNS TABLE (place bigint, id bigint, client_id text, at_utc bigint, task_id uuid, actor text, action text, object text, outcome text, from_status text, to_status text, attempt integer, details text) LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  who text[] := prismq.enter(token, 'system', 'admin', 'auditor');
+  mine text := prismq.audit_client(who);
+  place text := CASE WHEN mine IS NULL THEN 'n.id' ELSE 'n.no' END;
+BEGIN
+  -- Made of constants, so that the index of the place is gone along.
+  RETURN QUERY EXECUTE CASE of_chain WHEN 'tasks' THEN format('SELECT %1$s, e.seq::bigint, n.client_id, e.at_utc, e.task_id, e.actor, e.event, e.task_id::text, ''done'', e.from_status, e.to_status, e.attempt, e.details
+    FROM prismq.audit_numbers n JOIN prismq.task_events e ON e.client_id = n.client_id AND e.task_id = n.task_id AND e.seq = n.seq', place)
+    ELSE format('SELECT %1$s, e.event_id, n.client_id, e.at_utc, NULL::uuid, e.actor, e.action, e.object, e.outcome, NULL::text, NULL::text, NULL::integer, e.details
+    FROM prismq.audit_numbers n JOIN prismq.security_events e ON coalesce(e.client_id, '''') = n.client_id AND e.event_id = n.event_id', place) END
+    || format(' WHERE n.chain = $1 AND %1$s > $2 AND %1$s < $3 %2$s AND ($5 IS NULL OR n.client_id = $5) AND ($6 IS NULL OR e.actor = $6) AND ($7 IS NULL OR %3$s = $7) AND ($8 IS NULL OR %4$s = $8) AND e.at_utc >= $9 AND e.at_utc < $10
+    ORDER BY %1$s %5$s LIMIT $11', place, CASE WHEN mine IS NULL THEN 'AND $4 IS NULL' ELSE 'AND n.client_id = $4' END, CASE of_chain WHEN 'tasks' THEN 'e.event' ELSE 'e.action' END,
+    CASE of_chain WHEN 'tasks' THEN 'e.task_id::text' ELSE 'e.object' END, CASE WHEN newest THEN 'DESC' ELSE 'ASC' END)
+  USING of_chain, after_id, before_id, mine, of_client, of_actor, of_action, of_object, since_utc, until_utc, most;
+END $$;
+
+-- How far the sealer is, as a place.
+CREATE FUNCTION prismq.audit_sealed_to(token text, of_chain text) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE who text[] := prismq.enter(token, 'system', 'admin', 'auditor'); mine text := prismq.audit_client(who);
+BEGIN
+  IF mine IS NULL THEN RETURN (SELECT p.sealed_id FROM prismq.audit_passed p WHERE p.chain = of_chain); END IF;
+  -- The last number that the sealer has passed: its own rows below are sealed, or were put in.
+  RETURN coalesce((SELECT max(n.no) FROM prismq.audit_numbers n JOIN prismq.audit_passed p ON p.chain = n.chain WHERE n.chain = of_chain AND n.client_id = mine
+    AND n.no > coalesce((SELECT max(s.seq) FROM prismq.audit_seals s WHERE s.client_id = mine AND s.chain = of_chain), 0) AND n.id <= p.sealed_id),
+    (SELECT max(s.seq) FROM prismq.audit_seals s WHERE s.client_id = mine AND s.chain = of_chain), 0);
 END $$;
 
 CREATE FUNCTION prismq.audit_seals_of(token text, of_chain text, after_id bigint, until_id bigint) RETURNS SETOF prismq.audit_seals LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE who text[] := prismq.enter(token, 'system', 'admin', 'auditor'); mine text := prismq.audit_client(who);
+BEGIN
+  IF mine IS NULL THEN RETURN QUERY SELECT s.* FROM prismq.audit_seals s WHERE s.chain = of_chain AND s.last_id > after_id AND s.last_id <= until_id ORDER BY s.last_id;
+  ELSE RETURN QUERY SELECT s.client_id, s.chain, s.seq, s.rows, s.seq - s.rows + 1, s.seq, s.prev_hash, s.hash, s.marks, s.at_utc FROM prismq.audit_seals s
+    WHERE s.client_id = mine AND s.chain = of_chain AND s.seq > after_id AND s.seq <= until_id ORDER BY s.seq; END IF;
+END $$;
+
+-- The stream of events of every client, for the platform. Of one client its own login reads it (reads.sql).
+CREATE FUNCTION prismq.audit_events(token text, after_id bigint, most integer) RETURNS TABLE (place bigint, log_id integer, task_id uuid, client_id text, at_utc bigint, level text, message text, event text, from_status text, to_status text, actor text, attempt integer, details text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
 DECLARE who text[] := prismq.enter(token, 'system', 'admin', 'auditor');
 BEGIN
-  RETURN QUERY SELECT s.* FROM prismq.audit_seals s WHERE s.chain = of_chain AND s.last_id > after_id AND s.last_id <= until_id AND (who[2] = '*' OR s.client_id = ANY (string_to_array(who[2], ','))) ORDER BY s.last_id;
+  IF who[2] <> '*' THEN RAISE EXCEPTION 'this is for the platform' USING ERRCODE = '42501'; END IF;
+  RETURN QUERY SELECT n.id, e.* FROM (SELECT x.id, x.client_id, x.task_id, x.seq FROM prismq.audit_numbers x WHERE x.chain = 'tasks' AND x.id > after_id ORDER BY x.id LIMIT most) n
+  JOIN prismq.task_logs e ON e.client_id = n.client_id AND e.task_id = n.task_id AND e.log_id = n.seq ORDER BY n.id;
+END $$;
+
+CREATE FUNCTION prismq.audit_events_last(token text) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE who text[] := prismq.enter(token, 'system', 'admin', 'auditor');
+BEGIN
+  IF who[2] <> '*' THEN RAISE EXCEPTION 'this is for the platform' USING ERRCODE = '42501'; END IF;
+  RETURN (SELECT p.numbered_id FROM prismq.audit_passed p WHERE p.chain = 'tasks');
 END $$;
 
 CREATE FUNCTION prismq.audit_heads(token text) RETURNS TABLE (chain text, client_id text, seq bigint, hash text) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE who text[] := prismq.enter(token, 'system', 'admin', 'auditor');
 BEGIN
-  RETURN QUERY SELECT DISTINCT ON (s.client_id, s.chain) s.chain, s.client_id, s.seq, s.hash FROM prismq.audit_seals s
-  WHERE who[2] = '*' OR s.client_id = ANY (string_to_array(who[2], ',')) ORDER BY s.client_id, s.chain, s.seq DESC;
+  RETURN QUERY SELECT h.chain, h.client_id, h.seq, h.hash FROM prismq.audit_last l
+  CROSS JOIN LATERAL (SELECT s.chain, s.client_id, s.seq, s.hash FROM prismq.audit_seals s WHERE s.client_id = l.client_id AND s.chain = l.chain ORDER BY s.seq DESC LIMIT 1) h
+  WHERE who[2] = '*' OR l.client_id = ANY (string_to_array(who[2], ',')) ORDER BY l.client_id, l.chain;
 END $$;
 
 -- Keeps the seals of a stretch, unless somebody else has sealed meanwhile: so no chain forks and none has a gap.
 CREATE FUNCTION prismq.audit_put(token text, of_chain text, after_id bigint, last_id bigint, seals jsonb) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE who text[] := prismq.enter(token, 'system');
 BEGIN
-  UPDATE prismq.audit_passed p SET sealed_id = last_id WHERE p.chain = of_chain AND p.sealed_id = after_id AND p.numbered_id >= last_id;
+  PERFORM FROM prismq.audit_passed p WHERE p.chain = of_chain AND p.sealed_id = after_id AND p.numbered_id >= last_id FOR UPDATE;
   IF NOT FOUND THEN RETURN false; END IF;
+  -- Each follows the last seal of its chain, or begins it.
+  IF EXISTS (SELECT FROM jsonb_populate_recordset(NULL::prismq.audit_seals, seals) n
+    LEFT JOIN LATERAL (SELECT s.seq, s.hash FROM prismq.audit_seals s WHERE s.client_id = n.client_id AND s.chain = n.chain ORDER BY s.seq DESC LIMIT 1) h ON true
+    WHERE n.seq - n.rows <> coalesce(h.seq, 0) OR n.prev_hash <> coalesce(h.hash, n.prev_hash)) THEN RETURN false; END IF;
+  UPDATE prismq.audit_passed p SET sealed_id = last_id WHERE p.chain = of_chain;
   INSERT INTO prismq.audit_seals SELECT * FROM jsonb_populate_recordset(NULL::prismq.audit_seals, seals);
   RETURN true;
 END $$;
@@ -88,7 +158,7 @@ END $$;
 DO $$
 DECLARE f regprocedure;
 BEGIN
-  FOR f IN SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'prismq'::regnamespace AND p.proname IN ('audit_number', 'audit_rows', 'audit_sealed_to', 'audit_seals_of', 'audit_heads', 'audit_put') LOOP
+  FOR f IN SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'prismq'::regnamespace AND p.proname IN ('audit_number', 'audit_client', 'audit_rows', 'audit_events', 'audit_events_last', 'audit_sealed_to', 'audit_seals_of', 'audit_heads', 'audit_put') LOOP
     EXECUTE format('ALTER FUNCTION %s OWNER TO prismq_audit', f);
     EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO prismq_admin', f);
   END LOOP;

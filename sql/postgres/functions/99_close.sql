@@ -5,7 +5,7 @@ DO $$
 DECLARE fn regprocedure; setting text;
 BEGIN
   FOR fn IN SELECT x.oid::regprocedure FROM pg_catalog.pg_proc x WHERE x.pronamespace = 'prismq'::regnamespace
-    AND x.proname IN ('enqueue_batch', 'claim_batch', 'promote_due', 'active_of', 'settle_batch', 'settle_move', 'heartbeat_batch', 'move_task', 'purge_tasks', 'lease_find', 'progress_set', 'message_add') LOOP
+    AND x.proname IN ('enqueue_batch', 'claim_batch', 'promote_due', 'active_of', 'settle_batch', 'settle_move', 'heartbeat_batch', 'move_task', 'bulk_moves', 'purge_tasks', 'lease_find', 'progress_set', 'message_add', 'dependency_step', 'lease_parents', 'tick') LOOP
     FOREACH setting IN ARRAY ARRAY['enable_seqscan = off', 'enable_mergejoin = off', 'enable_bitmapscan = off', 'plan_cache_mode = force_generic_plan', 'jit = off'] LOOP
       EXECUTE format('ALTER FUNCTION %s SET %s', fn, setting);
     END LOOP;

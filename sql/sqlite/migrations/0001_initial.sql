@@ -56,7 +56,9 @@ CREATE TABLE tasks (
   traceparent TEXT,
   amended_at_utc INTEGER,
   purged_at_utc INTEGER,
-  UNIQUE (client_id, task_id)
+  -- The id first: ids grow with time, so that a commit of many clients writes one page of this index and not one a client. The index
+  -- of a client's list is made when somebody first lists.
+  UNIQUE (task_id, client_id)
 ) STRICT;
 CREATE UNIQUE INDEX tasks_idempotency ON tasks (client_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX tasks_format ON tasks (format) WHERE format IS NOT NULL;

@@ -20,6 +20,7 @@ interface Flags {
   readonly maxRun?: string;
   readonly backoff?: string;
   readonly schema?: string;
+  readonly due?: string;
 }
 
 export function categoriesCommand(cli: Cli, program: Command): void {
@@ -35,7 +36,8 @@ export function categoriesCommand(cli: Cli, program: Command): void {
     .option('--max-attempts <n>', '1–100')
     .option('--max-run <duration>', 'longest run of one attempt')
     .option('--backoff <json>', 'initialMs, maxMs, multiplier, jitter')
-    .option('--schema <json|@file>', 'a JSON Schema of the payload, kept for readers');
+    .option('--schema <json|@file>', 'a JSON Schema that payloads are held against')
+    .option('--due <duration>', 'when its tasks are due, from their enqueue');
   perform<Flags>(cli, set, async (context, [pattern = ''], flags) => {
     const category = { pattern, ...(await defaultsOf(context, flags)) };
     return withDesk(context, 'make', async (desk, context) => {
@@ -88,11 +90,12 @@ function listAndMode(cli: Cli, group: Command): void {
   });
 }
 
-async function defaultsOf({ io }: Context, { priority, maxAttempts, maxRun, backoff, schema }: Flags): Promise<Partial<CategoryInfo>> {
+async function defaultsOf({ io }: Context, { priority, maxAttempts, maxRun, backoff, schema, due }: Flags): Promise<Partial<CategoryInfo>> {
   return {
     ...(priority === undefined ? {} : { priority: parseInteger('--priority', priority) }),
     ...(maxAttempts === undefined ? {} : { maxAttempts: parseInteger('--max-attempts', maxAttempts) }),
     ...(maxRun === undefined ? {} : { maxRunMs: parseDuration('--max-run', maxRun) }),
+    ...(due === undefined ? {} : { maxWaitMs: parseDuration('--due', due) }),
     ...(backoff === undefined ? {} : { backoff: parseObject('--backoff', backoff) as NonNullable<CategoryInfo['backoff']> }),
     ...(schema === undefined ? {} : { schema: parseObject('--schema', await readText(io, '--schema', schema)) as Json }),
   };

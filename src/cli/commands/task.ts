@@ -1,4 +1,4 @@
-// `prismq task ID` with its log, and what an operator does to one task: cancel, requeue, reprioritise.
+// `prismq task ID` with its log, and nothing else: what is done to tasks is in moves.ts.
 import type { Command } from 'commander';
 import { allowedEvents } from '../../domain/lifecycle.ts';
 import type { LogEntry, Task } from '../../domain/task.ts';
@@ -8,10 +8,8 @@ import type { Cli } from '../command.ts';
 import { answer, note } from '../context.ts';
 import type { Context } from '../context.ts';
 import { withDesk } from '../desk.ts';
-import type { Desk } from '../desk.ts';
 import { duration, facts, instant, state, table } from '../format.ts';
 import { logRow, taskRow } from '../rows.ts';
-import { parseInteger } from '../values.ts';
 
 const LOG_PAGE = 1000;
 const REASON = 'asked for on the command line';
@@ -67,6 +65,8 @@ function factsOf({ io }: Context, task: Task): string {
       `${task.attempts} of ${task.maxAttempts}${task.generation === 0 ? '' : `, requeued ${task.generation} times`}${task.releases === 0 ? '' : `, handed back ${task.releases} times`}`,
     ],
     ['needs', Object.keys(task.compatibility).length === 0 ? null : JSON.stringify(task.compatibility)],
+    ['waits for', task.waitingFor === 0 ? null : `${task.waitingFor} tasks: see \`${io.program} dependencies ${task.taskId}\``],
+    ['child of', task.parentTaskId],
     ['worker', task.lockedBy],
     ['submitted by', task.createdBy],
     ['key', task.idempotencyKey],
@@ -115,55 +115,4 @@ function logOf({ io }: Context, logs: readonly LogEntry[]): string {
     { title: 'DETAILS' },
   ] as const;
   return table(io, columns, rows);
-}
-
-export function cancelCommand(cli: Cli, program: Command): void {
-  const command = declare(cli, program, 'cancel', {
-    summary: 'Cancel a task that has not completed. A worker that runs it is told, and its late outcome is refused.',
-    examples: ['cancel 0190f5f0-0000-7000-8000-000000000000 --reason "asked by the customer"'],
-    exits: [3, 5, 7],
-  })
-    .argument('<id>')
-    .option('--reason <text>', 'goes into the log', 'cancelled');
-  perform<{ readonly reason: string }>(cli, command, async (context, [id = ''], { reason }) =>
-    move(context, (desk) => desk.admin().cancel(id, reason), 'is cancelled'),
-  );
-}
-
-export function requeueCommand(cli: Cli, program: Command): void {
-  const command = declare(cli, program, 'requeue', {
-    summary: 'Queue a dead letter or a cancelled task again, its attempts back to 0.',
-    examples: ['requeue 0190f5f0-0000-7000-8000-000000000000'],
-    exits: [3, 5, 7],
-  }).argument('<id>');
-  perform(cli, command, async (context, [id = '']) => move(context, (desk) => desk.admin().requeue(id), 'is queued again'));
-}
-
-export function reprioritiseCommand(cli: Cli, program: Command): void {
-  const command = declare(cli, program, 'reprioritise', {
-    summary: 'Change the priority of a task that waits: 1–1000, lower first.',
-    examples: ['reprioritise 0190f5f0-0000-7000-8000-000000000000 10 --reason "the customer waits on the phone"'],
-    exits: [3, 5, 7],
-  })
-    .argument('<id>')
-    .argument('<priority>')
-    .option('--reason <text>', 'recorded as a security event: you act inside a client', REASON);
-  perform<{ readonly reason: string }>(cli, command, async (context, [id = '', priority = ''], { reason }) => {
-    const wanted = parseInteger('priority', priority);
-    return move(
-      context,
-      async (desk) => {
-        const { clientId } = await desk.admin().get(id);
-        return (await desk.inside(clientId, reason)).reprioritise(id, wanted);
-      },
-      `has priority ${wanted}`,
-    );
-  });
-}
-
-async function move(context: Context, act: (desk: Desk) => Promise<Task>, done: string): Promise<void> {
-  await withDesk(context, 'there', async (desk) => {
-    const task = await act(desk);
-    answer(context, taskRow(task), () => `${task.taskId} (${task.type} of ${task.clientId}) ${done}.`);
-  });
 }

@@ -1,6 +1,8 @@
 // `prismq worker`: a process that runs the tasks of a queue with the handlers of a module.
 import type { Command } from 'commander';
 import { causesOf } from '../../domain/errors.ts';
+import { cron } from '../../cron.ts';
+import { schemas } from '../../schemas.ts';
 import { openQueue } from '../../index.ts';
 import type { WorkerTarget } from '../../worker/enlist.ts';
 import { startWorker } from '../../worker/worker.ts';
@@ -44,7 +46,7 @@ async function work(context: Context, plan: WorkerPlan, isVerbose: boolean): Pro
   const say = (text: string): void => void context.io.err.write(`${oneLine(text)}\n`);
   const where = whereOf(context, plan.place);
   if (where.kind === 'server') return workAt(where, context, plan, isVerbose, say);
-  await using queue = await openQueue(where.db, { onError: (error) => say(`janitor: ${reasonOf(error)}`) });
+  await using queue = await openQueue(where.db, { cron, schemas, onError: (error) => say(`janitor: ${reasonOf(error)}`) });
   await workAt(queue, context, plan, isVerbose, say);
 }
 

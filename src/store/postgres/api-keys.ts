@@ -2,6 +2,7 @@
 import { canonicalAttributes } from '../../domain/capability.ts';
 import { ok, refuse } from '../../domain/errors.ts';
 import type { Result } from '../../domain/errors.ts';
+import { oneClient } from '../pages.ts';
 import { keyOf } from '../rows.ts';
 import type { FoundKey, KeyRow, NewKeyRow, Store, StoreScope } from '../store.ts';
 import { SYSTEM, actingOf } from './acting.ts';
@@ -53,7 +54,7 @@ export function keyOperations(engine: Engine): KeyOperations {
   return {
     createKey: async (scope, key) => answerOf((await asAdmin(scope, 'key_insert', columnsOf(key))) as Row),
     async keys(scope) {
-      const [rows] = await admin.read(actingOf(scope), [{ statement: statement('key_list'), params: {} }]);
+      const [rows] = await admin.read(actingOf(scope), [{ statement: statement('key_list'), params: { client_id: oneClient(scope) } }]);
       return (rows as Row[]).map(keyOf);
     },
     async findKey(digest) {

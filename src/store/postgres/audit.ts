@@ -2,20 +2,37 @@
 // and seals are kept only when nobody was faster.
 import { hash as digestOf } from 'node:crypto';
 import { CHAINS, genesis, sealRows } from '../../domain/audit-chain.ts';
+import { sealOf } from '../rows.ts';
 import type { AuditRow, ChainName, Hash, Head, Seal } from '../../domain/audit-chain.ts';
 import type { AnchoredHead } from '../../domain/audit-check.ts';
 import { refuse, unwrap } from '../../domain/errors.ts';
+import { mergeNewest, trailRowOf } from '../pages.ts';
 import type { AuditPage, Store, StorePage, StoreScope, TrailFilter, TrailRow } from '../store.ts';
 import { SYSTEM, actingOf } from './acting.ts';
 import type { Acting } from './context.ts';
 import type { Engine } from './engine.ts';
-import type { Row } from './pool.ts';
+import type { Pool, Row } from './pool.ts';
 import type { Params } from './statements.ts';
 
 const sha256: Hash = (text) => digestOf('sha256', text, 'hex');
 const LAST = Number.MAX_SAFE_INTEGER;
-/** Rows that a look at the trail brings into order first, so that it has what was done a moment ago. */
-const NUMBERED_A_LOOK = 5000;
+/** Rows that one step brings into order: beyond that many it goes on in another. */
+const NUMBERED_A_STEP = 50_000;
+
+/** Brings what was committed into order. All callers of a moment share a step, one that began after they asked. */
+export function createNumbering(admin: Pool): () => Promise<void> {
+  let under: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
+  const step = async (): Promise<void> => {
+    while (((await admin.row('audit_number', SYSTEM, { most: NUMBERED_A_STEP }))?.[0] as number) >= NUMBERED_A_STEP);
+  };
+  const start = (): Promise<void> => {
+    next = undefined;
+    under = step().finally(() => (under = undefined));
+    return under;
+  };
+  return () => (under === undefined ? start() : (next ??= under.then(start, start)));
+}
 
 export const auditOperations = (engine: Engine): Pick<Store, 'seal' | 'audit' | 'auditHeads' | 'trail'> => ({
   seal: (most) => seal(engine, most),
@@ -32,7 +49,7 @@ async function stretch(engine: Engine, acting: Acting, chain: ChainName, params:
 /** The values of a row in the order of AUDIT_COLUMNS. */
 const auditRowOf =
   (chain: ChainName) =>
-  ([id, clientId, atUtc, taskId, actor, action, object, outcome, from, to, attempt, details]: Row): AuditRow => ({
+  ([id, , clientId, atUtc, taskId, actor, action, object, outcome, from, to, attempt, details]: Row): AuditRow => ({
     chain,
     id: id as number,
     clientId: clientId as string,
@@ -43,22 +60,31 @@ const auditRowOf =
 
 async function seal(engine: Engine, most: number): Promise<number> {
   const { admin } = engine.pools;
-  await admin.run('audit_number', SYSTEM, { most });
-  const heads = new Map((await headsOf(engine, SYSTEM)).map((head) => [`${head.chain} ${head.clientId}`, head as Head]));
+  await engine.number();
   let sealed = 0;
   for (const chain of CHAINS) {
     const after = (await admin.row('sealed_to', SYSTEM, { chain }))?.[0] as number;
     const rows = most > sealed ? (await stretch(engine, SYSTEM, chain, { after, most: most - sealed })).map(auditRowOf(chain)) : [];
     const last = rows.at(-1)?.id;
     if (last === undefined) continue;
+    // After the place: who sealed in between is found out when the seals are put.
     const at = engine.now();
-    const seals = [...Map.groupBy(rows, (row) => row.clientId)].map(([clientId, own]) =>
-      sealRows(sha256, heads.get(`${chain} ${clientId}`) ?? genesis(sha256, chain, clientId), own, at),
-    );
+    const groups = Map.groupBy(rows, (row) => row.clientId);
+    const heads = await headsIn(engine, chain, [...groups.keys()]);
+    const seals = [...groups].map(([clientId, own]) => sealRows(sha256, heads.get(clientId) ?? genesis(sha256, chain, clientId), own, at));
     const kept = (await admin.row('sealed_put', SYSTEM, { chain, after, last, seals: JSON.stringify(seals.map(columnsOf)) }))?.[0] === true;
     if (kept) sealed += rows.length;
   }
   return sealed;
+}
+
+/** So many clients are named one by one. */
+const FEW = 200;
+
+/** Of these clients; the chain of no client is always among them, since an empty name alone would be no name. */
+async function headsIn(engine: Engine, chain: ChainName, clients: readonly string[]): Promise<ReadonlyMap<string, Head>> {
+  const heads = await headsOf(engine, clients.length > FEW ? SYSTEM : { ...SYSTEM, clients: [...clients, ''] });
+  return new Map(heads.filter((head) => head.chain === chain).map((head) => [head.clientId, head]));
 }
 
 const columnsOf = (one: Seal): Readonly<Record<string, unknown>> => ({
@@ -77,7 +103,7 @@ const columnsOf = (one: Seal): Readonly<Record<string, unknown>> => ({
 async function readAudit(engine: Engine, scope: StoreScope, chain: ChainName, after: number, most: number): Promise<AuditPage> {
   const { admin } = engine.pools;
   const acting = actingOf(scope);
-  await admin.run('audit_number', SYSTEM, { most: NUMBERED_A_LOOK });
+  await engine.number();
   // Before the rows: what is sealed while they are read must not look as if it had been passed over.
   const passed = (await admin.row('sealed_to', acting, { chain }))?.[0] as number;
   const rows = (await stretch(engine, acting, chain, { after, most })).map(auditRowOf(chain));
@@ -93,19 +119,6 @@ async function readAudit(engine: Engine, scope: StoreScope, chain: ChainName, af
   };
 }
 
-const sealOf = (row: Row): Seal => ({
-  chain: row[0] as ChainName,
-  clientId: row[1] as string,
-  seq: row[2] as number,
-  rows: row[3] as number,
-  firstId: row[4] as number,
-  lastId: row[5] as number,
-  prevHash: row[6] as string,
-  hash: row[7] as string,
-  marks: row[8] as string,
-  atUtc: row[9] as number,
-});
-
 async function headsOf(engine: Engine, acting: Acting): Promise<AnchoredHead[]> {
   return (await engine.pools.admin.run('audit_heads', acting)).map(([chain, clientId, seq, hash]) => ({
     chain: chain as ChainName,
@@ -118,13 +131,14 @@ async function headsOf(engine: Engine, acting: Acting): Promise<AnchoredHead[]> 
 /** Newest first, from both chains. The cursor says how far each was read. */
 async function readTrail(engine: Engine, scope: StoreScope, filter: TrailFilter): Promise<StorePage<TrailRow>> {
   const before = trailCursor(filter.cursor);
-  await engine.pools.admin.run('audit_number', SYSTEM, { most: NUMBERED_A_LOOK });
+  await engine.number();
   const asked = CHAINS.filter((chain) => filter.chain === undefined || filter.chain === chain);
-  const rows = (await Promise.all(asked.map((chain) => trailOf(engine, scope, chain, before[chain], filter)))).flat();
-  const items = rows.toSorted((a, b) => b.atUtc - a.atUtc || b.id - a.id).slice(0, filter.limit);
-  if (rows.length <= filter.limit) return { items, nextCursor: null };
+  const lists = await Promise.all(asked.map((chain) => trailOf(engine, scope, chain, before[chain], filter)));
+  const page = mergeNewest(lists, filter.limit);
+  const items = page.map(trailRowOf);
+  if (lists.reduce((sum, list) => sum + list.length, 0) === page.length) return { items, nextCursor: null };
   const next = { ...before };
-  for (const { chain, id } of items) next[chain] = Math.min(next[chain], id);
+  for (const { chain, place } of page) next[chain] = Math.min(next[chain], place);
   return { items, nextCursor: `${next.tasks}.${next.security}` };
 }
 
@@ -136,7 +150,11 @@ function trailCursor(cursor: string | undefined): Record<ChainName, number> {
   return { tasks: Number(match[1]), security: Number(match[2]) };
 }
 
-async function trailOf(engine: Engine, scope: StoreScope, chain: ChainName, before: number, filter: TrailFilter): Promise<TrailRow[]> {
+interface Placed extends TrailRow {
+  readonly place: number;
+}
+
+async function trailOf(engine: Engine, scope: StoreScope, chain: ChainName, before: number, filter: TrailFilter): Promise<Placed[]> {
   const rows = await stretch(engine, actingOf(scope), chain, {
     before,
     most: filter.limit + 1,
@@ -148,8 +166,9 @@ async function trailOf(engine: Engine, scope: StoreScope, chain: ChainName, befo
     since: filter.sinceUtc ?? 0,
     until: filter.untilUtc ?? LAST,
   });
-  return rows.map(([id, clientId, atUtc, , actor, action, object, outcome, from, to, attempt, details]) => ({
+  return rows.map(([place, id, clientId, atUtc, , actor, action, object, outcome, from, to, attempt, details]) => ({
     chain,
+    place: place as number,
     id: id as number,
     atUtc: atUtc as number,
     clientId: clientId === '' ? null : (clientId as string),

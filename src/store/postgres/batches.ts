@@ -1,6 +1,8 @@
 // Group commit: calls of one kind that come in one turn of the event loop, or while as many as may are under way, become one
 // set-based statement. Each caller is answered after its commit; a bad item fails alone.
 import { QueueError } from '../../domain/errors.ts';
+import { EVERYTHING } from '../waiters.ts';
+import type { Touched } from '../waiters.ts';
 import { asQueueError, isUndone } from './errors.ts';
 
 export interface Job<Item, Answer> {
@@ -11,6 +13,8 @@ export interface Job<Item, Answer> {
   readonly run: (items: readonly Item[]) => Promise<readonly Answer[]>;
   /** Batches are filled round-robin over these, so that a flood of one does not push others out. */
   readonly owner: string;
+  /** What its commit touched; absent: it may be anything. */
+  readonly touched?: (answers: readonly Answer[]) => Touched;
 }
 
 interface Waiting {
@@ -28,13 +32,18 @@ const AT_ONCE = 2;
 
 export class Batches {
   readonly #lines = new Map<string, Line>();
-  readonly #committed: () => void;
+  readonly #committed: (touched: readonly Touched[]) => void;
   #scheduled = false;
   #closed = false;
   #busy = new Set<Promise<void>>();
 
-  constructor(committed: () => void) {
+  constructor(committed: (touched: readonly Touched[]) => void) {
     this.#committed = committed;
+  }
+
+  /** Something was stored that no batch here stored. */
+  told(): void {
+    this.#committed([EVERYTHING]);
   }
 
   submit<Item, Answer>(job: Job<Item, Answer>): Promise<readonly Answer[]> {
@@ -71,10 +80,11 @@ export class Batches {
   #start(line: Line): void {
     const batch = take(line);
     line.underWay++;
-    const doing = runBatch(batch).finally(() => {
+    const touched: Touched[] = [];
+    const doing = runBatch(batch, touched).finally(() => {
       line.underWay--;
       this.#busy.delete(doing);
-      this.#committed();
+      if (touched.length > 0) this.#committed(touched);
       if (line.owners.size > 0) this.#schedule();
     });
     this.#busy.add(doing);
@@ -98,15 +108,19 @@ function take(line: Line): Waiting[] {
 }
 
 /** When the database undid a batch of several, its jobs run one by one: the bad one fails alone. */
-async function runBatch(batch: readonly Waiting[]): Promise<void> {
+async function runBatch(batch: readonly Waiting[], touched: Touched[]): Promise<void> {
   const first = (batch[0] as Waiting).job;
   try {
     const answers = await first.run(batch.length === 1 ? first.items : batch.flatMap(({ job }) => job.items));
     let from = 0;
-    for (const { job, resolve } of batch) resolve(answers.slice(from, (from += job.items.length)));
+    for (const { job, resolve } of batch) {
+      const mine = answers.slice(from, (from += job.items.length));
+      touched.push(job.touched?.(mine) ?? EVERYTHING);
+      resolve(mine);
+    }
   } catch (error) {
     if (batch.length > 1 && isUndone((error as QueueError).cause ?? error)) {
-      for (const waiting of batch) await runBatch([waiting]);
+      for (const waiting of batch) await runBatch([waiting], touched);
       return;
     }
     const typed = asQueueError(error);

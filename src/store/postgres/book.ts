@@ -2,6 +2,7 @@
 // their callers and the rows as the domain names them.
 import { canonicalAttributes } from '../../domain/capability.ts';
 import type { GrantSpec, WorkerInfo, WorkerStatus } from '../../domain/task.ts';
+import { oneClient } from '../pages.ts';
 import { categoryOf, clientOfRow, grantOf, workerOf } from '../rows.ts';
 import type { Categories } from '../rows.ts';
 import type { CategoryMode, CategoryRow, ClientRow, GrantRow, NewSecurityEvent, Registration, StoreScope } from '../store.ts';
@@ -81,10 +82,13 @@ export async function createGrant(engine: Engine, scope: StoreScope, grantId: st
 export async function listGrants(engine: Engine, scope: StoreScope, workerId?: string): Promise<GrantRow[]> {
   const of = scope.workerId ?? workerId;
   if (scope.workerId !== undefined) {
-    const [rows] = await engine.pools.worker.read(actingOf(scope), [{ statement: statement('grants_of'), params: { worker_id: of } }]);
+    const [rows] = await engine.pools.worker.read(actingOf(scope), [{ statement: statement('grants_of'), params: { worker_id: of, client_id: null } }]);
     return (rows as Row[]).map(grantOf);
   }
-  return (of === undefined ? await readAsAdmin(engine, scope, 'grants_list') : await readAsAdmin(engine, scope, 'grants_of', { worker_id: of })).map(grantOf);
+  const own = { client_id: oneClient(scope) };
+  return (
+    of === undefined ? await readAsAdmin(engine, scope, 'grants_list', own) : await readAsAdmin(engine, scope, 'grants_of', { ...own, worker_id: of })
+  ).map(grantOf);
 }
 
 export const deleteGrant = async (engine: Engine, scope: StoreScope, grantId: string): Promise<boolean> =>
@@ -98,7 +102,7 @@ export const createClient = async (engine: Engine, scope: StoreScope, clientId: 
   one((await asAdmin(engine, scope, 'client_add', { client_id: clientId, weight }))[0], clientOfRow);
 
 export const listClients = async (engine: Engine, scope: StoreScope): Promise<ClientRow[]> =>
-  (await readAsAdmin(engine, scope, 'client_list')).map(clientOfRow);
+  (await readAsAdmin(engine, scope, 'client_list', { client_id: oneClient(scope) })).map(clientOfRow);
 
 export const updateClient = async (
   engine: Engine,
@@ -118,6 +122,7 @@ export async function setCategory(engine: Engine, scope: StoreScope, category: C
     max_run_ms: category.maxRunMs,
     backoff: category.backoff === null ? null : JSON.stringify(category.backoff),
     schema: category.schema,
+    max_wait_ms: category.maxWaitMs,
   });
 }
 

@@ -1,5 +1,6 @@
 // Claim: one round trip. Fair share says which clients to ask for how many, as a hint; the database decides what the worker may
 // take, moves it and answers it; what was taken is then charged to the clients.
+import type { Narrowing } from '../waiting.ts';
 import { createFairShare } from '../../domain/fair-share.ts';
 import type { FairCandidate, FairShare } from '../../domain/fair-share.ts';
 import { QueueError, unwrap } from '../../domain/errors.ts';
@@ -7,6 +8,8 @@ import { findStrategy } from '../../domain/strategy.ts';
 import type { Strategy } from '../../domain/strategy.ts';
 import type { ClaimedTask } from '../../domain/task.ts';
 import { claimedOf } from '../rows.ts';
+import { declaredBy } from '../waiters.ts';
+import type { Reach } from '../waiters.ts';
 import type { ClaimRequest, StoreScope } from '../store.ts';
 import { SYSTEM } from './acting.ts';
 import { call } from './engine.ts';
@@ -17,9 +20,13 @@ const CLIENTS_A_LOOK = 1024;
 const CLAIMS_A_LOOK = 32;
 const LOOK_MS = 100;
 const LOOKS_KEPT = 1000;
+/** What is remembered of what a worker may take: grants may be changed elsewhere. */
+const REACH_MS = 5000;
 
 export interface Claimer {
   claim(scope: StoreScope, request: ClaimRequest): Promise<readonly ClaimedTask[]>;
+  /** What a worker may take by such a call, as it was lately: for hints. */
+  reachOf(workerId: string, request: Narrowing): Promise<Reach | null>;
   /** What a worker registered may have changed. */
   forget(workerId: string): void;
   /** These clients got work: look anew for whoever does not know of them. */
@@ -62,8 +69,17 @@ interface Memory {
 
 export function createClaimer(engine: Engine): Claimer {
   const memory: Memory = { engine, fair: createFairShare(), workers: new Map(), looks: new Map(), idle: new Set(), ordered: new Set() };
+  const reaches = new Map<string, KnownReach>();
   return {
-    forget: (workerId) => void memory.workers.delete(workerId),
+    async reachOf(workerId, request) {
+      const known = reaches.get(workerId);
+      const { reach } = known !== undefined && performance.now() < known.until ? known : await readReach(memory.engine, workerId, reaches);
+      return reach === null ? null : { ...reach, declared: declaredBy(request, reach.declared) };
+    },
+    forget(workerId) {
+      memory.workers.delete(workerId);
+      reaches.delete(workerId);
+    },
     activated(clientIds) {
       for (const [key, { names }] of memory.looks) if (clientIds.some((clientId) => !names.has(clientId))) memory.looks.delete(key);
     },
@@ -78,6 +94,19 @@ export function createClaimer(engine: Engine): Claimer {
         }
     },
   };
+}
+
+interface KnownReach {
+  readonly reach: Reach | null;
+  readonly until: number;
+}
+
+async function readReach(engine: Engine, workerId: string, reaches: Map<string, KnownReach>): Promise<KnownReach> {
+  const [row] = await call(engine, { role: 'worker', actor: `worker:${workerId}`, clients: [], workerId }, 'worker_of');
+  const read = { reach: row === undefined ? null : (JSON.parse(row[2] as string) as Reach), until: performance.now() + REACH_MS };
+  if (reaches.size > LOOKS_KEPT) reaches.clear();
+  reaches.set(workerId, read);
+  return read;
 }
 
 async function claimOnce(memory: Memory, scope: StoreScope, request: ClaimRequest): Promise<readonly ClaimedTask[]> {

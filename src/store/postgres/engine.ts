@@ -14,6 +14,8 @@ export interface Engine {
   readonly options: StoreOptions;
   /** The database's clock, as far as this process knows it: for what is shown, never for what is decided. */
   now(): number;
+  /** Gives numbers to what the audit got since. */
+  number(): Promise<void>;
 }
 
 /** A statement in the name of a scope, on the login of its class. */

@@ -1,10 +1,12 @@
 // Enqueue: the calls of many callers as one statement of columns. What the database answers for each becomes its outcome or refusal.
+import { noSuchParent, parentEnded } from '../../domain/dependencies.ts';
 import { ok, refuse } from '../../domain/errors.ts';
 import type { Refusal, Result } from '../../domain/errors.ts';
-import { QueueError, isRegistryChanged } from '../../domain/errors.ts';
+import { QueueError } from '../../domain/errors.ts';
 import type { TaskState } from '../../domain/lifecycle.ts';
 import type { NewTask } from '../../domain/task.ts';
 import type { EnqueueOutcome, StoreScope } from '../store.ts';
+import { enqueued } from '../waiters.ts';
 import { actingOf, classOf } from './acting.ts';
 import { column } from './columns.ts';
 import type { Engine } from './engine.ts';
@@ -19,7 +21,7 @@ export interface EnqueueOptions {
 }
 
 export function enqueueColumns(tasks: readonly NewTask[], { atomic, createClients, seen }: EnqueueOptions, lanesMost: number): Params {
-  const of = (key: keyof NewTask): string | null => column(tasks.map((task) => task[key]));
+  const of = (key: Exclude<keyof NewTask, 'dependsOn'>): string | null => column(tasks.map((task) => task[key]));
   return {
     atomic,
     create_clients: createClients,
@@ -29,6 +31,7 @@ export function enqueueColumns(tasks: readonly NewTask[], { atomic, createClient
     types: of('type'),
     compatibilities: of('compatibility'),
     regions: of('region'),
+    limit_keys: of('limitKey'),
     priorities: of('priority'),
     max_attempts: of('maxAttempts'),
     max_runs: of('maxRunMs'),
@@ -45,6 +48,8 @@ export function enqueueColumns(tasks: readonly NewTask[], { atomic, createClient
     creators: of('createdBy'),
     metadatas: of('metadata'),
     traces: of('traceparent'),
+    lineages: of('parentTaskId'),
+    depends: column(tasks.map(({ dependsOn }) => (dependsOn.length === 0 ? null : JSON.stringify(dependsOn.map(({ taskId, policy }) => [taskId, policy]))))),
     seen: seen ?? null,
   };
 }
@@ -70,7 +75,7 @@ export async function enqueue(
   const kind = options.atomic
     ? `atomic ${(tasks[0] as NewTask).taskId}`
     : `enqueue ${classOf(scope)} ${scope.role} ${actor} ${options.createClients} ${options.seen ?? ''}`;
-  return engine.batches.submit({ kind, items: tasks, owner: scope.actor, run });
+  return engine.batches.submit({ kind, items: tasks, owner: scope.actor, run, touched: (answers) => enqueued(tasks, answers) });
 }
 
 /** Rows of i, verdict, task_id, status, created_at_utc; one without i says it of all. */
@@ -92,7 +97,12 @@ export function outcomesOf(tasks: readonly NewTask[], rows: readonly Row[], lane
 }
 
 function refusalOf(verdict: string, clientId: string, lanesMost: number, taskId: string | null): Refusal {
-  switch (verdict) {
+  const [word = '', position, outcome = ''] = verdict.split(':');
+  switch (word) {
+    case 'no_parent':
+      return noSuchParent(Number(position)).refusal;
+    case 'parent_ended':
+      return parentEnded(Number(position), outcome).refusal;
     case 'unknown_client':
       return refuse('unknown_client', `there is no client ${clientId}: an operator creates it first`).refusal;
     case 'client_suspended':
@@ -111,8 +121,11 @@ function refusalOf(verdict: string, clientId: string, lanesMost: number, taskId:
   }
 }
 
+/** What a batch itself refuses; everything else has its sentence already. */
+const VERDICTS: readonly string[] = ['unknown_client', 'client_suspended', 'too_many_lanes', 'idempotency_conflict', 'no_parent', 'parent_ended'];
+
 /** A refusal that ended an atomic batch names its client where the sentence goes. */
 export function sayRefusal(error: unknown, lanesMost: number): unknown {
-  if (!(error instanceof QueueError) || error.cause !== undefined || isRegistryChanged(error)) return error;
+  if (!(error instanceof QueueError) || error.cause !== undefined || !VERDICTS.includes(error.code.split(':')[0] ?? '')) return error;
   return QueueError.from(refusalOf(error.code, error.message, lanesMost, null));
 }

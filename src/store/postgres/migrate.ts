@@ -30,7 +30,7 @@ const read = (folder: URL): string[] =>
   readdirSync(folder)
     .filter((name) => name.endsWith('.sql'))
     .sort();
-const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex');
+export const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 export function loadScripts(): { readonly roles: string; readonly migrations: readonly Script[]; readonly functions: string } {
   const migrations = new URL('migrations/', SQL);

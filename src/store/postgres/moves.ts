@@ -4,6 +4,7 @@ import type { TaskEvent, TaskState } from '../../domain/lifecycle.ts';
 import { refuse } from '../../domain/errors.ts';
 import type { Refusal } from '../../domain/errors.ts';
 import type { StoreScope, TaskChange } from '../store.ts';
+import { goOn } from './go-on.ts';
 import { call, isTaskId } from './engine.ts';
 import type { Engine } from './engine.ts';
 
@@ -18,7 +19,8 @@ export async function moveTask(
 ): Promise<Refusal | null> {
   if (!isTaskId(taskId)) return NOT_FOUND;
   const [row] = await call(engine, scope, 'move_task', { task_id: taskId, event, change: JSON.stringify(change) });
-  const [verdict, state] = row as readonly [string, TaskState];
+  const [verdict, state, more] = row as readonly [string, TaskState, boolean | null];
+  if (more === true) goOn(engine);
   if (verdict === 'done') return null;
   if (verdict === 'not_found') return NOT_FOUND;
   const allowed = allowedEvents(state);

@@ -7,11 +7,11 @@ import { LIMITS } from '../../domain/limits.ts';
 import type { LogEntry, Task } from '../../domain/task.ts';
 import { compileParams } from '../sql-files.ts';
 import { countsOf } from '../numbers.ts';
-import { clientOf, numberCursor, pageOf, pageOfTasks, parseCursor, readerOf } from '../pages.ts';
+import { clientOf, numberCursor, oneClient, pageOf, pageOfTasks, parseCursor, readerOf } from '../pages.ts';
 import { OPEN_COLUMNS, PRIVATE_COLUMNS, inboxOf, logOf, securityOf, taskOf } from '../rows.ts';
-import type { Counts, InboxRow, SecurityRow, StorePage, StoreScope, TaskFilter } from '../store.ts';
+import type { Counts, InboxRow, SecurityRow, StorePage, StoreScope, StreamPage, TaskFilter } from '../store.ts';
 import { actingOf, classOf } from './acting.ts';
-import { isTaskId } from './engine.ts';
+import { call, isTaskId } from './engine.ts';
 import type { Engine } from './engine.ts';
 import type { Row } from './pool.ts';
 import { statement } from './statements.ts';
@@ -23,7 +23,7 @@ const DAY_MS = 24 * HOUR_MS;
 const composed = new Map<string, Statement>();
 
 /** A statement composed from constants, prepared once. */
-function compose(sql: string): Statement {
+export function compose(sql: string): Statement {
   let found = composed.get(sql);
   if (found === undefined) {
     const { sql: text, params } = compileParams(sql);
@@ -32,7 +32,7 @@ function compose(sql: string): Statement {
   return found;
 }
 
-async function read(engine: Engine, scope: StoreScope, one: Statement, params: Params): Promise<Row[]> {
+export async function read(engine: Engine, scope: StoreScope, one: Statement, params: Params): Promise<Row[]> {
   const [rows] = await engine.pools[classOf(scope)].read(actingOf(scope), [{ statement: one, params }]);
   return rows as Row[];
 }
@@ -136,7 +136,7 @@ function placeSql(scope: StoreScope, status: TaskState, typed: string, after: bo
 }
 
 /** The lanes that a category or pattern names. */
-function typeFilter(type: string | undefined): { readonly sql: string; readonly params: Params } {
+export function typeFilter(type: string | undefined): { readonly sql: string; readonly params: Params } {
   const range = type === undefined ? { kind: 'all' as const } : patternRange(type);
   if (range.kind === 'all') return { sql: '', params: {} };
   const from = 'SELECT n.client_id, n.lane_no FROM prismq.lanes n';
@@ -168,29 +168,19 @@ async function auditedClient(engine: Engine, scope: StoreScope, taskId: string):
   return (await read(engine, scope, statement('client_of_task'), { task_id: taskId }))[0]?.[0] as string | undefined;
 }
 
-/** Transactions are done with an instant this long after it, ms: the stream goes no nearer to the present. The logs of a task have all. */
-const SETTLED_MS = 200;
-/** Of time that one look passes. */
-const EVENT_WINDOW_MS = 3_600_000;
-
-export async function readEvents(
-  engine: Engine,
-  scope: StoreScope,
-  after: number | null,
-  limit: number,
-): Promise<{ items: readonly LogEntry[]; last: number }> {
-  const pool = engine.pools[classOf(scope)];
-  const end = ((await pool.row('events_last', actingOf(scope)))?.[0] as number) - SETTLED_MS;
-  if (after === null || after >= end) return { items: [], last: after === null ? end : after };
-  const until = Math.min(end, after + EVENT_WINDOW_MS);
+/** What happened after a number of the client's chain, or after a place in the order over all. Numbers are given by a serialised step. */
+export async function readEvents(engine: Engine, scope: StoreScope, after: number | null, limit: number): Promise<StreamPage> {
+  await engine.number();
   const all = scope.clients === '*';
-  const bounds = { after, until, most: limit, client_id: clientOf(scope) };
-  const items = (await read(engine, scope, statement(all ? 'events_all' : 'events_of'), bounds)).map(logOf);
-  if (items.length >= limit) return { items, last: (items.at(-1) as LogEntry).atUtc };
-  if (items.length > 0 || until === end) return { items, last: until };
-  // A stretch without anything: on to where there is something again.
-  const [next] = await read(engine, scope, statement(all ? 'events_next' : 'events_next_of'), bounds);
-  return { items, last: Math.min(end, ((next?.[0] as number | null | undefined) ?? end + 1) - 1) };
+  if (after === null) {
+    const [row] = all ? await call(engine, scope, 'events_last') : await read(engine, scope, statement('events_last_of'), { client_id: clientOf(scope) });
+    return { items: [], last: (row?.[0] as number | undefined) ?? 0, more: false };
+  }
+  const rows = all
+    ? await call(engine, scope, 'events_all', { after, most: limit })
+    : await read(engine, scope, statement('events_of'), { client_id: clientOf(scope), after, most: limit });
+  const items = rows.map((row) => ({ ...logOf(row.slice(1)), position: row[0] as number }));
+  return { items, last: items.at(-1)?.position ?? after, more: items.length === limit };
 }
 
 export async function readInbox(engine: Engine, scope: StoreScope, limit: number): Promise<readonly InboxRow[]> {
@@ -202,21 +192,31 @@ export async function readSecurity(
   scope: StoreScope,
   page: { readonly limit: number; readonly cursor?: string },
 ): Promise<StorePage<SecurityRow>> {
-  const before = numberCursor(page.cursor, Number.MAX_SAFE_INTEGER);
-  const name = scope.clients === '*' ? 'security_all' : 'security_of';
+  const all = scope.clients === '*';
+  const { before, client } = securityCursor(page.cursor, all);
   const [rows] = await engine.pools.admin.read(actingOf(scope), [
-    { statement: statement(name), params: { client_id: clientOf(scope), before, most: page.limit + 1 } },
+    { statement: statement(all ? 'security_all' : 'security_of'), params: { client_id: clientOf(scope), before, client, most: page.limit + 1 } },
   ]);
-  return pageOf(rows as Row[], page.limit, securityOf, (event) => event.eventId);
+  const items = (rows as Row[]).slice(0, page.limit).map(securityOf);
+  const last = items.at(-1);
+  if ((rows as Row[]).length <= page.limit || last === undefined) return { items, nextCursor: null };
+  return { items, nextCursor: all ? `${last.eventId}.${last.clientId ?? ''}` : String(last.eventId) };
+}
+
+/** Ids are unique within a client: over all of them the client is part of the place. */
+function securityCursor(cursor: string | undefined, all: boolean): { readonly before: number; readonly client: string } {
+  const match = all && cursor !== undefined ? /^(\d{1,16})\.([A-Za-z0-9._-]{0,64})$/.exec(cursor) : null;
+  return match === null ? { before: numberCursor(cursor, Number.MAX_SAFE_INTEGER), client: '' } : { before: Number(match[1]), client: match[2] as string };
 }
 
 export async function readCounts(engine: Engine, scope: StoreScope, now: number): Promise<Counts> {
   const since = now - DAY_MS;
+  const own = { client_id: oneClient(scope) };
   const [byType, oldest, ended, runs, workers] = (await engine.pools[classOf(scope)].read(actingOf(scope), [
-    { statement: statement('counts_by_lane'), params: {} },
-    { statement: statement('oldest_ready'), params: {} },
-    { statement: statement('ended_since'), params: { since, hour: now - HOUR_MS } },
-    { statement: statement('run_times'), params: { since } },
+    { statement: statement('counts_by_lane'), params: own },
+    { statement: statement('oldest_ready'), params: own },
+    { statement: statement('ended_since'), params: { ...own, since, hour: now - HOUR_MS } },
+    { statement: statement('run_times'), params: { ...own, since } },
     { statement: statement('worker_counts'), params: { active: now - LIMITS.activeMs.default, stale: now - LIMITS.staleMs.default } },
   ])) as [Row[], Row[], Row[], Row[], Row[]];
   return countsOf({ byType, oldest: oldest[0]?.[0], ended: ended[0], runs: runs[0], workers: workers[0] }, now);

@@ -3,8 +3,10 @@ import { LIMITS, cleanErrorText } from '../../domain/limits.ts';
 import type { TaskState } from '../../domain/lifecycle.ts';
 import type { HeartbeatResult, LeaseRef, SettleResult, Settlement } from '../../domain/task.ts';
 import type { Store, StoreScope } from '../store.ts';
+import { settled } from '../waiters.ts';
 import { actingOf } from './acting.ts';
 import { column } from './columns.ts';
+import { goOn } from './go-on.ts';
 import { isLeaseId, isTaskId } from './engine.ts';
 import type { Engine } from './engine.ts';
 import type { Row } from './pool.ts';
@@ -14,10 +16,10 @@ const LEASE_LOST = 'the lease is not the current one: absent, lapsed, ended, or 
 const CLIENT_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
 /** What can not be the name of a lease is lost without asking. */
-const namesLease = (lease: LeaseRef): boolean => CLIENT_ID.test(lease.clientId) && isTaskId(lease.taskId) && isLeaseId(lease.leaseId);
+export const namesLease = (lease: LeaseRef): boolean => CLIENT_ID.test(lease.clientId) && isTaskId(lease.taskId) && isLeaseId(lease.leaseId);
 
 /** The worker's context lists the clients that the leases name: a lease of any other is not seen. */
-async function asHolder(engine: Engine, scope: StoreScope, leases: readonly LeaseRef[], name: string, params: Params): Promise<Row[]> {
+export async function asHolder(engine: Engine, scope: StoreScope, leases: readonly LeaseRef[], name: string, params: Params): Promise<Row[]> {
   return engine.pools.worker.run(name, actingOf(scope, [...new Set(leases.map((lease) => lease.clientId))].sort()), params);
 }
 
@@ -28,6 +30,7 @@ export function settle(engine: Engine, scope: StoreScope, items: readonly Settle
     items,
     owner: scope.actor,
     run: (all) => settleBatch(engine, scope, all),
+    touched: (answers) => settled(items, answers),
   });
 }
 
@@ -46,6 +49,12 @@ async function settleBatch(engine: Engine, scope: StoreScope, items: readonly Se
     }
     const part = now.map((i) => items[i] as Settlement);
     for (const [at, status] of await asHolder(engine, scope, part, 'settle', columnsOf(engine, part))) {
+      if (at === -1) {
+        // Somebody waited for an end: what it freed is not in the answers.
+        if (status === 'more') goOn(engine);
+        else engine.batches.told();
+        continue;
+      }
       // Without a number: all of them.
       for (const i of at === null ? now : [now[at as number] as number]) answers[i] = answerOf((items[i] as Settlement).taskId, status as string | null);
     }
@@ -101,7 +110,7 @@ export async function heartbeat(engine: Engine, scope: StoreScope, leases: reado
   return { extended: of('extended'), timedOut: of('timed_out'), cancelled: of('cancelled'), lost: [...of('lost'), ...lost] };
 }
 
-const oneLease = (lease: LeaseRef): Params => ({ client_id: lease.clientId, task_id: lease.taskId, lease_id: lease.leaseId });
+export const oneLease = (lease: LeaseRef): Params => ({ client_id: lease.clientId, task_id: lease.taskId, lease_id: lease.leaseId });
 
 export async function setProgress(engine: Engine, scope: StoreScope, lease: LeaseRef, value: string): Promise<boolean> {
   if (!namesLease(lease)) return false;

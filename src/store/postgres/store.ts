@@ -1,12 +1,11 @@
 // The PostgreSQL engine behind the port: opens the pools of the three classes of login and wires the parts.
 import { QueueError } from '../../domain/errors.ts';
-import { summaryOf } from '../numbers.ts';
+import type { DatabaseCapabilities } from '../database.ts';
 import type { Store, StoreOptions } from '../store.ts';
 import { SYSTEM } from './acting.ts';
-import { keyOperations } from './api-keys.ts';
-import { auditOperations } from './audit.ts';
+import { createNumbering } from './audit.ts';
 import { Batches } from './batches.ts';
-import * as book from './book.ts';
+import { probeCapabilities } from './capabilities.ts';
 import { createClaimer } from './claim.ts';
 import type { Claimer } from './claim.ts';
 import { createSigner } from './context.ts';
@@ -15,14 +14,10 @@ import { loadDriver } from './driver.ts';
 import type { Driver } from './driver.ts';
 import { requireSafe } from './doctor.ts';
 import type { Engine } from './engine.ts';
-import { enqueue } from './enqueue.ts';
 import { migratePostgres, putSigningKey, readSigningKey, withClient } from './migrate.ts';
-import { amendment, moveTask } from './moves.ts';
 import { Pool } from './pool.ts';
-import { readCounts, readEvents, readInbox, readLogs, readSecurity, readTask, readTasks } from './reads.ts';
-import { addMessage, heartbeat, holderOf, setProgress, settle } from './settle.ts';
-import { enqueueInside } from './transaction.ts';
 import { Watch } from './watch.ts';
+import { wire } from './operations.ts';
 
 /** One login a class and the key that the gateway signs with, as `prismq setup` writes them. */
 export interface PostgresLogins {
@@ -80,7 +75,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
   if (typeof options.connect !== 'string') await requireSafeLogins(driver, options.connect, options.warn);
   else options.warn(SINGLE);
   const urls = typeof options.connect === 'string' ? { clientUrl: options.connect, workerUrl: options.connect, adminUrl: options.connect } : options.connect;
-  const offsetMs = await clockOffset(driver, urls.adminUrl, options);
+  const { offsetMs, database } = await getAcquainted(driver, urls.adminUrl, options);
   const signer = createSigner(key, () => (options.wallMs() + offsetMs) / 1000);
   const pool = (url: string, name: string): Pool =>
     new Pool({
@@ -94,17 +89,24 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
       onError: options.onError,
     });
   const pools = { client: pool(urls.clientUrl, 'client'), worker: pool(urls.workerUrl, 'worker'), admin: pool(urls.adminUrl, 'admin') };
-  const listenUrl = options.listenUrl === undefined ? urls.clientUrl : options.listenUrl;
-  const watch = new Watch({ driver, url: listenUrl, onError: options.onError });
+  const listenUrl = database.notifications === 'poll' ? null : options.listenUrl === undefined ? urls.clientUrl : options.listenUrl;
+  const watch = new Watch({
+    driver,
+    url: listenUrl,
+    onError: options.onError,
+    reachOf: (workerId, request) => claimer.reachOf(workerId, request),
+    nextDueIn: async () => (await pools.admin.row('next_due', SYSTEM))?.[0] as number | null,
+  });
   const engine: Engine = {
     pools,
     signer,
-    batches: new Batches(() => watch.committed()),
+    batches: new Batches((touched) => watch.committed(touched)),
     options,
+    number: createNumbering(pools.admin),
     now: options.replacedClock ? options.now : () => Math.floor(options.wallMs() + offsetMs),
   };
-  const claimer = createClaimer(engine);
-  return wire(engine, claimer, watch);
+  const claimer: Claimer = createClaimer(engine);
+  return wire(engine, claimer, watch, database, options.replacedClock);
 }
 
 /** The single login migrates, and reads or makes the key that it signs with. */
@@ -133,141 +135,15 @@ function parseKey(text: string): SigningKey {
   return { kid: match[1] as string, secret: match[2] as string };
 }
 
-/** The database's clock minus this process's, ms. */
-async function clockOffset(driver: Driver, url: string, options: PostgresOptions): Promise<number> {
+/** The database's clock minus this process's, ms, and what the server can do. */
+async function getAcquainted(
+  driver: Driver,
+  url: string,
+  options: PostgresOptions,
+): Promise<{ readonly offsetMs: number; readonly database: DatabaseCapabilities }> {
   return withClient(driver, url, async (client) => {
+    const database = await probeCapabilities(client);
     const rows = (await client.query({ text: 'SELECT extract(epoch FROM clock_timestamp()) * 1000', rowMode: 'array' })).rows as [number][];
-    return (rows[0]?.[0] ?? options.wallMs()) - options.wallMs();
+    return { offsetMs: (rows[0]?.[0] ?? options.wallMs()) - options.wallMs(), database };
   });
-}
-
-function wire(engine: Engine, claimer: Claimer, watch: Watch): Store {
-  const { pools } = engine;
-  return {
-    capabilities: { renewal: 'loop', file: null, engine: 'postgres' },
-    now: engine.now,
-    ...taskOperations(engine, claimer, watch),
-    ...workerOperations(engine, claimer),
-    ...bookOperations(engine),
-    ...keyOperations(engine),
-    ...auditOperations(engine),
-    async tick({ retentionMs }) {
-      const row = (await pools.admin.row('tick', SYSTEM, { retention_ms: retentionMs, backoff: JSON.stringify(engine.options.defaultBackoff) })) as number[];
-      const [expired = 0, promoted = 0, buried = 0, lapsed = 0, purged = 0] = row;
-      if (expired + promoted > 0) watch.committed();
-      return { expired, promoted, buried, lapsed, purged };
-    },
-    auditSummary: async () => summaryOf(await pools.admin.row('audit_steps', SYSTEM)),
-    changed: (timeoutMs, signal) => watch.changed(timeoutMs, async () => (await pools.admin.row('next_due', SYSTEM))?.[0] as number | null, signal),
-    async close() {
-      await engine.batches.close();
-      await watch.close();
-      await Promise.all(Object.values(pools).map((pool) => pool.close()));
-    },
-  };
-}
-
-type TaskOperations = Pick<
-  Store,
-  'enqueue' | 'enqueueInside' | 'task' | 'tasks' | 'logs' | 'events' | 'counts' | 'cancel' | 'requeue' | 'reprioritise' | 'amend' | 'purge'
->;
-
-function taskOperations(engine: Engine, claimer: Claimer, watch: Watch): TaskOperations {
-  const told = async <T>(moving: Promise<T>): Promise<T> => {
-    const answer = await moving;
-    watch.committed();
-    return answer;
-  };
-  return {
-    async enqueue(scope, tasks, options) {
-      const outcomes = await enqueue(engine, scope, tasks, options);
-      claimer.activated([...new Set(tasks.map((task) => task.clientId))]);
-      return outcomes;
-    },
-    enqueueInside: (scope, tx, tasks, { createClients }) => enqueueInside(engine.signer, engine.options.lanesPerClient, scope, tx, tasks, createClients),
-    task: (scope, taskId) => readTask(engine, scope, taskId),
-    tasks: (scope, filter) => readTasks(engine, scope, filter),
-    logs: (scope, taskId, page) => readLogs(engine, scope, taskId, page),
-    events: (scope, after, limit) => readEvents(engine, scope, after, limit),
-    counts: (scope) => readCounts(engine, scope, engine.now()),
-    cancel: (scope, taskId, reason) => told(moveTask(engine, scope, taskId, 'cancel', { reason })),
-    requeue: (scope, taskId) => told(moveTask(engine, scope, taskId, 'requeue', {})),
-    reprioritise: (scope, taskId, priority) => moveTask(engine, scope, taskId, 'reprioritise', { priority }),
-    amend: (scope, taskId, change) => moveTask(engine, scope, taskId, 'amend', amendment(change)),
-    purge: (scope, taskId) => moveTask(engine, scope, taskId, 'purge', {}),
-  };
-}
-
-type WorkerOperations = Pick<
-  Store,
-  | 'register'
-  | 'beat'
-  | 'deregister'
-  | 'workers'
-  | 'removeWorker'
-  | 'pruneWorkers'
-  | 'inbox'
-  | 'claim'
-  | 'heartbeat'
-  | 'settle'
-  | 'progress'
-  | 'message'
-  | 'holder'
->;
-
-function workerOperations(engine: Engine, claimer: Claimer): WorkerOperations {
-  return {
-    async register(scope, registration) {
-      claimer.forget(scope.workerId as string);
-      return book.register(engine, scope, registration);
-    },
-    beat: (scope, status) => book.beat(engine, scope, status),
-    async deregister(scope) {
-      claimer.forget(scope.workerId as string);
-      await book.deregister(engine, scope);
-    },
-    workers: (scope) => book.listWorkers(engine, scope),
-    removeWorker: (scope, workerId) => book.removeWorker(engine, scope, workerId),
-    pruneWorkers: (scope, staleMs) => book.pruneWorkers(engine, scope, staleMs),
-    inbox: (scope, limit) => readInbox(engine, scope, limit),
-    claim: (scope, request) => claimer.claim(scope, request),
-    heartbeat: (scope, leases, leaseMs) => heartbeat(engine, scope, leases, leaseMs),
-    settle: (scope, items) => settle(engine, scope, items),
-    progress: (scope, lease, value) => setProgress(engine, scope, lease, value),
-    message: (scope, lease, message, details) => addMessage(engine, scope, lease, message, details),
-    holder: (scope, lease) => holderOf(engine, scope, lease),
-  };
-}
-
-type BookOperations = Pick<
-  Store,
-  | 'createClient'
-  | 'clients'
-  | 'updateClient'
-  | 'createGrant'
-  | 'grants'
-  | 'deleteGrant'
-  | 'setCategory'
-  | 'categories'
-  | 'deleteCategory'
-  | 'setCategoryMode'
-  | 'securityEvents'
-  | 'recordSecurity'
->;
-
-function bookOperations(engine: Engine): BookOperations {
-  return {
-    createClient: (scope, clientId, weight) => book.createClient(engine, scope, clientId, weight),
-    clients: (scope) => book.listClients(engine, scope),
-    updateClient: (scope, clientId, change) => book.updateClient(engine, scope, clientId, change),
-    createGrant: (scope, grantId, workerId, grant) => book.createGrant(engine, scope, grantId, workerId, grant),
-    grants: (scope, workerId) => book.listGrants(engine, scope, workerId),
-    deleteGrant: (scope, grantId) => book.deleteGrant(engine, scope, grantId),
-    setCategory: (scope, category) => book.setCategory(engine, scope, category),
-    categories: book.createCategories(engine),
-    deleteCategory: (scope, pattern) => book.deleteCategory(engine, scope, pattern),
-    setCategoryMode: (scope, mode) => book.setCategoryMode(engine, scope, mode),
-    securityEvents: (scope, page) => readSecurity(engine, scope, page),
-    recordSecurity: (event) => book.recordSecurity(engine, event),
-  };
 }

@@ -1,6 +1,11 @@
 // Tells idle workers that something may have changed: at once for a commit of this process, by NOTIFY for one of another, and when
 // the next delayed task is due. A hint: polling is the truth. Both directions use one direct connection of its own, so that no
 // enqueueing transaction pays for the database-wide lock of NOTIFY.
+import type { Interest, Narrowing } from '../waiting.ts';
+import { createDue } from '../due.ts';
+import type { Due } from '../due.ts';
+import { createWaiters } from '../waiters.ts';
+import type { Reach, Touched } from '../waiters.ts';
 import { newClient } from './driver.ts';
 import type { Client, Driver } from './driver.ts';
 
@@ -15,13 +20,15 @@ export interface WatchOptions {
   /** Null where nothing listens: then polling alone tells. */
   readonly url: string | null;
   readonly onError: (error: unknown) => void;
+  readonly reachOf: (workerId: string, request: Narrowing) => Promise<Reach | null>;
+  /** ms until something delayed is due, or null. */
+  readonly nextDueIn: () => Promise<number | null>;
 }
-
-type Wake = (changed: boolean) => void;
 
 export class Watch {
   readonly #options: WatchOptions;
-  readonly #waiters = new Set<Wake>();
+  readonly #waiters = createWaiters();
+  readonly #due: Due;
   #listener: Client | null = null;
   #opening: Promise<void> | undefined;
   #again: NodeJS.Timeout | undefined;
@@ -32,11 +39,12 @@ export class Watch {
 
   constructor(options: WatchOptions) {
     this.#options = options;
+    this.#due = createDue({ isWanted: () => this.#waiters.wantsDue(), nextDueIn: options.nextDueIn, fire: () => this.#waiters.due(false) });
   }
 
-  /** Something was committed here: whoever waits in this process looks, and other processes are told. */
-  committed(): void {
-    this.#wakeAll(true);
+  /** Something was committed here: whom it may concern looks, and other processes are told. */
+  committed(touched: readonly Touched[]): void {
+    this.told(touched);
     this.#start();
     this.#untold = true;
     if (this.#telling === undefined) this.#tell();
@@ -52,44 +60,38 @@ export class Watch {
     }, COALESCE_MS).unref();
   }
 
-  /** Resolves when something may have changed (true) or after the time (false). */
-  changed(timeoutMs: number, nextDueIn: () => Promise<number | null>, signal?: AbortSignal): Promise<boolean> {
+  /** The same, of what no other process has to be told at once. */
+  told(touched: readonly Touched[]): void {
+    if (this.#waiters.size === 0) return;
+    this.#waiters.touched(touched);
+    if (touched.some((one) => one.delays === true)) this.#due.again();
+  }
+
+  /** Resolves when something of what is waited for may have changed (true) or after the time (false). */
+  changed(timeoutMs: number, signal?: AbortSignal, interest?: Interest): Promise<boolean> {
     this.#start();
-    if (this.#closed || signal?.aborted === true) return Promise.resolve(false);
-    const until = performance.now() + timeoutMs;
-    return new Promise((resolve) => {
-      const gaveUp = (): void => wake(false);
-      let timer = setTimeout(gaveUp, timeoutMs);
-      const wake = (changed: boolean): void => {
-        clearTimeout(timer);
-        this.#waiters.delete(wake);
-        signal?.removeEventListener('abort', gaveUp);
-        resolve(changed);
-      };
-      signal?.addEventListener('abort', gaveUp, { once: true });
-      this.#waiters.add(wake);
-      const whenDue = (due: number | null): void => {
-        if (!this.#waiters.has(wake) || due === null || due > until - performance.now()) return;
-        clearTimeout(timer);
-        timer = setTimeout(() => wake(true), due);
-      };
-      void nextDueIn().then(whenDue, () => undefined);
-    });
+    if (this.#closed) return Promise.resolve(false);
+    const reach = interest?.for === 'work' ? this.#options.reachOf(interest.workerId, interest.request) : null;
+    const waits = this.#waiters.wait(interest, reach, timeoutMs, signal);
+    // What was due when nobody waited is not known here.
+    if (this.#waiters.size === 1) this.#due.clear();
+    this.#due.set();
+    return waits;
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#wakeAll(false);
+    this.#due.clear();
+    this.#waiters.everybody(false);
     clearTimeout(this.#again);
     clearTimeout(this.#telling);
     await this.#opening;
     await this.#listener?.end().catch(() => undefined);
   }
 
-  #wakeAll(changed: boolean): void {
-    const woken = [...this.#waiters];
-    this.#waiters.clear();
-    for (const wake of woken) wake(changed);
+  #everybody(): void {
+    this.#due.clear();
+    this.#waiters.everybody(true);
   }
 
   #start(): void {
@@ -105,7 +107,7 @@ export class Watch {
     client.on('error', lost);
     client.on('end', lost);
     client.on('notification', ({ processId }) => {
-      if (processId !== (client as unknown as { readonly processID: number }).processID) this.#wakeAll(true);
+      if (processId !== (client as unknown as { readonly processID: number }).processID) this.#everybody();
     });
     try {
       await client.connect();
@@ -113,7 +115,7 @@ export class Watch {
       this.#listener = client;
       this.#wait = AGAIN_FIRST_MS;
       // What was said while nobody listened is looked for.
-      this.#wakeAll(true);
+      this.#everybody();
       if (this.#telling === undefined) this.#tell();
     } catch (error) {
       onError(error);

@@ -1,7 +1,9 @@
 // API keys: made, found by digest, rotated, revoked, and the one-time secret of the first admin. Each change leaves its
 // security event in the same transaction, so that nothing of it stands without its record.
 import { ok, refuse } from '../../domain/errors.ts';
+import { NOTHING } from '../waiters.ts';
 import type { Result } from '../../domain/errors.ts';
+import { oneClient } from '../pages.ts';
 import { keyOf } from '../rows.ts';
 import type { FoundKey, KeyRow, NewKeyRow, NewSecurityEvent, Rotation, Store, StoreScope } from '../store.ts';
 import { setSetting, setting } from './engine.ts';
@@ -16,7 +18,12 @@ export function keyOperations(engine: Engine, read: <T>(action: () => T) => Prom
     createKey: (scope, key) => writer.one(scope.actor, () => createKey(engine, scope, key)),
     keys: (scope) => read(() => listKeys(engine, scope)),
     findKey: (digest) => read(() => findKey(engine, digest)),
-    touchKey: (keyId) => writer.one('keys', () => touchKey(engine, keyId)),
+    touchKey: (keyId) =>
+      writer.one(
+        'keys',
+        () => touchKey(engine, keyId),
+        () => NOTHING,
+      ),
     rotateKey: (scope, keyId, rotation) => writer.one(scope.actor, () => rotateKey(engine, scope, keyId, rotation)),
     revokeKey: (scope, keyId) => writer.one(scope.actor, () => revokeKey(engine, scope, keyId)),
     openBootstrap: (scope, digest, ttlMs) => writer.one(scope.actor, () => openBootstrap(engine, scope, digest, ttlMs)),
@@ -24,8 +31,9 @@ export function keyOperations(engine: Engine, read: <T>(action: () => T) => Prom
   };
 }
 
-function getKey(engine: Engine, keyId: string): KeyRow | null {
-  const row = engine.st.row('key_get', { key_id: keyId });
+/** `clientId` null: of any, for the platform. */
+function getKey(engine: Engine, keyId: string, clientId: string | null): KeyRow | null {
+  const row = engine.st.row('key_get', { key_id: keyId, client_id: clientId });
   return row === undefined ? null : keyOf(row);
 }
 
@@ -45,7 +53,7 @@ function insertKey(engine: Engine, key: Insertion): KeyRow {
     created_by: key.createdBy,
     rotated_from: key.rotatedFrom,
   });
-  return getKey(engine, key.keyId) as KeyRow;
+  return getKey(engine, key.keyId, key.clientId) as KeyRow;
 }
 
 const made = (actor: string, action: 'key.create' | 'key.bootstrap', key: KeyRow): NewSecurityEvent => ({
@@ -83,7 +91,7 @@ function ownsWorker(engine: Engine, scope: StoreScope, workerId: string | null):
 
 function listKeys(engine: Engine, scope: StoreScope): KeyRow[] {
   engine.wall.bind({ clients: scope.clients });
-  return engine.st.rows('key_list').map(keyOf);
+  return engine.st.rows('key_list', { client_id: oneClient(scope) }).map(keyOf);
 }
 
 function findKey(engine: Engine, digest: string): FoundKey | null {
@@ -101,7 +109,7 @@ const isOver = (engine: Engine, key: KeyRow): boolean => key.revokedAtUtc !== nu
 
 function rotateKey(engine: Engine, scope: StoreScope, keyId: string, rotation: Rotation): Result<KeyRow> {
   engine.wall.bind({ clients: scope.clients });
-  const old = getKey(engine, keyId);
+  const old = getKey(engine, keyId, oneClient(scope));
   if (old === null) return refuse('not_found', 'there is no such key');
   if (isOver(engine, old)) return refuse('invalid_transition', 'the key has expired or was revoked: make a new one', { key_id: keyId });
   if (!ownsWorker(engine, scope, old.workerId)) return WORKER_OF_OTHERS;
@@ -125,7 +133,7 @@ function rotateKey(engine: Engine, scope: StoreScope, keyId: string, rotation: R
 
 function revokeKey(engine: Engine, scope: StoreScope, keyId: string): boolean {
   engine.wall.bind({ clients: scope.clients });
-  const key = getKey(engine, keyId);
+  const key = getKey(engine, keyId, oneClient(scope));
   if (key === null) return false;
   if (key.revokedAtUtc !== null) return true;
   engine.st.run('key_revoke', { key_id: keyId, now: engine.now() });

@@ -8,9 +8,10 @@ import type { Row } from './statements.ts';
 const NARROW_LANES = 256;
 const CLIENTS_A_LOOK = 1024;
 
-interface Candidate {
+export interface Candidate {
   readonly clientId: string;
   readonly weight: number;
+  readonly limited: boolean;
 }
 export type CoveredLanes = ReadonlyMap<string, readonly number[]>;
 /** `lanes` is null where clients are scanned in order: for wide workers, and those that take all of each client. */
@@ -91,13 +92,12 @@ function reachOf(engine: Engine, setId: number): Covered {
   return { lanes, whole: null };
 }
 
-const listed = (rows: readonly Row[]): Candidate[] => rows.map(([clientId, weight]) => ({ clientId: clientId as string, weight: weight as number }));
+const listed = (rows: readonly Row[]): Candidate[] =>
+  rows.map(([clientId, weight, limited]) => ({ clientId: clientId as string, weight: weight as number, limited: limited === 1 }));
 
 const narrowClients = (engine: Engine, setId: number): Candidate[] => listed(engine.st.rows('active_covered', { set_id: setId }));
 
 const wideClients = (engine: Engine, clients: '*' | readonly string[]): Candidate[] =>
   listed(
-    clients === '*'
-      ? engine.st.rows('active_clients', { after: '', most: CLIENTS_A_LOOK })
-      : engine.st.rows('active_among', { client_ids: JSON.stringify(clients) }),
+    clients === '*' ? engine.st.rows('active_clients', { most: CLIENTS_A_LOOK }) : engine.st.rows('active_among', { client_ids: JSON.stringify(clients) }),
   );

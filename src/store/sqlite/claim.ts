@@ -2,21 +2,25 @@
 // strategy (wide workers) or lanes are probed (narrow ones); the picked rows move to leases set-based. Bounded by what is
 // asked for, never by the backlog.
 import { createFairShare } from '../../domain/fair-share.ts';
+import { claimedOf } from '../rows.ts';
 import type { FairShare } from '../../domain/fair-share.ts';
-import { intersectPatterns } from '../../domain/category.ts';
 import { QueueError, unwrap } from '../../domain/errors.ts';
 import { compareBy, findStrategy } from '../../domain/strategy.ts';
 import type { Strategy } from '../../domain/strategy.ts';
-import type { ClaimedTask, WorkerCapabilities } from '../../domain/task.ts';
+import type { ClaimedTask } from '../../domain/task.ts';
 import type { ClaimRequest, StoreScope } from '../store.ts';
 import { createCandidates } from './candidates.ts';
-import type { Candidates, CoveredLanes, Line } from './candidates.ts';
+import type { Candidate, Candidates, Line } from './candidates.ts';
 import { ensureSet } from './capability-sets.ts';
 import type { createSets } from './capability-sets.ts';
 import { setting } from './engine.ts';
 import type { Engine } from './engine.ts';
 import { promoteDue } from './janitor.ts';
-import { ensureOrder, orderOf } from './orders.ts';
+import { declaredBy } from '../waiters.ts';
+import type { ReachOf } from '../waiters.ts';
+import { createLimited } from './limited.ts';
+import type { Limited } from './limited.ts';
+import { ensureLanes, ensureOrder, orderOf } from './orders.ts';
 import type { Row } from './statements.ts';
 
 /** Lanes probed in one client when a scan met too much of what the worker may not take. */
@@ -35,6 +39,17 @@ interface Request {
   readonly fairness: string;
 }
 
+/** What a worker that is registered may take by such a call, for hints. */
+export const reachIn =
+  (engine: Engine, sets: ReturnType<typeof createSets>): ReachOf =>
+  (workerId, request) => {
+    engine.wall.bind({ clients: '*' });
+    const worker = engine.st.row('worker_of', { worker_id: workerId });
+    if (worker === undefined) return null;
+    const { declared, grants } = sets.content(worker[0] as number, worker[3] as string);
+    return { declared: declaredBy(request, declared), grants };
+  };
+
 export interface Claimer {
   claim(scope: StoreScope, request: ClaimRequest): readonly ClaimedTask[];
   /** A client got work: look at it in the next claim. */
@@ -52,8 +67,11 @@ export function createClaimer(engine: Engine, sets: ReturnType<typeof createSets
       if (engine.st.row('due_exists', { now }) !== undefined) promoteDue(engine, now, DUE_A_CLAIM);
       const request = prepare(engine, sets, scope, asked, now);
       engine.wall.bind({ clients: request.clients, workerId: request.workerId, setId: request.setId });
-      const picked = request.fairness === 'none' ? pickAcross(engine, request, candidates) : pickFairly(engine, request, candidates, fair);
-      return picked === 0 ? [] : lease(engine, request, asked.leaseMs);
+      const limited = limitedOf(engine, request);
+      const picked = request.fairness === 'none' ? pickAcross(engine, request, candidates, limited) : pickFairly(engine, request, candidates, fair, limited);
+      if (picked === 0) return [];
+      limited.record();
+      return lease(engine, request, asked.leaseMs);
     },
   };
 }
@@ -68,27 +86,47 @@ function prepare(engine: Engine, sets: ReturnType<typeof createSets>, scope: Sto
   let setId = registeredSet;
   let content = sets.content(setId, key);
   if (asked.types !== undefined || asked.capabilities !== undefined) {
-    const said = asked.capabilities ?? content.declared;
-    const declared: WorkerCapabilities = asked.types === undefined ? said : { ...said, categories: intersectPatterns(said.categories ?? ['*'], asked.types) };
+    const declared = declaredBy(asked, content.declared);
     setId = ensureSet(engine, declared, content.grants);
     content = { ...content, declared };
   }
   return { scope, workerId, setId, clients: content.clients, strategy, order: orderOf(strategy), now, max: asked.max, fairness: asked.fairness ?? fairness };
 }
 
-function pickFairly(engine: Engine, request: Request, candidates: Candidates, fair: FairShare): number {
+/** Costs nothing until a client with limits is asked. */
+const limitedOf = (engine: Engine, request: Request): Limited =>
+  createLimited(engine, {
+    setId: request.setId,
+    now: request.now,
+    heads(clientId, laneId, most) {
+      ensureOrder(engine, request.strategy, 'lane');
+      return engine.st.rows(engine.st.ordered('lane_heads', request.order), { lane_id: laneId, client_id: clientId, now: request.now, most });
+    },
+    compare: compareRows(request.strategy),
+    pick: (rows) => pickRows(engine, rows),
+  });
+
+function pickFairly(engine: Engine, request: Request, candidates: Candidates, fair: FairShare, limited: Limited): number {
   const got = new Map<string, number>();
   let line: Line | null = candidates.recent(request.setId, request.clients);
   let picked = 0;
   // Not filled by those that were known: then by those that there are.
   for (; line !== null && picked < request.max; line = candidates.fresh(line, request.setId, request.clients))
-    picked += fair.take(line.clients, request.max - picked, createPicker(engine, request, line.lanes, got));
+    picked += fair.take(line.clients, request.max - picked, createPicker(engine, request, line, got, limited));
   return picked;
 }
 
 /** The fair share may ask a client again: what it gave before is passed over. */
-function createPicker(engine: Engine, request: Request, lanes: CoveredLanes | null, got: Map<string, number>): (clientId: string, most: number) => number {
+function createPicker(
+  engine: Engine,
+  request: Request,
+  { clients, lanes }: Line,
+  got: Map<string, number>,
+  limited: Limited,
+): (clientId: string, most: number) => number {
+  const under = limitedAmong(clients);
   return (clientId, most) => {
+    if (under?.has(clientId) === true) return limited.take(clientId, most);
     const before = got.get(clientId) ?? 0;
     const own = lanes?.get(clientId);
     const now = own === undefined ? scan(engine, request, clientId, before, most) : probe(engine, request, [[clientId, own]], before, most);
@@ -124,12 +162,27 @@ function probe(engine: Engine, request: Request, lanes: LanesOf, before: number,
   for (const [clientId, ids] of lanes)
     for (const laneId of ids) heads.push(...engine.st.rows(statement, { lane_id: laneId, client_id: clientId, now: request.now, most: before + most }));
   const best = heads.sort(compareRows(request.strategy)).slice(before, before + most);
-  return best.length === 0 ? 0 : engine.st.run('pick_keys', { keys: JSON.stringify(best.map(([taskNo, clientId, priority]) => [clientId, priority, taskNo])) });
+  return best.length === 0 ? 0 : pickRows(engine, best);
 }
 
+const pickRows = (engine: Engine, rows: readonly Row[]): number =>
+  engine.st.run('pick_keys', { keys: JSON.stringify(rows.map(([taskNo, clientId, priority]) => [clientId, priority, taskNo])) });
+
+const limitedAmong = (clients: readonly Candidate[]): ReadonlySet<string> | null => {
+  const under = clients.filter((client) => client.limited);
+  return under.length === 0 ? null : new Set(under.map((client) => client.clientId));
+};
+
 /** `fairness: 'none'`: the strategy over all clients. */
-function pickAcross(engine: Engine, request: Request, candidates: Candidates): number {
+function pickAcross(engine: Engine, request: Request, candidates: Candidates, limited: Limited): number {
   const { clients, lanes } = candidates.fresh(null, request.setId, request.clients) as Line;
+  if (limitedAmong(clients) !== null) {
+    ensureLanes(engine);
+    return limited.across(
+      clients.map(({ clientId }) => clientId),
+      request.max,
+    );
+  }
   if (lanes !== null)
     return probe(
       engine,
@@ -169,29 +222,7 @@ function lease(engine: Engine, request: Request, leaseMs: number): readonly Clai
   if (request.strategy.order[0]?.[0] === 'draw')
     for (const [clientId, floor] of st.rows('picked_floors')) st.run('claim_floor', { client_id: clientId as string, floor: floor as number });
   const epoch = Number(setting(engine, 'restore_epoch') ?? 0);
-  const tasks = st.rows('claimed', { lease_id: leaseId }).map((row) => claimedTask(row, leaseId, leaseMs, epoch));
+  const tasks = st.rows('claimed', { lease_id: leaseId }).map((row) => claimedOf(row, leaseId, leaseMs, epoch));
   st.run('picked_clear');
   return tasks;
-}
-
-function claimedTask(row: Row, leaseId: string, leaseMs: number, epoch: number): ClaimedTask {
-  return {
-    clientId: row[0] as string,
-    taskId: row[1] as string,
-    leaseId,
-    type: row[2] as string,
-    payload: row[3] as string,
-    compatibility: row[4] as string,
-    priority: row[5] as number,
-    attempt: row[6] as number,
-    maxAttempts: row[7] as number,
-    leaseUntilUtc: row[8] as number,
-    leaseMs,
-    fence: epoch * 2 ** 32 + (row[9] as number),
-    maxRunMs: row[10] as number,
-    createdAtUtc: row[11] as number,
-    createdBy: row[12] as string | null,
-    metadata: row[13] as string | null,
-    traceparent: row[14] as string | null,
-  };
 }

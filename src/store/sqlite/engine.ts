@@ -4,6 +4,7 @@ import { categoryOf } from '../rows.ts';
 import type { Categories } from '../rows.ts';
 import type { CategoryMode, StoreOptions } from '../store.ts';
 import type { Statements } from './statements.ts';
+import type { Ready } from '../waiters.ts';
 import type { Wall } from './wall.ts';
 import type { Writer } from './writer.ts';
 
@@ -16,6 +17,8 @@ export interface Engine {
   now(): number;
   /** Tells the fair share that a client may have become active. */
   activated(clientId: string): void;
+  /** What became ready otherwise than by what its caller asked for, noted while somebody waits. */
+  readonly risen: { isHeard(): boolean; ready: Ready[] };
 }
 
 /** Runs DDL or a statement of the owner: migrations aside, only for the indexes of strategies. */
@@ -40,8 +43,8 @@ export function bump(engine: Engine, key: 'lanes_version' | 'categories_version'
   setSetting(engine, key, String(Number(setting(engine, key) ?? 0) + 1));
 }
 
-/** Whether draws are kept: from the first WEIGHTED_RANDOM claim on. */
-export const draws = (engine: Engine): number => (setting(engine, 'draws') === '1' ? 1 : 0);
+/** Whether draws are kept: from the first WEIGHTED_RANDOM claim on. Inside a transaction. */
+export const draws = (engine: Engine): number => (engine.st.remembered('meta_get', { key: 'draws' }, 'draws', '0') === '1' ? 1 : 0);
 
 /** The registry of categories, parsed once a version. */
 export function createCategories(engine: Engine): () => Categories {

@@ -7,6 +7,9 @@ import type { NewTask } from '../../domain/task.ts';
 import type { EnqueueOutcome } from '../store.ts';
 import { coverLane } from './capability-sets.ts';
 import type { createSets } from './capability-sets.ts';
+import { nameEarlier, placeEdges, resolveParents } from './enqueue-edges.ts';
+import type { PendingEdges } from './enqueue-edges.ts';
+import { limitLane } from './limits.ts';
 import { bump, draws } from './engine.ts';
 import type { Engine } from './engine.ts';
 import type { Row } from './statements.ts';
@@ -16,8 +19,10 @@ export interface EnqueueItem {
   readonly createClient: boolean;
 }
 
-interface Batch {
+export interface Batch {
   readonly engine: Engine;
+  /** The edges of the batch; null where no task of it waits for another. */
+  readonly edges: PendingEdges | null;
   readonly sets: ReturnType<typeof createSets>;
   readonly now: number;
   readonly clients: Map<string, Refusal | null>;
@@ -43,6 +48,7 @@ export function enqueueBatch(
   const batch: Batch = {
     engine,
     sets,
+    edges: items.some(({ task }) => task.dependsOn.length > 0) ? { rows: new Map(), pending: [], blocked: [] } : null,
     now: engine.now(),
     clients: new Map(),
     lanes: new Map(),
@@ -64,13 +70,15 @@ export function enqueueBatch(
 }
 
 /** The rows of one transaction have consecutive numbers: `first` bounds what is theirs. */
-function store({ engine, rows, clients, now, ready, delayed, metadata }: Batch, actor: string | null): void {
+function store(batch: Batch, actor: string | null): void {
+  const { engine, rows, clients, now, ready, delayed, metadata, edges } = batch;
   const { st } = engine;
   const first = st.insertMany('task_insert', rows) - rows.length + 1;
   const [only] = rows;
   if (metadata) st.run('enqueue_metadata', { first });
   const drawn = draws(engine);
-  if (only !== undefined && rows.length === 1 && ready && drawn === 0) storeOne(engine, only, first, now, actor);
+  if (edges !== null) placeEdges(batch, edges, first, actor, drawn);
+  else if (only !== undefined && rows.length === 1 && ready && drawn === 0) storeOne(engine, only, first, now, actor);
   else {
     if (ready) st.run('enqueue_ready', { first, now, draws: drawn });
     if (delayed) st.run('enqueue_delayed', { first, now });
@@ -91,10 +99,15 @@ function enqueueOne(batch: Batch, { task, createClient }: EnqueueItem): Result<E
   if (refusal !== null) return { ok: false, refusal };
   if (task.idempotencyKey !== null) {
     const earlier = findEarlier(batch, task, task.idempotencyKey);
-    if (earlier !== null) return earlier;
+    if (earlier !== null) {
+      if (batch.edges !== null && earlier.ok) nameEarlier(batch.edges, task, earlier.value.taskId);
+      return earlier;
+    }
   }
   const lane = laneOf(batch, task);
   if (typeof lane !== 'number') return { ok: false, refusal: lane };
+  const waits = batch.edges === null ? null : resolveParents(batch, batch.edges, task);
+  if (waits !== null && !waits.ok) return waits;
   const { now } = batch;
   const runAfter = task.runAfterUtc ?? now + task.delayMs;
   batch.rows.push([
@@ -116,18 +129,19 @@ function enqueueOne(batch: Batch, { task, createClient }: EnqueueItem): Result<E
     task.expiresAtUtc ?? (task.ttlMs === null ? null : now + task.ttlMs),
     task.metadata,
     task.traceparent,
+    task.parentTaskId,
   ]);
   if (task.idempotencyKey !== null) batch.keys.set(keyOf(task, task.idempotencyKey), task);
   if (task.metadata !== null) batch.metadata = true;
   if (runAfter <= now) batch.ready = true;
   else batch.delayed = true;
-  return ok({ taskId: task.taskId, status: 'queued', createdAtUtc: now, deduplicated: false });
+  return ok({ taskId: task.taskId, status: waits === null || waits.value === 0 ? 'queued' : 'blocked', createdAtUtc: now, deduplicated: false });
 }
 
 function clientRefusal(batch: Batch, clientId: string, create: boolean): Refusal | null {
   const known = batch.clients.get(clientId);
   if (known !== undefined) return known;
-  const status = batch.engine.st.row('client_state', { client_id: clientId })?.[0];
+  const status = batch.engine.st.remembered('client_state', { client_id: clientId }, `client\n${clientId}`);
   let refusal: Refusal | null = null;
   if (status === undefined) {
     if (create) batch.engine.st.run('client_create', { client_id: clientId, now: batch.now });
@@ -156,11 +170,13 @@ function repeated(task: NewTask, taskId: string, digest: string | null, createdA
 }
 
 function laneOf(batch: Batch, task: NewTask): number | Refusal {
-  const key = `${task.clientId}\n${task.type}\n${task.compatibility}`;
+  const limitKey = task.limitKey ?? '';
+  const key = `${task.clientId}\n${task.type}\n${task.compatibility}\n${limitKey}`;
   const known = batch.lanes.get(key);
   if (known !== undefined) return known;
-  const found = batch.engine.st.row('lane_find', { client_id: task.clientId, type: task.type, compatibility: task.compatibility });
-  const lane = found === undefined ? newLane(batch, task) : (found[0] as number);
+  const asked = { client_id: task.clientId, type: task.type, compatibility: task.compatibility, limit_key: limitKey };
+  const found = batch.engine.st.remembered('lane_find', asked, `lane\n${key}`);
+  const lane = found === undefined ? newLane(batch, task) : (found as number);
   batch.lanes.set(key, lane);
   return lane;
 }
@@ -173,8 +189,9 @@ function newLane(batch: Batch, task: NewTask): number | Refusal {
     return refuse('too_many_lanes', `the client ${task.clientId} has ${most} distinct pairs of type and compatibility: put what varies into the payload`)
       .refusal;
   laneCounts.set(task.clientId, count + 1);
-  const laneId = engine.st.insert('lane_insert', [task.clientId, task.type, task.compatibility, task.region]);
+  const laneId = engine.st.insert('lane_insert', [task.clientId, task.type, task.compatibility, task.region, task.limitKey ?? '']);
   coverLane(engine, batch.sets, { laneId, clientId: task.clientId, type: task.type, compatibility: task.compatibility });
+  limitLane(engine, { laneId, clientId: task.clientId, type: task.type, limitKey: task.limitKey ?? '' });
   bump(engine, 'lanes_version');
   return laneId;
 }

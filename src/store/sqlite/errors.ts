@@ -1,6 +1,7 @@
 // SQLite's errors as ours: the one place where result codes are read.
 import { QueueError } from '../../domain/errors.ts';
 import type { ErrorCode } from '../../domain/errors.ts';
+import { heldOf } from '../move/held.ts';
 
 interface SqliteError extends Error {
   readonly errcode?: number;
@@ -18,6 +19,9 @@ const MEANING: Readonly<Record<number, { readonly code: ErrorCode; readonly mess
   26: { code: 'store_corrupt', message: 'the file is not a SQLite database' },
 };
 
+/** A trigger said no: SQLITE_CONSTRAINT_TRIGGER. */
+const RAISED = 1811;
+
 export const isBusy = (error: unknown): boolean => {
   const primary = ((error as SqliteError)?.errcode ?? 0) & 0xff;
   return primary === 5 || primary === 6;
@@ -26,7 +30,10 @@ export const isBusy = (error: unknown): boolean => {
 /** A typed error for what SQLite threw; errors of ours pass through. */
 export function asQueueError(error: unknown): QueueError {
   if (error instanceof QueueError) return error;
-  const known = MEANING[((error as SqliteError)?.errcode ?? 0) & 0xff];
+  const errcode = (error as SqliteError)?.errcode ?? 0;
+  const held = errcode === RAISED ? heldOf((error as Error).message) : null;
+  if (held !== null) return new QueueError(held.code, held.message);
+  const known = MEANING[errcode & 0xff];
   if (known !== undefined) return new QueueError(known.code, known.message, {}, error);
   return new QueueError('internal', 'something went wrong inside the store; the change was not made', {}, error);
 }

@@ -1,8 +1,11 @@
 // The janitor's steps: bounded, set-based, idempotent; any process may run them at any time and none is needed for safety.
 // They cross clients because time passes for all of them alike.
 import type { TickReport } from '../../domain/task.ts';
+import { dependencyStep } from './dependencies.ts';
 import { draws } from './engine.ts';
 import type { Engine } from './engine.ts';
+import type { Ready } from '../waiters.ts';
+import type { Row } from './statements.ts';
 import { lapse } from './moves.ts';
 import { purgeTasks } from './purge.ts';
 import { expireLeases } from './settle.ts';
@@ -23,10 +26,13 @@ export function promoteDue(engine: Engine, now: number, most: number): number {
     st.run('due_ready', { draws: draws(engine) });
     st.run('due_undelay');
     st.run('due_log', { now });
+    if (engine.risen.isHeard()) engine.risen.ready.push(...st.rows('due_clients').map(readyOf));
     st.run('picked_clear');
   }
   return picked;
 }
+
+const readyOf = ([clientId, count]: Row): Ready => ({ clientId: clientId as string, count: count as number });
 
 /** One step of everything that is due. */
 export function tick(engine: Engine, backoffOf: BackoffOf, retentionMs: number): TickReport {
@@ -34,6 +40,7 @@ export function tick(engine: Engine, backoffOf: BackoffOf, retentionMs: number):
   engine.wall.bind({ clients: '*' });
   const { expired, buried } = expireLeases(engine, backoffOf, now, EXPIRED_A_STEP);
   const lapsed = lapseDue(engine, now);
+  dependencyStep(engine, now);
   const promoted = promoteDue(engine, now, DUE_A_STEP);
   const purged = purgeOld(engine, now - retentionMs, now);
   dropMessages(engine, now - MESSAGES_KEPT_MS);
@@ -42,8 +49,8 @@ export function tick(engine: Engine, backoffOf: BackoffOf, retentionMs: number):
 
 function lapseDue(engine: Engine, now: number): number {
   const found = engine.st.rows('lapse_find', { now, most: LAPSED_A_STEP });
-  for (const [clientId, taskId] of found) lapse(engine, clientId as string, taskId as string);
-  return found.length;
+  // One may have ended with another of these that it waited for.
+  return found.filter(([clientId, taskId]) => lapse(engine, clientId as string, taskId as string)).length;
 }
 
 function purgeOld(engine: Engine, cut: number, now: number): number {

@@ -33,7 +33,11 @@ export function migrate(db: DatabaseSync, migrations: readonly Migration[], nowU
   const before = applied(db);
   check(before, migrations);
   const pending = migrations.slice(before.length);
-  const report = { from: before.length, to: before.length + pending.length, sql: pending.map(({ number, name, sql }) => ({ number, name, sql })) };
+  const report = {
+    from: before.at(-1)?.number ?? 0,
+    to: (pending.at(-1) ?? before.at(-1))?.number ?? 0,
+    sql: pending.map(({ number, name, sql }) => ({ number, name, sql })),
+  };
   if (dryRun || pending.length === 0) return report;
   db.exec('BEGIN IMMEDIATE');
   try {
@@ -92,7 +96,8 @@ function applied(db: DatabaseSync): readonly Applied[] {
 }
 
 function check(before: readonly Applied[], migrations: readonly Migration[]): void {
-  const newest = migrations.length;
+  // Numbers may have gaps.
+  const newest = migrations.at(-1)?.number ?? 0;
   const last = before.at(-1)?.number ?? 0;
   if (last > newest) throw new QueueError('store_newer', `the database has schema ${last}, this program knows ${newest}: install a newer version`);
   for (const [i, row] of before.entries()) {

@@ -5,13 +5,15 @@ import type { TaskEvent, TaskState } from '../../domain/lifecycle.ts';
 import { refuse } from '../../domain/errors.ts';
 import type { Refusal } from '../../domain/errors.ts';
 import type { StoreScope, TaskChange } from '../store.ts';
+import { endedByMove, lendAnew } from './dependencies.ts';
 import { draws } from './engine.ts';
 import type { Engine } from './engine.ts';
 import { purgeTasks } from './purge.ts';
 import { security } from './registry.ts';
+import { reopenEdges } from './reopen.ts';
 import type { Params } from './statements.ts';
 
-interface Place {
+export interface Place {
   readonly taskNo: number;
   readonly clientId: string;
   readonly generation: number;
@@ -38,28 +40,34 @@ export function cancel(engine: Engine, scope: StoreScope, taskId: string, reason
 }
 
 /** `expires_at_utc` passed; `*` is bound and the janitor found it in a place it may lapse from. */
-export function lapse(engine: Engine, clientId: string, taskId: string): void {
+export function lapse(engine: Engine, clientId: string, taskId: string): boolean {
   const place = placeOf(engine, clientId, taskId);
-  if (place !== null && mayMove('lapse', place.state, 'cancelled')) end(engine, place, 'cancelled', 'lapse', 'expired', engine.now(), 'system');
+  if (place === null || !mayMove('lapse', place.state, 'cancelled')) return false;
+  end(engine, place, 'cancelled', 'lapse', 'expired', engine.now(), 'system');
+  return true;
 }
 
 export function requeue(engine: Engine, scope: StoreScope, taskId: string): Refusal | null {
   return withTask(engine, scope, taskId, 'requeue', 'queued', (place, now) => {
+    const waiting = reopenEdges(engine, place);
     leave(engine, place);
     engine.st.run('task_generation', { task_no: place.taskNo, generation: place.generation + 1, now });
     // A new generation starts its attempts, releases and expiry anew; the number of claims goes on, for the fence.
-    engine.st.run('enter_ready', {
-      ...key(place),
-      priority: place.effectivePriority,
-      attempt: 0,
-      claims: place.claims,
-      releases: 0,
-      losses: 0,
-      draws: draws(engine),
-      due_at_utc: place.dueAtUtc,
-      expires_at_utc: null,
-    });
-    log(engine, place, 'requeue', 'queued', now, scope.actor, { generation: place.generation + 1 }, 0);
+    if (waiting > 0) engine.st.insert('blocked_add', [place.taskNo, place.clientId, place.laneId, place.claims, waiting, place.dueAtUtc, null]);
+    else
+      engine.st.run('enter_ready', {
+        ...key(place),
+        priority: place.effectivePriority,
+        attempt: 0,
+        claims: place.claims,
+        releases: 0,
+        losses: 0,
+        draws: draws(engine),
+        due_at_utc: place.dueAtUtc,
+        expires_at_utc: null,
+      });
+    log(engine, place, 'requeue', waiting > 0 ? 'blocked' : 'queued', now, scope.actor, { generation: place.generation + 1 }, 0);
+    lendAnew(engine, place.clientId, place.taskNo, place.effectivePriority);
     engine.activated(place.clientId);
   });
 }
@@ -82,6 +90,7 @@ export function reprioritise(engine: Engine, scope: StoreScope, taskId: string, 
       });
     }
     log(engine, place, 'reprioritise', place.state, now, scope.actor, { from: place.priority, to: priority });
+    lendAnew(engine, place.clientId, place.taskNo, priority);
   });
 }
 
@@ -146,6 +155,12 @@ function withTask(
   return null;
 }
 
+/** Where a task of the client of the scope is, told by its place. */
+export function stateOf(engine: Engine, scope: StoreScope, taskId: string): TaskState | null {
+  engine.wall.bind({ clients: scope.clients });
+  return placeOf(engine, scope.clients[0] as string, taskId)?.state ?? null;
+}
+
 function placeOf(engine: Engine, clientId: string, taskId: string): Place | null {
   const row = engine.st.row('place_of', { client_id: clientId, task_id: taskId });
   if (row === undefined) return null;
@@ -194,6 +209,7 @@ function end(engine: Engine, place: Place, status: TaskState, event: TaskEvent, 
     reserved_at_utc: place.reservedAtUtc,
   });
   log(engine, place, event, status, now, actor, { reason });
+  endedByMove(engine, place.clientId, place.taskNo, now);
 }
 
 function log(

@@ -1,5 +1,5 @@
-// The order of a strategy as SQL, and its indexes. PRIORITY within a client is the key of `ready`; every other order gets its
-// index when the first worker needs it, so that a queue pays only for what it uses: each index costs every enqueue.
+// The order of a strategy as SQL, and the indexes that are made when somebody first needs them, so that a queue pays only for what
+// it uses: each index costs every enqueue. PRIORITY within a client is the key of `ready` itself.
 import { STRATEGIES, strategyIndex } from '../../domain/strategy.ts';
 import type { Strategy } from '../../domain/strategy.ts';
 import { asOwner, setSetting, setting } from './engine.ts';
@@ -21,7 +21,7 @@ export function ensureOrder(engine: Engine, strategy: Strategy, over: Over): voi
   const order = orderOf(strategy);
   if (over === 'client' && order === KEY_ORDER) return;
   const [name, leading] = OVER[over];
-  ensureIndex(engine, `${name}${strategyIndex(strategy)}`, `${leading}${order}`, strategy);
+  ensureIndex(engine, `${name}${strategyIndex(strategy)}`, `ready (${leading}${order})`, strategy);
 }
 
 /** Whether a lane has ready tasks is asked only where a worker may take some lanes of a client and others not, and by inboxes. */
@@ -30,12 +30,17 @@ export const hasLanes = (engine: Engine): boolean => made.get(engine)?.has(`${OV
 
 const PRIORITY: Strategy = { name: 'PRIORITY', ...STRATEGIES.PRIORITY };
 
-function ensureIndex(engine: Engine, name: string, columns: string, strategy: Strategy): void {
+const LISTING = 'tasks_of_client';
+/** A client's list without a status. While nobody lists, no enqueue writes a page of it for each client. */
+export const ensureListing = (engine: Engine): void => ensureIndex(engine, LISTING, 'tasks (client_id, task_id)');
+export const hasListing = (engine: Engine): boolean => made.get(engine)?.has(LISTING) ?? false;
+
+function ensureIndex(engine: Engine, name: string, on: string, strategy?: Strategy): void {
   const done = made.get(engine) ?? new Set<string>();
   if (done.has(name)) return;
   asOwner(engine, () => {
-    if (strategy.order.some(([column]) => column === 'draw')) startDraws(engine);
-    engine.db.exec(`CREATE INDEX IF NOT EXISTS ${name} ON ready (${columns})`);
+    if (strategy?.order.some(([column]) => column === 'draw') === true) startDraws(engine);
+    engine.db.exec(`CREATE INDEX IF NOT EXISTS ${name} ON ${on}`);
   });
   // Remembered only as a saving: IF NOT EXISTS decides, and nothing ever drops them while the queue is open.
   made.set(engine, done.add(name));

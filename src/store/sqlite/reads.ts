@@ -19,8 +19,13 @@ export interface Reader {
 
 /** Whose rights a scope reads with. */
 export const classOf = (scope: StoreScope): StatementClass => readerOf(scope);
+/** What the view does not have: looked up for the rows of a page alone. */
+const LOOKED_UP: Readonly<Record<string, string>> = {
+  parent_task_id: '(SELECT o.parent_task_id FROM walled.tasks o WHERE o.task_no = q.task_no)',
+  waiting_for: '(SELECT o.waiting FROM walled.blocked o WHERE o.task_no = q.task_no)',
+};
 const columnsOf = (cls: StatementClass): string =>
-  (cls === 'platform' ? OPEN_COLUMNS : [...OPEN_COLUMNS, ...PRIVATE_COLUMNS]).map((column) => `q.${column}`).join(', ');
+  (cls === 'platform' ? OPEN_COLUMNS : [...OPEN_COLUMNS, ...PRIVATE_COLUMNS]).map((column) => LOOKED_UP[column] ?? `q.${column}`).join(', ');
 
 export function readTask(reader: Reader, scope: StoreScope, taskId: string): Task | null {
   reader.wall.bind({ clients: scope.clients });
@@ -102,7 +107,7 @@ function labelSql(count: number, status: TaskState | undefined, typed: string, a
 }
 
 /** The lanes that a category or pattern names. */
-function typeFilter(type: string | undefined): { readonly sql: string; readonly params: Params } {
+export function typeFilter(type: string | undefined): { readonly sql: string; readonly params: Params } {
   if (type === undefined) return { sql: '', params: {} };
   const range = patternRange(type);
   if (range.kind === 'all') return { sql: '', params: {} };
@@ -124,21 +129,6 @@ export function readLogs(
   return pageOf(rows, page.limit, logOf, (entry) => entry.logId);
 }
 
-/** Rows of the audit that one look passes. */
-const EVENT_WINDOW = 10_000;
-
-export function readEvents(reader: Reader, scope: StoreScope, after: number | null, limit: number): { items: LogEntry[]; last: number } {
-  reader.wall.bind({ clients: '*' });
-  const end = (reader.st.row('events_last')?.[0] as number | null | undefined) ?? 0;
-  if (after === null || after >= end) return { items: [], last: end };
-  reader.wall.bind({ clients: scope.clients });
-  const until = Math.min(end, after + EVENT_WINDOW);
-  const params = { after, until, most: limit };
-  const rows = scope.clients === '*' ? reader.st.rows('events_all', params) : reader.st.rows('events_of', { ...params, client_id: clientOf(scope) });
-  const items = rows.map(logOf);
-  return { items, last: items.length === limit ? (items.at(-1) as LogEntry).logId : until };
-}
-
 /** The audit outlives the task: an auditor reads that of a purged one too. */
 function auditedClient(reader: Reader, scope: StoreScope, taskId: string): string | undefined {
   reader.wall.bind({ clients: scope.clients });
@@ -156,5 +146,11 @@ export function readSecurity(reader: Reader, scope: StoreScope, page: { readonly
   const most = page.limit + 1;
   const rows =
     scope.clients === '*' ? reader.st.rows('security_all', { before, most }) : reader.st.rows('security_of', { client_id: clientOf(scope), before, most });
-  return pageOf(rows, page.limit, securityOf, (event) => event.eventId);
+  const { items, nextCursor } = pageOf(
+    rows,
+    page.limit,
+    (row) => ({ at: row[0] as number, event: securityOf(row.slice(1)) }),
+    ({ at }) => at,
+  );
+  return { items: items.map(({ event }) => event), nextCursor };
 }

@@ -2,6 +2,7 @@
 // event in the same transaction.
 import { canonicalAttributes } from '../../domain/capability.ts';
 import type { GrantSpec, WorkerCapabilities, WorkerInfo, WorkerStatus } from '../../domain/task.ts';
+import { oneClient } from '../pages.ts';
 import { clientOfRow, grantOf, workerOf } from '../rows.ts';
 import type { CategoryRow, ClientRow, GrantRow, NewSecurityEvent, Registration, StoreScope } from '../store.ts';
 import { ensureSet } from './capability-sets.ts';
@@ -10,11 +11,15 @@ import type { Engine } from './engine.ts';
 import type { Row } from './statements.ts';
 
 export function security(engine: Engine, event: NewSecurityEvent): void {
+  const now = engine.now();
+  const clientId = event.clientId ?? null;
+  const newest = (engine.st.row('security_newest', { client_id: clientId })?.[0] as number | undefined) ?? 0;
   engine.st.run('security_add', {
-    now: engine.now(),
+    now,
+    shown_id: Math.max(now * 1000, newest + 1),
     actor: event.actor,
     action: event.action,
-    client_id: event.clientId ?? null,
+    client_id: clientId,
     object: event.object ?? null,
     outcome: event.outcome,
     details: event.details ?? null,
@@ -53,7 +58,7 @@ function replaceProgramGrants(engine: Engine, workerId: string, grants: readonly
   for (const grant of grants) insertGrant(engine, engine.options.randomHex(12), workerId, grant, 1);
 }
 
-const grantsOf = (engine: Engine, workerId: string): GrantSpec[] => engine.st.rows('grants_of', { worker_id: workerId }).map(grantOf);
+const grantsOf = (engine: Engine, workerId: string): GrantSpec[] => engine.st.rows('grants_of', { worker_id: workerId, client_id: null }).map(grantOf);
 
 /** After a grant changed: the worker's set is that of its new grants, at once. Binds every client. */
 function resetWorker(engine: Engine, workerId: string): void {
@@ -95,7 +100,7 @@ export function listWorkers(engine: Engine, scope: StoreScope): WorkerInfo[] {
     const own = engine.st.row('worker_get', { worker_id: scope.workerId });
     return own === undefined ? [] : [workerInfo(engine, own)];
   }
-  return engine.st.rows('workers_list', { all: scope.clients === '*' ? 1 : 0 }).map((row) => workerInfo(engine, row));
+  return engine.st.rows('workers_list', { client_id: oneClient(scope) }).map((row) => workerInfo(engine, row));
 }
 
 /** Rows of `worker_get` have the set and the fairness between what the other engine names too. */
@@ -122,7 +127,7 @@ export function createGrant(engine: Engine, scope: StoreScope, grantId: string, 
     outcome: 'done',
     details: JSON.stringify({ grant_id: grantId, ...grant }),
   });
-  const row = grantOf(engine.st.row('grant_get', { grant_id: grantId }) as Row);
+  const row = grantOf(engine.st.row('grant_get', { grant_id: grantId, client_id: oneClient(scope) }) as Row);
   resetWorker(engine, workerId);
   return row;
 }
@@ -130,12 +135,14 @@ export function createGrant(engine: Engine, scope: StoreScope, grantId: string, 
 export function listGrants(engine: Engine, scope: StoreScope, workerId?: string): GrantRow[] {
   engine.wall.bind({ clients: scope.workerId === undefined ? scope.clients : '*' });
   const of = scope.workerId ?? workerId;
-  return (of === undefined ? engine.st.rows('grants_list') : engine.st.rows('grants_of', { worker_id: of })).map(grantOf);
+  // A worker sees what each client granted it.
+  const own = { client_id: scope.workerId === undefined ? oneClient(scope) : null };
+  return (of === undefined ? engine.st.rows('grants_list', own) : engine.st.rows('grants_of', { ...own, worker_id: of })).map(grantOf);
 }
 
 export function deleteGrant(engine: Engine, scope: StoreScope, grantId: string): boolean {
   engine.wall.bind({ clients: scope.clients });
-  const found = engine.st.row('grant_get', { grant_id: grantId });
+  const found = engine.st.row('grant_get', { grant_id: grantId, client_id: oneClient(scope) });
   if (found === undefined) return false;
   const grant = grantOf(found);
   engine.st.run('grant_delete', { grant_id: grantId });
@@ -163,7 +170,7 @@ export function createClient(engine: Engine, scope: StoreScope, clientId: string
 
 export function listClients(engine: Engine, scope: StoreScope): ClientRow[] {
   engine.wall.bind({ clients: scope.clients });
-  return engine.st.rows('client_list').map(clientOfRow);
+  return engine.st.rows('client_list', { client_id: oneClient(scope) }).map(clientOfRow);
 }
 
 export function updateClient(
@@ -177,7 +184,7 @@ export function updateClient(
   if (change.status !== undefined) engine.st.run('client_status', { client_id: clientId, status: change.status });
   if (change.weight !== undefined) engine.st.run('client_share', { client_id: clientId, weight: change.weight });
   bump(engine, 'lanes_version'); // Claims remember whom they may ask by this number.
-  const action = change.weight !== undefined ? 'client.weight' : 'client.suspend';
+  const action = change.weight !== undefined ? 'client.weight' : change.status === 'active' ? 'client.resume' : 'client.suspend';
   security(engine, { actor: scope.actor, action, clientId, object: clientId, outcome: 'done', details: JSON.stringify(change) });
   return clientOfRow(engine.st.row('client_get', { client_id: clientId }) as Row);
 }
@@ -192,6 +199,7 @@ export function setCategory(engine: Engine, scope: StoreScope, category: Categor
     max_run_ms: category.maxRunMs,
     backoff: category.backoff === null ? null : JSON.stringify(category.backoff),
     schema: category.schema,
+    max_wait_ms: category.maxWaitMs,
   });
   bump(engine, 'categories_version');
   security(engine, { actor: scope.actor, action: 'category.set', object: category.pattern, outcome: 'done' });

@@ -24,10 +24,20 @@ export const CLIENT_TABLES = {
   api_keys: 'client',
   security_events: 'client',
   audit_seals: 'client',
+  task_dependencies: 'client',
+  ended_parents: 'client',
+  priority_changes: 'client',
+  audit_anchors: 'client',
+  audit_cuts: 'client',
+  audit_retention: 'client',
+  schedules: 'client',
+  limits: 'client',
+  lane_limits: 'client',
+  limit_starts: 'client',
 } as const;
 
 /** Tables without a client: the registry's own. */
-export const SHARED_TABLES = ['capability_sets', 'workers', 'categories', 'meta', 'secrets', 'audit_passed'] as const;
+export const SHARED_TABLES = ['capability_sets', 'workers', 'categories', 'meta', 'secrets', 'audit_passed', 'audit_anchored'] as const;
 
 export interface WriteRight {
   readonly insert?: true;
@@ -60,7 +70,10 @@ const MOVES: Readonly<Record<string, WriteRight>> = {
   ready: { insert: true, delete: true, keys: ['client_id', 'priority', 'task_no'] },
   delayed: { insert: true, delete: true, keys: ['task_no'] },
   leases: { insert: true, delete: true, update: ['lease_until_utc'], keys: ['task_no'] },
-  blocked: { insert: true, delete: true, keys: ['task_no'] },
+  blocked: { insert: true, delete: true, update: ['waiting'], keys: ['task_no', 'waiting'] },
+  task_dependencies: { insert: true, update: ['state', 'priority'], keys: ['client_id', 'parent_no', 'task_no'] },
+  ended_parents: { insert: true, delete: true, update: ['after_no'], keys: ['client_id', 'task_no'] },
+  priority_changes: { insert: true, delete: true, keys: ['client_id', 'task_no'] },
   finished: { insert: true, delete: true, update: ['result'], keys: ['task_no'] },
   lanes: { insert: true, delete: true, keys: ['lane_id'] },
   capability_lanes: { insert: true, delete: true, keys: ['set_id', 'client_id', 'lane_id'] },
@@ -72,11 +85,18 @@ const MOVES: Readonly<Record<string, WriteRight>> = {
   task_events: { insert: true, keys: ['task_no'] },
   capability_sets: { keys: ['set_id'] },
   security_events: { insert: true },
+  lane_limits: { insert: true },
+  limit_starts: { insert: true, delete: true, update: ['starts'], keys: ['client_id', 'name', 'bucket', 'at_utc', 'starts'] },
+  schedules: {
+    update: ['next_utc', 'last_utc', 'looked_at_utc', 'fired', 'last_task_id', 'last_refusal'],
+    keys: ['client_id', 'name', 'next_utc', 'fired', 'last_task_id'],
+  },
 };
 
+const RULE_COLUMNS = ['kind', 'cron', 'time_zone', 'every_ms', 'at_utc', 'type', 'payload', 'options', 'missed'] as const;
 const REGISTRY: Readonly<Record<string, WriteRight>> = {
   lanes: { keys: ['lane_id'] },
-  clients: { insert: true, update: ['status', 'weight'], keys: ['client_id'] },
+  clients: { insert: true, update: ['status', 'weight', 'limited'], keys: ['client_id'] },
   // The empty name is the row itself: what deleting a parent of a foreign key reads.
   capability_sets: { insert: true, delete: true, keys: ['', 'set_id'] },
   capability_lanes: { insert: true, delete: true, keys: ['set_id', 'client_id', 'lane_id'] },
@@ -92,11 +112,32 @@ const REGISTRY: Readonly<Record<string, WriteRight>> = {
   meta: { insert: true, update: ['value'], keys: ['key'] },
   security_events: { insert: true },
   secrets: { insert: true },
+  limits: { insert: true, delete: true, keys: ['client_id', 'name'] },
+  lane_limits: { insert: true, delete: true, keys: ['client_id', 'name'] },
+  limit_starts: { delete: true, keys: ['client_id', 'name'] },
+  schedules: {
+    insert: true,
+    delete: true,
+    update: [...RULE_COLUMNS, 'paused', 'next_utc', 'looked_at_utc', 'last_refusal', 'changed_at_utc'],
+    keys: ['client_id', 'name', 'changed_at_utc'],
+  },
 };
 
+/** What refers to a task: that nothing is left there is checked when a tombstone goes. */
+const TASK_PARTS = ['delayed', 'leases', 'blocked', 'finished', 'task_attempts', 'task_messages', 'task_progress', 'task_metadata'] as const;
+
 const SEALS: Readonly<Record<string, WriteRight>> = {
-  audit_seals: { insert: true },
+  audit_seals: { insert: true, delete: true, keys: ['client_id', 'chain', 'seq'] },
   audit_passed: { update: ['sealed_id'], keys: ['chain'] },
+  audit_anchors: { insert: true, delete: true, keys: ['client_id', 'chain', 'seq'] },
+  audit_anchored: { update: ['n', 'digest'], keys: ['n'] },
+  audit_cuts: { insert: true },
+  audit_retention: { insert: true, delete: true, keys: ['client_id'] },
+  // Behind a cut, which the triggers of the schema look for.
+  task_events: { delete: true, keys: ['log_id', 'client_id', 'task_no'] },
+  security_events: { delete: true, keys: ['event_id', 'client_id'] },
+  tasks: { delete: true, keys: ['', 'task_no'] },
+  ...Object.fromEntries(TASK_PARTS.map((table) => [table, { keys: ['task_no'] }])),
 };
 
 export const WRITES: Readonly<Partial<Record<StatementClass, Readonly<Record<string, WriteRight>>>>> = { engine: MOVES, registry: REGISTRY, sealer: SEALS };
@@ -105,6 +146,8 @@ export const WRITES: Readonly<Partial<Record<StatementClass, Readonly<Record<str
 export type ReadRight = true | { readonly except: readonly string[] } | { readonly only: readonly string[] };
 
 const SECRETS = { except: ['payload', 'result', 'progress', 'idempotency_key', 'metadata'] } as const;
+/** Without the order of the table, which runs over all clients. */
+const LOGS = { except: ['row_no'] } as const;
 const NUMBERS = ['v_queue_status_summary', 'v_queue_type_summary', 'v_task_performance'] as const;
 const numbers = Object.fromEntries(NUMBERS.map((view) => [view, true as const]));
 
@@ -126,6 +169,13 @@ export const READS: Readonly<Partial<Record<StatementClass, Readonly<Record<stri
     meta: true,
     task_messages: { only: ['task_no', 'message_id', 'at_utc'] },
     task_events: { only: ['log_id', 'task_no'] },
+    task_dependencies: true,
+    ended_parents: true,
+    priority_changes: true,
+    schedules: true,
+    limits: true,
+    lane_limits: true,
+    limit_starts: true,
   },
   registry: {
     clients: true,
@@ -137,23 +187,33 @@ export const READS: Readonly<Partial<Record<StatementClass, Readonly<Record<stri
     categories: true,
     meta: true,
     secrets: true,
-    leases: { only: ['task_no', 'worker_id', 'client_id'] },
+    leases: { only: ['task_no', 'worker_id', 'client_id', 'lane_id'] },
+    limits: true,
+    lane_limits: true,
     api_keys: true,
     ready: { only: ['lane_id'] },
     delayed: { only: ['lane_id'] },
     tasks: { only: ['lane_id'] },
+    security_events: { only: ['client_id', 'shown_id'] },
+    schedules: { only: ['client_id'] },
   },
   sealer: {
     task_events: true,
-    tasks: { only: ['task_no', 'task_id', 'client_id'] },
+    task_logs: true,
+    tasks: { only: ['task_no', 'task_id', 'client_id', 'purged_at_utc'] },
+    clients: { only: ['client_id'] },
     security_events: true,
     audit_seals: true,
     audit_passed: true,
+    audit_anchors: true,
+    audit_anchored: true,
+    audit_cuts: true,
+    audit_retention: true,
   },
   client: {
     task_queue: true,
-    task_logs: true,
-    task_messages: true,
+    task_logs: LOGS,
+    task_messages: { except: ['message_id'] },
     task_progress: true,
     task_metadata: true,
     task_attempts: { except: ['lease_id'] },
@@ -167,14 +227,16 @@ export const READS: Readonly<Partial<Record<StatementClass, Readonly<Record<stri
     blocked: true,
     finished: { except: ['lease_id'] },
     lanes: true,
+    task_dependencies: true,
     categories: true,
+    schedules: true,
     workers: { only: ['status', 'heartbeat_utc', 'worker_id'] },
   },
   worker: { worker_inbox: true, held: true, self: true, own_grants: true, categories: { only: ['pattern', 'max_run_ms'] } },
   admin: {
     task_queue: true,
-    task_logs: true,
-    task_messages: true,
+    task_logs: LOGS,
+    task_messages: { except: ['message_id'] },
     task_progress: true,
     task_metadata: true,
     task_attempts: { except: ['lease_id'] },
@@ -188,10 +250,12 @@ export const READS: Readonly<Partial<Record<StatementClass, Readonly<Record<stri
     blocked: true,
     finished: { except: ['lease_id'] },
     lanes: true,
+    task_dependencies: true,
     worker_grants: true,
     api_keys: { except: ['digest'] },
-    security_events: true,
+    security_events: { except: ['event_id'] },
     categories: true,
+    schedules: true,
     visible_workers: true,
     workers: { only: ['status', 'heartbeat_utc', 'worker_id'] },
   },
@@ -209,10 +273,12 @@ export const READS: Readonly<Partial<Record<StatementClass, Readonly<Record<stri
     blocked: true,
     finished: { except: ['lease_id', 'result'] },
     lanes: true,
+    task_dependencies: true,
     worker_grants: true,
     api_keys: { except: ['digest'] },
     security_events: true,
     categories: true,
+    schedules: { except: ['payload'] },
     visible_workers: true,
     workers: true,
     meta: true,
@@ -220,8 +286,8 @@ export const READS: Readonly<Partial<Record<StatementClass, Readonly<Record<stri
     capability_sets: true,
   },
   auditor: {
-    task_logs: true,
-    security_events: true,
+    task_logs: LOGS,
+    security_events: { except: ['event_id'] },
     clients: true,
     worker_grants: true,
     api_keys: { except: ['digest'] },
@@ -231,43 +297,3 @@ export const READS: Readonly<Partial<Record<StatementClass, Readonly<Record<stri
     categories: true,
   },
 };
-
-/** Functions that statements of a class other than `owner` may call. Everything else (load_extension, randomblob, writefile …) is refused. */
-export const FUNCTIONS = new Set([
-  'abs',
-  'avg',
-  'coalesce',
-  'count',
-  'ifnull',
-  'iif',
-  'json',
-  'json_each',
-  'json_extract',
-  'json_object',
-  'json_array',
-  'json_group_array',
-  'json_group_object',
-  'json_quote',
-  'julianday',
-  'length',
-  'like',
-  'ln',
-  'lower',
-  'max',
-  'min',
-  'now_ms',
-  'nullif',
-  'percentile_cont',
-  'raise',
-  'random',
-  'round',
-  'row_number',
-  'substr',
-  'sum',
-  'total',
-  'typeof',
-  '->',
-  '->>',
-  'lead',
-  'lag',
-]);

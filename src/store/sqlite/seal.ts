@@ -3,12 +3,13 @@
 // forks and none has a gap.
 import { hash as digestOf } from 'node:crypto';
 import { CHAINS, genesis, sealRows } from '../../domain/audit-chain.ts';
+import { sealOf } from '../rows.ts';
 import type { AuditRow, ChainName, Hash, Head, Seal } from '../../domain/audit-chain.ts';
 import type { AnchoredHead } from '../../domain/audit-check.ts';
 import type { AuditPage, StoreScope } from '../store.ts';
 import type { Engine } from './engine.ts';
 import type { Reader } from './reads.ts';
-import type { Row, Statements } from './statements.ts';
+import type { Statements } from './statements.ts';
 
 const sha256: Hash = (text) => digestOf('sha256', text, 'hex');
 
@@ -78,19 +79,6 @@ export function readAudit(reader: Reader, scope: StoreScope, chain: ChainName, a
   const until = isEnd || last === undefined ? Number.MAX_SAFE_INTEGER : last;
   return { rows, seals: reader.st.rows('seals_after', { chain, after, until }).map(sealOf), next: isEnd ? null : (last as number), passed };
 }
-
-const sealOf = (row: Row): Seal => ({
-  chain: row[0] as ChainName,
-  clientId: row[1] as string,
-  seq: row[2] as number,
-  rows: row[3] as number,
-  firstId: row[4] as number,
-  lastId: row[5] as number,
-  prevHash: row[6] as string,
-  hash: row[7] as string,
-  marks: row[8] as string,
-  atUtc: row[9] as number,
-});
 
 export function readHeads(reader: Reader, scope: StoreScope): AnchoredHead[] {
   reader.wall.bind({ clients: scope.clients });

@@ -6,6 +6,7 @@ import type { TaskState } from '../../domain/lifecycle.ts';
 import { LIMITS, cleanErrorText } from '../../domain/limits.ts';
 import type { HeartbeatResult, LeaseRef, SettleResult, Settlement } from '../../domain/task.ts';
 import type { StoreScope } from '../store.ts';
+import { endedByAttempt } from './dependencies.ts';
 import { draws } from './engine.ts';
 import type { Engine } from './engine.ts';
 import type { Row } from './statements.ts';
@@ -33,6 +34,7 @@ export function expireLeases(engine: Engine, backoffOf: BackoffOf, now: number, 
   const expired = engine.st.run('expire_hits', { now, most });
   if (expired === 0) return { expired: 0, buried: 0 };
   const buried = move(engine, new Set(['expire']), now, 'system', backoffOf);
+  if (buried > 0) endedByAttempt(engine, now);
   engine.st.run('hits_clear');
   return { expired, buried };
 }
@@ -107,7 +109,12 @@ const LEASE_LOST = 'the lease is not the current one: absent, lapsed, ended, or 
 
 function answersOf(engine: Engine, items: readonly Settlement[], workerId: string, now: number): SettleResult[] {
   const status = new Map<number, TaskState | 'exhausted'>();
-  for (const [i, op, dead] of engine.st.rows('settled')) status.set(i as number, statusAfter(op as string, dead));
+  let awaited = false;
+  for (const [i, op, dead, waited] of engine.st.rows('settled')) {
+    status.set(i as number, statusAfter(op as string, dead));
+    if (waited === 1) awaited = true;
+  }
+  if (awaited) endedByAttempt(engine, now);
   if (status.size < items.length)
     for (const [i, again] of engine.st.rows('settle_repeats', { worker_id: workerId, now }))
       if (again !== null) status.set(i as number, again as TaskState | 'exhausted');

@@ -16,7 +16,14 @@ interface Prepared {
   readonly cls: StatementClass;
   /** As it was written, before the names of this connection. */
   readonly sql: string;
+  /** It writes what transactions remember: see `remembered`. */
+  readonly forgets: boolean;
 }
+
+/** The tables whose rows a transaction may know from the one before. */
+const REMEMBERED = /\b(?:INTO|UPDATE|FROM)\s+main\.(?:meta|clients|lanes)\b/;
+/** So many values are remembered at most. */
+const MEMORY = 10_000;
 
 /** Rows that one run of a multi-row INSERT takes: more is slower again, since each run binds them all. */
 const ROWS_A_RUN = 16;
@@ -26,6 +33,9 @@ export class Statements {
   readonly #wall: Wall;
   readonly #named: ReadonlyMap<string, NamedStatement>;
   readonly #prepared = new Map<string, Prepared>();
+  readonly #memory = new Map<string, SQLInputValue>();
+  #version: StatementSync | undefined;
+  #dataVersion: SQLInputValue | undefined;
 
   constructor(db: DatabaseSync, wall: Wall, named: ReadonlyMap<string, NamedStatement>) {
     this.#db = db;
@@ -36,12 +46,14 @@ export class Statements {
   /** Runs a statement that answers no rows; the number of changed rows. */
   run(name: string, params: Params = {}): number {
     const prepared = this.#find(name);
+    if (prepared.forgets) this.#memory.clear();
     return Number(this.#as(prepared, () => prepared.statement.run(...values(prepared, params))).changes);
   }
 
   /** Runs one INSERT; the new rowid. */
   insert(name: string, params: Row): number {
     const prepared = this.#find(name);
+    if (prepared.forgets) this.#memory.clear();
     return Number(this.#as(prepared, () => prepared.statement.run(...params)).lastInsertRowid);
   }
 
@@ -55,6 +67,35 @@ export class Statements {
         last = Number(this.#as(several, () => several.statement.run(...rows.slice(i, i + ROWS_A_RUN).flat())).lastInsertRowid);
     for (; i < rows.length; i++) last = this.insert(name, rows[i] as Row);
     return last;
+  }
+
+  /** At the start of each transaction: what other connections may have changed is not remembered. */
+  recall(): void {
+    const before = this.#wall.current;
+    this.#wall.current = 'owner';
+    try {
+      if (this.#version === undefined) (this.#version = this.#db.prepare('PRAGMA data_version')).setReturnArrays(true);
+      const version = (this.#version.get() as unknown as Row)[0];
+      if (version !== this.#dataVersion) this.#memory.clear();
+      this.#dataVersion = version;
+    } finally {
+      this.#wall.current = before;
+    }
+  }
+
+  /** After a rollback: nothing that was read inside it holds. */
+  forget(): void {
+    this.#memory.clear();
+  }
+
+  /** The first value of a row that hardly ever changes, inside a transaction only. Where there is no row, `absent` is remembered, if given. */
+  remembered(name: string, params: Params, key: string, absent?: SQLInputValue): SQLInputValue | undefined {
+    const known = this.#memory.get(key);
+    if (known !== undefined) return known;
+    const value = this.row(name, params)?.[0] ?? absent;
+    if (this.#memory.size >= MEMORY) this.#memory.clear();
+    if (value !== undefined) this.#memory.set(key, value);
+    return value;
   }
 
   #several(name: string): Prepared {
@@ -120,7 +161,7 @@ export class Statements {
     try {
       const statement = this.#db.prepare(plannedOnce(this.#wall.name(sql)));
       statement.setReturnArrays(true);
-      const prepared = { statement, params, cls, sql };
+      const prepared = { statement, params, cls, sql, forgets: REMEMBERED.test(sql) };
       this.#prepared.set(key, prepared);
       return prepared;
     } finally {

@@ -1,6 +1,7 @@
 // Counts, rates and percentiles as the original defines them, for the bound clients; and the summary of the whole audit.
 import { LIMITS } from '../../domain/limits.ts';
 import { countsOf } from '../numbers.ts';
+import { oneClient } from '../pages.ts';
 import type { AuditSummary, Counts, StoreScope } from '../store.ts';
 import type { Reader } from './reads.ts';
 import type { Row } from './statements.ts';
@@ -11,12 +12,13 @@ const DAY_MS = 24 * HOUR_MS;
 export function readCounts(reader: Reader, scope: StoreScope, now: number): Counts {
   reader.wall.bind({ clients: scope.clients });
   const { st } = reader;
+  const own = { client_id: oneClient(scope) };
   return countsOf(
     {
-      byType: st.rows('counts_by_lane'),
-      oldest: st.row('oldest_ready')?.[0],
-      ended: st.row('ended_since', { since: now - DAY_MS, hour: now - HOUR_MS }),
-      runs: st.row('run_times', { since: now - DAY_MS }),
+      byType: st.rows('counts_by_lane', own),
+      oldest: st.row('oldest_ready', own)?.[0],
+      ended: st.row('ended_since', { ...own, since: now - DAY_MS, hour: now - HOUR_MS }),
+      runs: st.row('run_times', { ...own, since: now - DAY_MS }),
       workers: st.row('worker_counts', { active: now - LIMITS.activeMs.default, stale: now - LIMITS.staleMs.default }),
     },
     now,

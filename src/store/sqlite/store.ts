@@ -2,39 +2,32 @@
 // turns; reads of a file use a connection of their own that can not write.
 import type { DatabaseSync } from 'node:sqlite';
 import { QueueError } from '../../domain/errors.ts';
-import type { Result } from '../../domain/errors.ts';
-import type { Settlement, SettleResult } from '../../domain/task.ts';
 import { loadStatements } from '../sql-files.ts';
 import type { NamedStatement } from '../sql-files.ts';
-import type { EnqueueOutcome, Store, StoreOptions } from '../store.ts';
+import type { Store, StoreOptions } from '../store.ts';
+import type { Touched } from '../waiters.ts';
 import { keyOperations } from './api-keys.ts';
 import { createSets } from './capability-sets.ts';
-import { createClaimer } from './claim.ts';
+import { createClaimer, reachIn } from './claim.ts';
+import { goOn } from './go-on.ts';
 import { openConnection } from './connection.ts';
 import { createCategories } from './engine.ts';
 import type { Engine } from './engine.ts';
-import { enqueueBatch } from './enqueue.ts';
-import type { EnqueueItem } from './enqueue.ts';
 import { asQueueError } from './errors.ts';
-import { addMessage, holderOf, setProgress } from './held.ts';
-import { amend, cancel, purge, reprioritise, requeue } from './moves.ts';
+import { limitOperations } from './limits.ts';
 import { loadMigrations, migrate } from './migrate.ts';
 import type { MigrationReport } from './migrate.ts';
-import { ensureLanes, hasLanes } from './orders.ts';
-import { readEvents, readInbox, readLogs, readSecurity, readTask, readTasks } from './reads.ts';
 import type { Reader } from './reads.ts';
-import { backoffIn, read } from './parts.ts';
+import { read } from './parts.ts';
 import type { Parts } from './parts.ts';
+import { scheduleOperations } from './schedules.ts';
 import { systemOperations } from './system.ts';
-import * as book from './registry.ts';
-import { heartbeatBatch, heartbeatHeld, settleBatch } from './settle.ts';
-import { readCounts } from './stats.ts';
 import { Statements } from './statements.ts';
-import { perTurn } from './turn.ts';
 import { createEnqueueInside } from './transaction.ts';
 import { buildWall } from './wall.ts';
 import { createWatch } from './watch.ts';
 import { Writer } from './writer.ts';
+import { bookOperations, taskOperations, workerOperations } from './operations.ts';
 
 const SQL = new URL('../../../sql/sqlite/', import.meta.url);
 const MIGRATIONS = new URL('../../../sql/sqlite/migrations/', import.meta.url);
@@ -79,10 +72,12 @@ export function storeOn(db: DatabaseSync, options: SqliteOptions): Store {
   const named = options.statements ?? loadStatements(SQL);
   const wall = buildWall(db, options.randomHex(8));
   const st = new Statements(db, wall, named);
-  const watch = createWatch(st);
-  const writer = new Writer(db, wall, options.busyTimeoutMs, watch.committed);
-  const engine: Engine = { db, wall, st, writer, options, now: options.now, activated: (clientId) => claimer.activated(clientId) };
+  const risen: Engine['risen'] = { isHeard: () => watch.isHeard(), ready: [] };
+  const committed = (touched: () => Touched[]): void => (watch.committed(() => [...touched(), ...takeRisen(risen)]), goOn(engine));
+  const writer = new Writer(db, wall, st, options.busyTimeoutMs, committed);
+  const engine: Engine = { db, wall, st, writer, options, now: options.now, activated: (clientId) => claimer.activated(clientId), risen };
   const sets = createSets(engine);
+  const watch = createWatch({ st, reachOf: reachIn(engine, sets), nextDueIn: () => read(() => nextDueIn(engine)) });
   const claimer = createClaimer(engine, sets);
   const own: Reader = { st, wall };
   const readers = options.file === ':memory:' ? null : openReader(options, named);
@@ -104,6 +99,8 @@ export function storeOn(db: DatabaseSync, options: SqliteOptions): Store {
     ...bookOperations(parts),
     ...keyOperations(engine, read),
     ...systemOperations(parts),
+    schedules: scheduleOperations(parts),
+    limits: limitOperations(parts),
     async close() {
       watch.close();
       await writer.close();
@@ -113,138 +110,23 @@ export function storeOn(db: DatabaseSync, options: SqliteOptions): Store {
   };
 }
 
+/** What rose out of the delayed in this commit. */
+function takeRisen(risen: Engine['risen']): Touched[] {
+  const { ready } = risen;
+  if (ready.length === 0) return [];
+  risen.ready = [];
+  return [{ clients: [...new Set(ready.map(({ clientId }) => clientId))], ready, delays: true }];
+}
+
+/** ms until something delayed is due, or null. */
+function nextDueIn({ wall, st, now }: Engine): number | null {
+  wall.bind({ clients: '*' });
+  const due = st.row('next_due')?.[0];
+  return due === null || due === undefined ? null : Math.max(0, (due as number) - now());
+}
+
 function openReader(options: SqliteOptions, named: ReadonlyMap<string, NamedStatement>): Reader & { close(): void } {
   const db = openConnection({ ...options, readOnly: true });
   const wall = buildWall(db, options.randomHex(8));
   return { st: new Statements(db, wall, named), wall, close: () => db.close() };
-}
-
-type TaskOperations = Pick<
-  Store,
-  'enqueue' | 'enqueueInside' | 'task' | 'tasks' | 'logs' | 'events' | 'counts' | 'cancel' | 'requeue' | 'reprioritise' | 'amend' | 'purge'
->;
-
-function taskOperations(parts: Parts): TaskOperations {
-  const { engine, sets, reader } = parts;
-  const { writer } = engine;
-  return {
-    enqueue(scope, tasks, { atomic, createClients }) {
-      const items = tasks.map((task) => ({ task, createClient: createClients }));
-      // The rows of clients name their own actor, so that batches of many clients run as one.
-      const actor = scope.role === 'client' ? null : scope.actor;
-      const kind = atomic ? '' : `enqueue ${actor ?? ''}`;
-      return writer.submit<EnqueueItem, Result<EnqueueOutcome>>({
-        kind,
-        items,
-        owner: scope.actor,
-        run: (all) => enqueueBatch(engine, sets, all, actor, atomic),
-      });
-    },
-    enqueueInside: (scope, tx, tasks, { createClients }) =>
-      parts.inside(
-        tx,
-        tasks.map((task) => ({ task, createClient: createClients })),
-        scope.role === 'client' ? null : scope.actor,
-      ),
-    task: (scope, taskId) => read(() => readTask(parts.own, scope, taskId)),
-    tasks: (scope, filter) => read(() => readTasks(reader, scope, filter)),
-    logs: (scope, taskId, page) => read(() => readLogs(reader, scope, taskId, page)),
-    events: (scope, after, limit) => read(() => readEvents(reader, scope, after, limit)),
-    counts: (scope) => read(() => readCounts(reader, scope, engine.now())),
-    cancel: (scope, taskId, reason) => writer.one(scope.actor, () => cancel(engine, scope, taskId, reason)),
-    requeue: (scope, taskId) => writer.one(scope.actor, () => requeue(engine, scope, taskId)),
-    reprioritise: (scope, taskId, priority) => writer.one(scope.actor, () => reprioritise(engine, scope, taskId, priority)),
-    amend: (scope, taskId, change) => writer.one(scope.actor, () => amend(engine, scope, taskId, change)),
-    purge: (scope, taskId) => writer.one(scope.actor, () => purge(engine, scope, taskId)),
-  };
-}
-
-type WorkerOperations = Pick<
-  Store,
-  | 'register'
-  | 'beat'
-  | 'deregister'
-  | 'workers'
-  | 'removeWorker'
-  | 'pruneWorkers'
-  | 'inbox'
-  | 'claim'
-  | 'heartbeat'
-  | 'settle'
-  | 'progress'
-  | 'message'
-  | 'holder'
->;
-
-function workerOperations(parts: Parts): WorkerOperations {
-  const { engine } = parts;
-  const { writer } = engine;
-  const backoffOf = backoffIn(parts);
-  return {
-    register: (scope, registration) => writer.one(scope.actor, () => book.register(engine, scope, registration)),
-    beat: (scope, status) => writer.one(scope.actor, () => book.beat(engine, scope, status)),
-    deregister: (scope) => writer.one(scope.actor, () => void book.dropWorker(engine, scope.actor, scope.workerId as string, 'worker.deregister')),
-    workers: (scope) => read(() => book.listWorkers(engine, scope)),
-    removeWorker: (scope, workerId) => writer.one(scope.actor, () => book.dropWorker(engine, scope.actor, workerId, 'worker.remove')),
-    pruneWorkers: (scope, staleMs) => writer.one(scope.actor, () => book.pruneWorkers(engine, scope, staleMs)),
-    inbox: async (scope, limit) => {
-      if (!hasLanes(engine)) await writer.one(scope.actor, () => ensureLanes(engine));
-      return read(() => {
-        const worker = engine.st.row('worker_of', { worker_id: scope.workerId as string });
-        return worker === undefined ? [] : readInbox(parts.own, scope, worker[0] as number, limit);
-      });
-    },
-    claim: (scope, request) => writer.one(scope.actor, () => parts.claimer.claim(scope, request)),
-    heartbeat: (scope, leases, leaseMs) =>
-      writer.one(scope.actor, () => (leases === 'all' ? heartbeatHeld(engine, scope, leaseMs) : heartbeatBatch(engine, scope, leases, leaseMs))),
-    settle: (scope, items) =>
-      writer.submit<Settlement, SettleResult>({
-        kind: `settle ${scope.actor}`,
-        items,
-        owner: scope.actor,
-        run: (all) => settleBatch(engine, scope, all, backoffOf),
-      }),
-    progress: (scope, lease, value) => writer.one(scope.actor, () => setProgress(engine, scope, lease, value)),
-    message: (scope, lease, message, details) => writer.one(scope.actor, () => addMessage(engine, scope, lease, message, details)),
-    holder: (scope, lease) => read(() => holderOf(engine, scope, lease)),
-  };
-}
-
-type BookOperations = Pick<
-  Store,
-  | 'createClient'
-  | 'clients'
-  | 'updateClient'
-  | 'createGrant'
-  | 'grants'
-  | 'deleteGrant'
-  | 'setCategory'
-  | 'categories'
-  | 'deleteCategory'
-  | 'setCategoryMode'
-  | 'securityEvents'
-  | 'recordSecurity'
->;
-
-function bookOperations(parts: Parts): BookOperations {
-  const { engine } = parts;
-  const { writer } = engine;
-  return {
-    createClient: (scope, clientId, weight) => writer.one(scope.actor, () => book.createClient(engine, scope, clientId, weight)),
-    clients: (scope) => read(() => book.listClients(engine, scope)),
-    updateClient: (scope, clientId, change) => writer.one(scope.actor, () => book.updateClient(engine, scope, clientId, change)),
-    createGrant: (scope, grantId, workerId, grant) => writer.one(scope.actor, () => book.createGrant(engine, scope, grantId, workerId, grant)),
-    grants: (scope, workerId) => read(() => book.listGrants(engine, scope, workerId)),
-    deleteGrant: (scope, grantId) => writer.one(scope.actor, () => book.deleteGrant(engine, scope, grantId)),
-    setCategory: (scope, category) => writer.one(scope.actor, () => book.setCategory(engine, scope, category)),
-    categories: perTurn(() => read(() => parts.categories())),
-    deleteCategory: (scope, pattern) => writer.one(scope.actor, () => book.deleteCategory(engine, scope, pattern)),
-    setCategoryMode: (scope, mode) => writer.one(scope.actor, () => book.setCategoryMode(engine, scope, mode)),
-    securityEvents: (scope, page) => read(() => readSecurity(parts.reader, scope, page)),
-    recordSecurity: (event) =>
-      writer.one('security', () => {
-        engine.wall.bind({ clients: '*' });
-        book.security(engine, event);
-      }),
-  };
 }

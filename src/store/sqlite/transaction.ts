@@ -26,6 +26,8 @@ export function createEnqueueInside(engine: Engine, file: string, named: Readonl
     const wall = { ...OPEN };
     const inside = known.get(db) ?? { ...engine, db, wall, st: new Statements(db, wall, named) };
     known.set(db, inside);
+    // Between two calls the caller may have rolled back.
+    inside.st.forget();
     try {
       return enqueueBatch(inside, createSets(inside), items, actor, true);
     } catch (error) {

@@ -3,7 +3,8 @@
 // The views bear a random suffix that works as a capability: a CTE or view of a known name can not pose as one of them.
 import type { DatabaseSync } from 'node:sqlite';
 import { constants as sqlite } from 'node:sqlite';
-import { CLIENT_TABLES, FUNCTIONS, READS, SHARED_TABLES, WRITES } from './rights.ts';
+import { FUNCTIONS } from './functions.ts';
+import { CLIENT_TABLES, READS, SHARED_TABLES, WRITES } from './rights.ts';
 import type { ReadRight, StatementClass } from './rights.ts';
 
 export const WALL_MESSAGE = 'prismq: row of a client that is not bound';
@@ -24,6 +25,10 @@ export const STAGED = {
     'rank INTEGER PRIMARY KEY, task_no INTEGER, client_id TEXT, priority INTEGER, lane_id INTEGER, attempt INTEGER, claims INTEGER, releases INTEGER, losses INTEGER, due_at_utc INTEGER, expires_at_utc INTEGER, draw REAL, state TEXT',
   ends: 'i INTEGER PRIMARY KEY, client_id TEXT, task_id TEXT, lease_id TEXT, op TEXT, result TEXT, error_kind TEXT, error_message TEXT, error_stack TEXT, final INTEGER, delay_ms INTEGER, started_after_ms INTEGER, run_ms INTEGER',
   hits: 'i INTEGER PRIMARY KEY, task_no INTEGER UNIQUE, client_id TEXT, lane_id INTEGER, attempt INTEGER, claims INTEGER, releases INTEGER, losses INTEGER, reserved_at_utc INTEGER, due_at_utc INTEGER, expires_at_utc INTEGER, op TEXT, result TEXT, error_kind TEXT, error_message TEXT, error_stack TEXT, dead TEXT, run_after_utc INTEGER, started_after_ms INTEGER, run_ms INTEGER, lease_id TEXT, worker_id TEXT',
+  edges: 'rank INTEGER PRIMARY KEY, client_id TEXT, parent_no INTEGER, task_no INTEGER, policy TEXT, state TEXT, outcome TEXT',
+  freed: 'task_no INTEGER PRIMARY KEY, n INTEGER',
+  doomed: 'task_no INTEGER PRIMARY KEY, client_id TEXT, parent_no INTEGER, outcome TEXT',
+  lent: 'task_no INTEGER PRIMARY KEY, client_id TEXT, before INTEGER, priority INTEGER',
 } as const;
 
 export interface Scope {
@@ -143,8 +148,11 @@ function binder(db: DatabaseSync, name: (sql: string) => string, wall: { current
   const add = db.prepare(name('INSERT INTO bound_set VALUES (?)'));
   const nobody = db.prepare(name('DELETE FROM who_set'));
   const me = db.prepare(name('INSERT INTO who_set VALUES (?, ?)'));
+  const swap = db.prepare(name('UPDATE bound_set SET client_id = ?'));
   wall.current = 'none';
   let bound: string | null = null;
+  /** One client and no worker is bound: the commonest change is from one to another. */
+  let isSingle = false;
   return {
     bind(scope) {
       const clients = scope.clients === '*' ? ['*'] : scope.clients;
@@ -153,18 +161,27 @@ function binder(db: DatabaseSync, name: (sql: string) => string, wall: { current
       const before = wall.current;
       wall.current = 'owner';
       bound = null;
+      const isSwap = isSingle && clients.length === 1 && scope.workerId === undefined;
+      isSingle = false;
       try {
-        clear.run();
-        nobody.run();
-        if (clients.length > FEW) addAll.run(JSON.stringify(clients));
-        else for (const client of clients) add.run(client);
-        if (scope.workerId !== undefined) me.run(scope.workerId, scope.setId ?? null);
+        if (isSwap) swap.run(clients[0] as string);
+        else {
+          clear.run();
+          nobody.run();
+          if (clients.length > FEW) addAll.run(JSON.stringify(clients));
+          else for (const client of clients) add.run(client);
+          if (scope.workerId !== undefined) me.run(scope.workerId, scope.setId ?? null);
+        }
+        isSingle = clients.length === 1 && scope.workerId === undefined;
         bound = key;
       } finally {
         wall.current = before;
       }
     },
-    forget: () => void (bound = null),
+    forget() {
+      bound = null;
+      isSingle = false;
+    },
   };
 }
 
@@ -205,16 +222,24 @@ function mayRead(names: Names, cls: StatementClass, table: string, column: strin
   return schema === 'main' && (WRITES[cls]?.[table]?.keys ?? []).includes(column) && accessor === null;
 }
 
+const CUT = ['audit_cuts.', 'audit_cuts.client_id', 'audit_cuts.chain', 'audit_cuts.seq', 'audit_cuts.last_id'] as const;
+
 /** What the append-only triggers of the main schema read. Their names are known, so only the classes that write get this. */
 const APPEND_ONLY: Readonly<Record<string, readonly string[]>> = {
   task_events_no_replace: ['task_events.', 'task_events.log_id'],
   task_events_no_update: [],
-  task_events_no_delete: ['task_events.log_id', 'meta.', 'meta.key', 'meta.value'],
+  task_events_no_delete: ['task_events.log_id', 'task_events.client_id', ...CUT],
   security_events_no_replace: ['security_events.', 'security_events.event_id'],
   security_events_no_update: [],
   audit_seals_no_update: [],
-  audit_seals_no_delete: [],
-  security_events_no_delete: ['security_events.event_id', 'meta.', 'meta.key', 'meta.value'],
+  audit_seals_no_delete: ['audit_seals.client_id', 'audit_seals.chain', 'audit_seals.seq', ...CUT],
+  audit_seals_no_replace: ['audit_seals.', 'audit_seals.client_id', 'audit_seals.chain', 'audit_seals.seq'],
+  audit_anchors_no_update: [],
+  audit_anchors_no_delete: ['audit_anchors.client_id', 'audit_anchors.chain', 'audit_anchors.seq', ...CUT],
+  audit_cuts_no_update: [],
+  audit_cuts_no_delete: [],
+  audit_cuts_no_replace: CUT,
+  security_events_no_delete: ['security_events.event_id', 'security_events.client_id', ...CUT],
 };
 
 function mayReadColumn(right: ReadRight | undefined, column: string): boolean {

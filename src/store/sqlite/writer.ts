@@ -3,6 +3,9 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { QueueError } from '../../domain/errors.ts';
 import { asQueueError, isBusy } from './errors.ts';
+import { EVERYTHING } from '../waiters.ts';
+import type { Touched } from '../waiters.ts';
+import type { Statements } from './statements.ts';
 import type { Wall } from './wall.ts';
 
 /** A job's items may be merged with those of other jobs of the same kind into one set-based run. */
@@ -14,6 +17,8 @@ export interface Job<Item, Answer> {
   readonly run: (items: readonly Item[]) => readonly Answer[];
   /** Whose job it is: turns are filled round-robin over these, so that a flood of one does not push others out. */
   readonly owner: string;
+  /** What its commit touched, asked when somebody waits; absent: it may be anything. */
+  readonly touched?: ((answers: readonly Answer[]) => Touched) | undefined;
 }
 
 interface Waiting {
@@ -27,6 +32,9 @@ interface Outcome {
   readonly error?: QueueError;
 }
 
+/** What was refused touched nothing. */
+const touchedBy = ({ waiting: { job }, answers }: Outcome): Touched[] => (answers === undefined ? [] : [job.touched?.(answers) ?? EVERYTHING]);
+
 const ITEMS_A_TURN = 1000;
 const BUSY_FIRST_MS = 2;
 const BUSY_MOST_MS = 100;
@@ -34,17 +42,19 @@ const BUSY_MOST_MS = 100;
 export class Writer {
   readonly #db: DatabaseSync;
   readonly #wall: Wall;
+  readonly #st: Statements;
   readonly #busyTimeoutMs: number;
-  readonly #committed: () => void;
+  readonly #committed: (touched: () => Touched[]) => void;
   readonly #control = new Map<string, StatementSync>();
   #owners = new Map<string, Waiting[]>();
   #scheduled = false;
   #closed = false;
   #idle: Promise<void> = Promise.resolve();
 
-  constructor(db: DatabaseSync, wall: Wall, busyTimeoutMs: number, committed: () => void) {
+  constructor(db: DatabaseSync, wall: Wall, st: Statements, busyTimeoutMs: number, committed: (touched: () => Touched[]) => void) {
     this.#db = db;
     this.#wall = wall;
+    this.#st = st;
     this.#busyTimeoutMs = busyTimeoutMs;
     this.#committed = committed;
   }
@@ -61,8 +71,9 @@ export class Writer {
   }
 
   /** One job of one item. */
-  async one<Answer>(owner: string, action: () => Answer): Promise<Answer> {
-    const [answer] = await this.submit({ kind: '', items: [null], owner, run: () => [action()] });
+  async one<Answer>(owner: string, action: () => Answer, touched?: (answer: Answer) => Touched): Promise<Answer> {
+    const told = touched && (([answer]: readonly Answer[]) => touched(answer as Answer));
+    const [answer] = await this.submit({ kind: '', items: [null], owner, run: () => [action()], touched: told });
     return answer as Answer;
   }
 
@@ -110,6 +121,7 @@ export class Writer {
     if (error !== null) return turn.forEach((waiting) => waiting.reject(error));
     let outcomes: Outcome[];
     try {
+      this.#st.recall();
       outcomes = this.#run(turn);
       this.#exec('COMMIT');
     } catch (failure) {
@@ -121,7 +133,7 @@ export class Writer {
       if (refused !== undefined) waiting.reject(refused);
       else waiting.resolve(answers ?? []);
     }
-    this.#committed();
+    this.#committed(() => outcomes.flatMap(touchedBy));
   }
 
   /** Takes the write lock, waiting without blocking the loop; an error when the deadline passes first. */
@@ -166,7 +178,7 @@ export class Writer {
     } catch (error) {
       this.#exec('ROLLBACK TO job');
       this.#exec('RELEASE job');
-      this.#wall.forget();
+      this.#forget();
       if (group.length === 1) return [{ waiting: group[0] as Waiting, error: asQueueError(error) }];
       return group.flatMap((waiting) => this.#runGroup([waiting]));
     }
@@ -178,7 +190,13 @@ export class Writer {
     } catch {
       // The failed COMMIT has rolled back by itself.
     }
+    this.#forget();
+  }
+
+  /** Nothing that was bound or remembered in what was rolled back. */
+  #forget(): void {
     this.#wall.forget();
+    this.#st.forget();
   }
 
   #exec(sql: string): void {

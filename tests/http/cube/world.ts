@@ -23,6 +23,8 @@ export interface Subject {
   readonly workerId: string;
   readonly grantId: string;
   readonly keyId: string;
+  readonly schedule: string;
+  readonly limit: string;
 }
 
 export interface World {
@@ -45,10 +47,33 @@ export const ABSENT: Subject = {
   workerId: 'nobody',
   grantId: 'ffffffffffffffffffffffff',
   keyId: 'ffffffffffffffff',
+  schedule: 'nothing',
+  limit: 'nothing',
 };
 
 /** The words that mark what is one client's and no other's. */
 export const secretOf = (clientId: string): string => `secret-of-${clientId}`;
+
+/** Where a cube stands: on which store, and how it is had anew. */
+export interface Ground {
+  readonly world: World;
+  /** A server over the world. */
+  server(t: Pick<TestContext, 'after'>): Promise<Rig>;
+  /** One over a world in which nothing was done yet. */
+  fresh(t: Pick<TestContext, 'after'>): Promise<Rig>;
+  /** Where calls that must change nothing are asked: `still`, or one that remembers no refusal. */
+  refusing(t: Pick<TestContext, 'after'>, still: Rig): Promise<Rig>;
+  rowsOf(rig: Rig): Promise<Rows>;
+  /** As whom it is asked: as both clients, or by turns where that takes too long. */
+  sides(): readonly ClientId[];
+}
+
+/** On a SQLite file, copied for each. */
+export async function onFile(t: Pick<TestContext, 'after'>): Promise<Ground> {
+  const world = await makeWorld(t);
+  const server: Ground['server'] = (one) => open(one, world.file);
+  return { world, server, fresh: server, refusing: (_, still) => Promise.resolve(still), rowsOf: (rig) => Promise.resolve(rowsOf(rig)), sides: () => CLIENTS };
+}
 
 export const open = (t: Pick<TestContext, 'after'>, file: string): Promise<Rig> => serve(t, { from: file, open: { now: () => NOW } });
 
@@ -57,18 +82,26 @@ export async function makeWorld(t: Pick<TestContext, 'after'>): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'prismq-cube-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const closing: (() => unknown)[] = [];
-  const rig = await serve({ after: (close: () => unknown) => void closing.push(close) } as unknown as TestContext, { open: { now: () => NOW } });
-  const keys = { acme: await keysOf(rig, 'acme'), globex: await keysOf(rig, 'globex') };
-  await rig.queue.admin().categories.set({ pattern: 'Known.*', priority: 5 });
-  const subjects = { acme: await subjectOf(rig, keys, 'acme'), globex: await subjectOf(rig, keys, 'globex') };
-  const peers = { acme: await peerOf(rig, subjects.acme), globex: await peerOf(rig, subjects.globex) };
-  const twins = { acme: await twinOf(rig, keys, subjects.acme), globex: await twinOf(rig, keys, subjects.globex) };
+  const rig = await serve({ after: (close: () => unknown) => void closing.push(close) }, { open: { now: () => NOW } });
+  const made = await fill(rig);
   const file = join(folder, 'world.db');
   const db = new DatabaseSync(rig.file);
   db.exec(`VACUUM INTO '${file}'`);
   db.close();
   for (const close of closing) await close();
-  return { file, keys, subjects, peers, twins: sameIds(file, twins) };
+  return { ...made, file, twins: sameIds(file, made.twins) };
+}
+
+/** The same in every store; ids are not twins yet. */
+export async function fill(rig: Rig): Promise<World> {
+  const keys = { acme: await keysOf(rig, 'acme'), globex: await keysOf(rig, 'globex') };
+  // Logins are on record already.
+  for (const key of [...Object.values(keys.acme), ...Object.values(keys.globex)]) if (key !== undefined) await rig.call('GET', '/queue/whoami', { key });
+  await rig.queue.admin().categories.set({ pattern: 'Known.*', priority: 5 });
+  const subjects = { acme: await subjectOf(rig, keys, 'acme'), globex: await subjectOf(rig, keys, 'globex') };
+  const peers = { acme: await peerOf(rig, subjects.acme), globex: await peerOf(rig, subjects.globex) };
+  const twins = { acme: await twinOf(rig, keys, subjects.acme), globex: await twinOf(rig, keys, subjects.globex) };
+  return { file: rig.file, keys, subjects, peers, twins };
 }
 
 async function keysOf(rig: Rig, clientId: ClientId): Promise<Record<CubeRole, string | undefined>> {
@@ -105,6 +138,12 @@ async function subjectOf(rig: Rig, keys: World['keys'], clientId: ClientId): Pro
   await rig.call('POST', `/queue/tasks/${endedId}/cancel`, { key: client, body: {} });
   const grants = await rig.call('GET', '/queue/admin/grants', { key: client_admin });
   const spare = await rig.queue.admin().keys.create({ role: 'client', clientId, name: `spare-of-${clientId}` });
+  // A name of its own in each client, so that the other's is absent here.
+  const { schedules, limits } = rig.queue.as({ role: 'admin', clientId }).inside(clientId, 'made here');
+  await schedules.set(`ticks-${clientId}`, { everyMs: 86_400_000, type: 'T.Tick', payload: { note: secretOf(clientId) } });
+  await schedules.set(`spare-${clientId}`, { everyMs: 86_400_000, type: 'T.Tick', payload: { note: secretOf(clientId) } });
+  await limits.set(`some-${clientId}`, { concurrency: 100_000 });
+  await limits.pause({ pattern: 'Held.*' });
   return {
     clientId,
     taskId,
@@ -114,6 +153,8 @@ async function subjectOf(rig: Rig, keys: World['keys'], clientId: ClientId): Pro
     workerId: `${clientId}:w`,
     grantId: at<string>(grants, 'grants', 0, 'grant_id'),
     keyId: spare.keyId,
+    schedule: `ticks-${clientId}`,
+    limit: `some-${clientId}`,
   };
 }
 

@@ -42,6 +42,8 @@ export async function prepare(server: Server): Promise<Prepared> {
   const things: Record<string, string> = {};
   await using queue = await openQueue(logins, { janitorMs: 0, listenUrl: null });
   for (const id of ['a', 'b']) await seed(queue, id, things);
+  // So that there are numbers and seals, whose every one must be.
+  await queue.system().seal();
   return { url, logins, things };
 }
 

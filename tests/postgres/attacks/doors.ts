@@ -27,7 +27,11 @@ const CLOSED: Readonly<Record<Login, readonly string[]>> = {
     `prismq.expire_leases(10, '{}')`,
     `prismq.settle_move('[]', 'me', 1, '{}')`,
     `prismq.enter('{token}', 'client')`,
-    `prismq.ensure_lane('b', 'T.X', '{}', NULL, 10)`,
+    `prismq.ensure_lane('b', 'T.X', '{}', NULL, '', 10)`,
+    `prismq.lane_under('b', 1, 'T.X', '')`,
+    `prismq.running_under('b')`,
+    `prismq.schedules_due('{token}', 10, true, 1000)`,
+    `prismq.schedule_content('{token}', 'b', 'of-b')`,
     `prismq.ensure_set('{}')`,
     `prismq.leave('b', '{b.ready}', 'ready', 5, 1)`,
     `prismq.set_content('w-b', '{}', NULL)`,
@@ -47,6 +51,10 @@ const CLOSED: Readonly<Record<Login, readonly string[]>> = {
     `prismq.ensure_set('{"declared":{},"grants":[{"clientId":"*","pattern":"*"}]}')`,
     `prismq.set_of_call('w-b', NULL, NULL)`,
     `prismq.pick('b', gen_random_uuid(), 'r.priority asc', 1, 'lane', 1)`,
+    `prismq.pick_limited('b', gen_random_uuid(), 'r.priority asc', 1, 1)`,
+    `prismq.hold_limits(ARRAY['b'])`,
+    `prismq.running_under('b')`,
+    `prismq.limit_put('{token}', 'b', 'l', NULL, NULL, 0, NULL, NULL, 10, 'x', NULL)`,
     `prismq.promote_due(10)`,
     `prismq.reset_worker('w-b')`,
     `prismq.drop_worker('w-b', 'me', 'worker.remove')`,
@@ -85,7 +93,7 @@ const FOREIGN: readonly (readonly [Login, string])[] = [
   ['admin', `SELECT * FROM prismq.client_change('{token}', 'b', 'suspended', NULL)`],
   ['admin', `SELECT * FROM prismq.client_add('{token}', 'c', 1)`],
   ['admin', `SELECT prismq.category_mode('{token}', 'registered')`],
-  ['admin', `SELECT prismq.category_put('{token}', '*', 1, 1, 1, NULL, NULL)`],
+  ['admin', `SELECT prismq.category_put('{token}', '*', 1, 1, 1, NULL, NULL, NULL)`],
   ['admin', `SELECT prismq.category_delete('{token}', '*')`],
   ['admin', `SELECT * FROM prismq.tick('{token}', -100000000, '{"initialMs":0,"maxMs":0,"multiplier":1,"jitter":0}')`],
   ['admin', `SELECT * FROM prismq.audit_summary('{token}')`],
@@ -133,11 +141,21 @@ const FOREIGN: readonly (readonly [Login, string])[] = [
   ['worker', `SELECT prismq.worker_delete('{token}', 'w-b')`],
   ['worker', `SELECT * FROM prismq.workers_list('{token}')`],
   ['worker', `SELECT * FROM prismq.worker_register('{token}', '{"clients":["b"]}', 'FIFO', 'none', '{}'); SELECT client_id, id FROM prismq.worker_inbox`],
+  ...(['client', 'admin'] as const).flatMap((login) =>
+    [
+      `SELECT prismq.schedule_put('{token}', 'b', 'of-b', 'once', NULL, NULL, NULL, 1, 'T.X', '1', '{}', 'one', false, 1, 10, NULL)`,
+      `SELECT prismq.schedule_drop('{token}', 'b', 'of-b', NULL)`,
+      `SELECT prismq.schedule_pause('{token}', 'b', 'of-b', 1, true, NULL, NULL)`,
+      `SELECT prismq.explain_facts('{token}', 'b', '{b.ready}', 60000, 10)`,
+    ].map((sql) => [login, sql] as const),
+  ),
+  ['admin', `SELECT prismq.limit_put('{token}', 'b', 'l', NULL, NULL, 0, NULL, NULL, 10, 'x', NULL)`],
+  ['admin', `SELECT prismq.limit_drop('{token}', 'b', 'l', 'x', NULL)`],
   ['client', `SELECT * FROM prismq.worker_counts('{token}', 0, 0)`],
 ];
 
 const enqueueOf = (client: string, key: string): string =>
-  `SELECT verdict, task_id, status FROM prismq.enqueue_batch('{token}', false, true, 100, ARRAY['${client}'], ARRAY[gen_random_uuid()], ARRAY['Ready.Job'], ARRAY['{}'], NULL, ARRAY[100], ARRAY[5], ARRAY[1000], NULL, NULL, NULL, NULL, NULL, NULL, ARRAY['1'], NULL, ARRAY[${key}], ARRAY['d'], NULL, NULL, NULL)`;
+  `SELECT verdict, task_id, status FROM prismq.enqueue_batch('{token}', false, true, 100, ARRAY['${client}'], ARRAY[gen_random_uuid()], ARRAY['Ready.Job'], ARRAY['{}'], NULL, NULL, ARRAY[100], ARRAY[5], ARRAY[1000], NULL, NULL, NULL, NULL, NULL, NULL, ARRAY['1'], NULL, ARRAY[${key}], ARRAY['d'], NULL, NULL, NULL)`;
 
 export function doorAttacks(arena: () => Arena, it: Register): void {
   controls(arena, it);

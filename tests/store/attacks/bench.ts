@@ -19,23 +19,37 @@ export interface Bench {
   readonly db: DatabaseSync;
   readonly wall: Wall;
   ask(cls: StatementClass, sql: string): Row[];
+  /** Nothing is prepared any more: after rights were changed. */
+  renew(): void;
   /** Rows of `b`, the two audits and the schema, as the owner sees them. */
   snapshot(): string;
   close(): void;
 }
 
-export function openBench(): Bench {
-  const db = openConnection({ file: ':memory:', readOnly: false, synchronous: 'FULL', now: () => NOW });
+/** The two clients in a file's bytes, made once. */
+let prepared: Uint8Array | undefined;
+function prepare(): Uint8Array {
+  const db = openConnection({ file: ':memory:', readOnly: false, synchronous: 'NORMAL', now: () => NOW });
   migrate(db, loadMigrations(MIGRATIONS), NOW, false);
+  db.exec(`INSERT INTO capability_sets VALUES (1, 'one'); ${seed('a', 5000)} ${seed('b', 7000)}`);
+  const bytes = db.serialize();
+  db.close();
+  return bytes;
+}
+
+/** `harm` is done to the connection before its wall is built: what a mutant of the wall is. */
+export function openBench(harm: (db: DatabaseSync) => void = () => undefined): Bench {
+  const db = openConnection({ file: ':memory:', readOnly: false, synchronous: 'NORMAL', now: () => NOW });
+  db.deserialize((prepared ??= prepare()));
+  harm(db);
   const wall = buildWall(db, randomBytes(8).toString('hex'));
-  const statements = new Statements(db, wall, new Map());
-  wall.bind({ clients: '*' });
-  asOwner(wall, () => db.exec(`INSERT INTO capability_sets VALUES (1, 'one'); ${seed('a', 5000)} ${seed('b', 7000)}`));
+  let statements = new Statements(db, wall, new Map());
   wall.bind(BOUND);
   return {
     db,
     wall,
     ask: (cls, sql) => statements.composed(cls, sql, {}),
+    renew: () => void (statements = new Statements(db, wall, new Map())),
     snapshot: () => asOwner(wall, () => snapshot(db)),
     close: () => db.close(),
   };
@@ -65,7 +79,7 @@ function seed(c: string, base: number): string {
     INSERT INTO ready VALUES ('${c}', 100, ${base + 1}, ${base + 50}, 0, 0, 0, 0, 0.5, NULL, NULL);
     INSERT INTO delayed VALUES (${base + 2}, '${c}', ${base + 50}, 'queued', ${NOW}, 0, 0, 0, 0, NULL, NULL);
     INSERT INTO leases VALUES (${base + 3}, '${c}', ${base + 50}, 'worker-of-${c}', 'lease-of-${c}', ${NOW}, ${NOW}, 0, 1, 0, 0, NULL, NULL);
-    INSERT INTO blocked VALUES (${base + 4}, '${c}', ${base + 50}, 0, NULL, NULL);
+    INSERT INTO blocked (task_no, client_id, lane_id, claims, due_at_utc, expires_at_utc) VALUES (${base + 4}, '${c}', ${base + 50}, 0, NULL, NULL);
     INSERT INTO finished (task_no, client_id, lane_id, status, finished_at_utc, attempt, claims, releases, reason, lease_id, result)
       VALUES (${base + 5}, '${c}', ${base + 50}, 'dead_letter', ${NOW}, 1, 1, 0, 'reason-of-${c}', 'lease-of-${c}', 'secret-of-${c}');
     INSERT INTO task_attempts VALUES (${base + 5}, 1, '${c}', 1, 'worker-of-${c}', 'lease-of-${c}', 'fail', ${NOW}, 'kind', 'error-of-${c}', 'stack-of-${c}');
@@ -73,7 +87,19 @@ function seed(c: string, base: number): string {
     INSERT INTO workers VALUES ('worker-of-${c}', 1, '{}', 'FIFO', 'weighted', 'ready', '{}', ${NOW}, ${NOW});
     INSERT INTO worker_grants VALUES ('grant-of-${c}', 'worker-of-${c}', '${c}', 'mail', '{}', 0, ${NOW});
     INSERT INTO api_keys VALUES ('api-of-${c}', 'digest-of-${c}', 'client', '${c}', NULL, NULL, ${NOW}, NULL, NULL, NULL, NULL, NULL, NULL);
-    INSERT INTO security_events VALUES (${base + 80}, ${NOW}, 'owner-of-${c}', 'grant', '${c}', NULL, 'done', NULL);`;
+    INSERT INTO audit_seals (chain, client_id, seq, rows, first_id, last_id, prev_hash, hash, marks, at_utc) VALUES ('tasks', '${c}', 1, 1, ${base + 61}, ${base + 61}, 'prev-of-${c}', 'hash-of-${c}', '', ${NOW});
+    INSERT INTO audit_anchors VALUES ('${c}', 'tasks', 1, 'hash-of-${c}', 1, ${NOW});
+    INSERT INTO audit_cuts VALUES ('${c}', 'security', 1, 'hash-of-${c}', 0, ${NOW});
+    INSERT INTO audit_retention VALUES ('${c}', NULL);
+    INSERT INTO task_dependencies VALUES ('${c}', ${base + 1}, ${base + 4}, 0, 'cancel', 'open', 100);
+    INSERT INTO ended_parents VALUES ('${c}', ${base + 5}, 'dead_letter', 0);
+    INSERT INTO priority_changes VALUES ('${c}', ${base + 1});
+    INSERT INTO schedules (client_id, name, kind, every_ms, at_utc, type, payload, options, missed, next_utc, created_at_utc, changed_at_utc)
+      VALUES ('${c}', 'ticks-of-${c}', 'every', 1000, ${NOW}, 'mail', 'secret-of-${c}', '{}', 'one', ${NOW}, ${NOW}, ${NOW});
+    INSERT INTO limits VALUES ('${c}', 'limit-of-${c}', NULL, NULL, 5, 5, 1000, ${NOW});
+    INSERT INTO lane_limits VALUES ('${c}', ${base + 50}, 'limit-of-${c}', 'bucket-of-${c}');
+    INSERT INTO limit_starts VALUES ('${c}', 'limit-of-${c}', 'bucket-of-${c}', ${NOW}, 1);
+    INSERT INTO security_events VALUES (${base + 80}, ${NOW}, 'owner-of-${c}', 'grant', '${c}', NULL, 'done', NULL, ${base + 80});`;
 }
 
 function snapshot(db: DatabaseSync): string {

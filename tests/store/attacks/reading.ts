@@ -39,7 +39,7 @@ export const READING: readonly AttackGroup[] = [
     controls: [
       { cls: 'client', sql: 'select * from shown.task_queue' },
       { cls: 'client', sql: 'select * from task_queue' },
-      { cls: 'auditor', sql: 'select * from shown.task_logs' },
+      { cls: 'auditor', sql: 'select log_id, task_id, client_id, actor, message from shown.task_logs' },
     ],
     attacks: [
       { name: 'main.tasks', cls: 'client', sql: 'select * from main.tasks' },
@@ -74,8 +74,8 @@ export const READING: readonly AttackGroup[] = [
       { name: 'a twin id by number', cls: 'engine', expected: 'blind', sql: 'select task_no, client_id from walled.tasks where task_no > 7000' },
       { name: 'numbers', cls: 'platform', expected: 'blind', sql: 'select * from shown.v_queue_status_summary' },
       { name: 'failures', cls: 'admin', expected: 'blind', sql: 'select * from shown.v_recent_failures' },
-      { name: 'audit', cls: 'auditor', expected: 'blind', sql: 'select * from shown.task_logs' },
-      { name: 'security audit', cls: 'auditor', expected: 'blind', sql: 'select * from walled.security_events' },
+      { name: 'audit', cls: 'auditor', expected: 'blind', sql: 'select log_id, task_id, client_id, actor, message from shown.task_logs' },
+      { name: 'security audit', cls: 'auditor', expected: 'blind', sql: 'select shown_id, client_id, actor, action from walled.security_events' },
       { name: 'grants', cls: 'admin', expected: 'blind', sql: 'select * from walled.worker_grants' },
       { name: 'keys', cls: 'admin', expected: 'blind', sql: 'select key_id, client_id from walled.api_keys' },
       { name: 'workers of b', cls: 'admin', expected: 'blind', sql: 'select * from walled.visible_workers' },

@@ -27,7 +27,8 @@ export function fairnessSuite(suite: Conformance): void {
     await queue.admin().clients.suspend(id);
     assert.deepEqual(await takeOne(other.worker('w'), 10), new Map([[light.clientId, 10]]));
     await queue.admin().clients.resume(id);
-    assert.ok((await takeOne(other.worker('w'), 8)).has(id));
+    // A look at who is there is good for some 32 claims.
+    assert.ok((await takeOne(other.worker('w'), 40)).has(id));
   });
 
   test(`${suite.name}: one task of priority 1 wins 35.5 % of the draws against ten of priority 10`, async (t) => {
@@ -35,7 +36,7 @@ export function fairnessSuite(suite: Conformance): void {
     const worker = other.worker('w');
     await worker.claim({ strategy: 'WEIGHTED_RANDOM' });
     await client.enqueueMany(Array.from({ length: 11 }, (_, i) => ({ type: 'T.X', priority: i === 0 ? 1 : 10 })));
-    const rounds = 1000;
+    const rounds = 500;
     // The odds of a task are 1/(priority + 1): 1/2 against 10 × 1/11.
     const share = 0.5 / (0.5 + 10 / 11);
     const sigma = Math.sqrt(rounds * share * (1 - share));
@@ -53,8 +54,7 @@ async function winsOf(client: ClientHandle, worker: WorkerHandle, rounds: number
   for (let i = 0; i < rounds; i++) {
     const task = only(await worker.claim({ strategy: 'WEIGHTED_RANDOM' }));
     if (task.priority === 1) wins++;
-    await worker.complete(task);
-    await client.enqueue('T.X', null, { priority: task.priority });
+    await Promise.all([worker.complete(task), client.enqueue('T.X', null, { priority: task.priority })]);
   }
   return wins;
 }

@@ -111,6 +111,7 @@ const BOUNDS = {
   metadataKey: { tries: [option((length) => ({ metadata: { ['k'.repeat(length)]: 'v' } }))] },
   metadataValue: { tries: [option((length) => ({ metadata: { k: 'v'.repeat(length) } }))], onlyMax: true },
   createdBy: { tries: [option((length) => ({ createdBy: 'c'.repeat(length) }))] },
+  limitKey: { tries: [option((length) => ({ limitKey: 'k'.repeat(length) }))] },
   traceparent: { tries: [option((length) => ({ traceparent: 't'.repeat(length) }))] },
 } as const satisfies Partial<Record<LimitName, Bounded>>;
 
@@ -127,6 +128,7 @@ export const ELSEWHERE = {
   keyExpiresMs: 'tests/keys',
   keyOverlapMs: 'tests/keys/rotation.test.ts',
   keyName: 'tests/keys',
+  auditRetentionMs: 'tests/audit/retention.test.ts',
   messagesMs: 'the engine: nothing of the public interface shows what handlers said',
 } as const satisfies Record<Exclude<LimitName, keyof typeof BOUNDS>, string>;
 

@@ -1,20 +1,28 @@
 // The conformance suite: every topic, for any engine.
+import { bulkSuite } from './bulk.ts';
 import { claimSuite } from './claim.ts';
 import { clientSuite } from './clients.ts';
+import { dependencySuite } from './dependencies.ts';
 import { endingSuite } from './endings.ts';
 import { enqueueSuite } from './enqueue.ts';
+import { explainSuite } from './explain.ts';
 import { fairnessSuite } from './fairness.ts';
 import { grantSuite } from './grants.ts';
 import { idempotencySuite } from './idempotency.ts';
 import { isolationSuite } from './isolation.ts';
 import { leaseSuite } from './leases.ts';
+import { lendingSuite } from './lending.ts';
 import { limitSuite } from './limits.ts';
 import { listSuite } from './lists.ts';
 import type { Conformance } from './rig.ts';
 import { retentionSuite } from './retention.ts';
 import { settlingSuite } from './settling.ts';
+import { scheduleSuite } from './schedules.ts';
+import { schemaSuite } from './schemas.ts';
 import { strategySuite } from './strategies.ts';
 import { transitionSuite } from './transitions.ts';
+import { volumeSuite } from './volume.ts';
+import { workLimitSuite } from './work-limits.ts';
 import { workerSuite } from './workers.ts';
 
 export function conformance(suite: Conformance): void {
@@ -34,4 +42,12 @@ export function conformance(suite: Conformance): void {
   retentionSuite(suite);
   grantSuite(suite);
   workerSuite(suite);
+  dependencySuite(suite);
+  lendingSuite(suite);
+  volumeSuite(suite);
+  scheduleSuite(suite);
+  workLimitSuite(suite);
+  bulkSuite(suite);
+  schemaSuite(suite);
+  explainSuite(suite);
 }

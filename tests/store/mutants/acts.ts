@@ -49,6 +49,7 @@ async function reads(scene: Scene): Promise<void> {
   await see('grants of mixed', () => admin.grants.list('mixed'));
   await see('keys', () => admin.keys.list());
   await see('clients', () => scene.queue.admin().clients.list());
+  await see('own client', () => scene.store.clients({ role: 'admin', actor: 'admin', clients: [scene.me] }));
 }
 
 async function events({ store, me, see }: Scene): Promise<void> {
@@ -61,6 +62,33 @@ async function events({ store, me, see }: Scene): Promise<void> {
       [20, 500],
     ] as const)
       await see(`${scope.role} after ${after}`, () => store.events(scope, after, most));
+}
+
+/** A client's own numbers: before anything is sealed, in the middle of seals, behind the last one, and where there is none. */
+async function numbers({ queue, store, me, you, see }: Scene): Promise<void> {
+  const mine = { role: 'client', actor: `client:${me}`, clients: [me] } as const;
+  const theirs = { role: 'client', actor: `client:${you}`, clients: [you] } as const;
+  const admin = queue.as({ role: 'admin', clientId: me });
+  for (const most of [0, 7, 5, 30]) {
+    if (most > 0) await see(`seals ${most}`, () => store.seal(most));
+    await see('now', () => store.events(mine, null, 1));
+    const { last } = await store.events(mine, null, 1);
+    for (const back of [1, 2, 3]) await see(`${most} ${back} before the end`, () => store.events(mine, last - back, 1));
+    await see('now of the other', () => store.events(theirs, null, 1));
+    for (const after of [1, 2, 3, 5, 8, 13, 21, 500]) await see(`${most} after ${after}`, () => store.events(mine, after, 1));
+    for (let i = 0; i < 3; i++) await queue.client(me).enqueue('Mail.Send', 'in between');
+    await queue.client(you).enqueue('Mail.Send', 'in between');
+  }
+  await admin.keys.create({ role: 'client', clientId: me });
+  const first = await admin.audit.trail({ limit: 3 });
+  for (let cursor = first.nextCursor; cursor !== null; ) {
+    const at: string = cursor;
+    const page = await admin.audit.trail({ limit: 3, cursor: at });
+    await see(`trail after ${at}`, async () => page);
+    cursor = page.nextCursor;
+  }
+  for (const cursor of [`${idOf('dead')}.2~`, `${idOf('dead')}.99~`, `${idOf('done')}.1~`, '~1', `~${4_000_000_000_000_000}`])
+    await see(`trail after ${cursor}`, () => admin.audit.trail({ limit: 3, cursor }));
 }
 
 async function sealed({ queue, store, me, see }: Scene): Promise<void> {
@@ -76,6 +104,57 @@ async function sealed({ queue, store, me, see }: Scene): Promise<void> {
   const scope = { role: 'admin', actor: 'admin', clients: '*' } as const;
   for (const chain of ['tasks', 'security'] as const)
     for (const after of [0, 9]) await see(`${chain} after ${after}`, () => store.audit(scope, chain, after, 6));
+}
+
+/** Anchored step by step and cut twice, with a day between, while the other client's chain grows beside it. */
+async function cut(scene: Scene): Promise<void> {
+  const { queue, store, clock, me, you, see } = scene;
+  const system = queue.system();
+  const digest = (n: number): string => String(n).repeat(64).slice(0, 64);
+  const anchor = async (): Promise<void> => {
+    // In two steps: the end of the first is no head.
+    await store.seal(1);
+    await system.seal();
+    const next = await system.nextAnchor();
+    await see('next anchor', async () => next);
+    await see('of nobody', () => store.anchored({ ...next, heads: next.heads.map((head) => ({ ...head, hash: digest(0) })), digest: digest(9) }));
+    for (const [i, head] of next.heads.entries())
+      await see(`swapped ${i}`, () =>
+        store.anchored({ ...next, heads: [{ ...(next.heads[i ^ 1] ?? head), seq: head.seq, hash: head.hash }], digest: digest(8) }),
+      );
+    await see('anchored', () => store.anchored({ ...next, digest: digest(next.n) }));
+    await see('anchored again', () => store.anchored({ ...next, digest: digest(7) }));
+    await see('an older one', () => store.anchored({ n: 1, prev: '', heads: next.heads.slice(0, 1), digest: digest(6) }));
+    await see('what is new', () => system.nextAnchor());
+  };
+  const { audit } = queue.admin();
+  await see('retention', () => audit.retain(me, DAY));
+  await see('retention again', () => audit.retain(me, 2 * DAY));
+  await see('of nobody', () => audit.retain('nobody', DAY));
+  await anchor();
+  for (let day = 0; day < 5; day++) {
+    clock.now += DAY;
+    for (const client of [me, you]) await queue.client(client).enqueue('Mail.Send', day);
+    // Its row in the audit is beyond the first cut, and its others are behind it.
+    if (day === 0) await see('purge', () => ofClient(scene).purge(idOf('done')));
+    await queue.admin().clients.weight(day % 2 === 0 ? me : you, day + 1);
+    await anchor();
+    for (const most of [3, 500]) await see(`cut ${most} on day ${day}`, () => store.cutAudit({ keepMs: null, most }));
+    await see('verified', () => audit.verify());
+  }
+  await see('everybody', () => store.cutAudit({ keepMs: DAY, most: 500 }));
+  await see('tick', () => system.tick());
+  clock.now += 9 * DAY;
+  await see('tick', () => system.tick());
+  await queue.client(you).enqueue('Mail.Send', 'the last');
+  await anchor();
+  await queue.client(me).enqueue('Mail.Send', 'the last');
+  clock.now += 3 * DAY;
+  await anchor();
+  for (const most of [3, 500, 500]) await see(`the rest ${most}`, () => store.cutAudit({ keepMs: 3 * DAY, most }));
+  await see('verified', () => audit.verify());
+  await see('retentions', () => audit.retention());
+  await see('summary', () => queue.auditSummary());
 }
 
 async function overview({ queue, see }: Scene): Promise<void> {
@@ -316,6 +395,114 @@ const enqueues = {
   },
 } as const satisfies Record<string, Act['play']>;
 
+/** A DAG of each client, the other's first: with the same shape, so that what reaches the other shows. */
+async function plant({ queue, me, you }: Scene): Promise<readonly string[]> {
+  const ids: string[] = [];
+  for (const clientId of [you, me]) {
+    const made = await queue.client(clientId).enqueueMany([
+      { type: 'Dag.Root', priority: 500 },
+      { type: 'Dag.Cancel', priority: 400, dependsOn: [0] },
+      { type: 'Dag.Ignore', priority: 300, dependsOn: [{ position: 0, policy: 'ignore' }] },
+      { type: 'Dag.Wait', priority: 200, delayMs: 1000, dependsOn: [{ position: 0, policy: 'wait' }] },
+      { type: 'Dag.Other', priority: 600 },
+      { type: 'Dag.Both', priority: 100, dependsOn: [0, 4] },
+      { type: 'Dag.Under', priority: 90, dependsOn: [1] },
+      { type: 'Dag.Free', delayMs: 2000 },
+      { type: 'Dag.Slow', delayMs: 1000, dependsOn: [{ position: 0, policy: 'ignore' }, 4] },
+    ]);
+    ids.splice(0, ids.length, ...made.map((item) => (item.ok ? item.taskId : item.code)));
+  }
+  return ids;
+}
+
+const dependencies = {
+  async completed(scene) {
+    const { queue, me, see, clock } = scene;
+    const ids = await plant(scene);
+    const by = worker(scene, 'wide');
+    const [root] = await by.claim({ max: 1, types: ['Dag.Root'] });
+    if (root !== undefined) await see('fails, to be tried again', () => by.fail(root, 'no', { retryInMs: 0 }));
+    for (const id of ids) await see('stands', async () => (await queue.client(me).get(id)).status);
+    const tasks = await by.claim({ max: 4, types: ['Dag.Root', 'Dag.Other'] });
+    await see('both at once', () => by.settle(tasks.map(({ clientId, taskId, leaseId }) => ({ op: 'complete', clientId, taskId, leaseId }))));
+    clock.now += 1500;
+    await queue.system().tick();
+    for (const id of ids) await see('edges', () => queue.client(me).dependencies(id));
+    for (const id of ids) await see('children', () => queue.client(me).dependencies(id, { direction: 'children', limit: 2 }));
+    for (const task of await by.claim({ max: 9, types: ['Dag.Both', 'Dag.Wait'] })) {
+      await see('parents', () => by.parents(task));
+      await see('the next parents', () => by.parents(task, { limit: 1, cursor: '0' }));
+      await see('parents of another lease', () => by.parents({ ...task, leaseId: 'none' }));
+      await see('parents by another', () => worker(scene, 'mirror').parents(task));
+    }
+    clock.now += 2 * HOUR;
+  },
+  async ended(scene) {
+    const { queue, me, see } = scene;
+    const client = queue.client(me);
+    const ids = await plant(scene);
+    const by = worker(scene, 'wide');
+    const die = async (type: string): Promise<unknown> => {
+      const [task] = await by.claim({ max: 1, types: [type] });
+      return task === undefined ? null : by.fail(task, 'no', { retry: false });
+    };
+    const edges = async (): Promise<void> => {
+      for (const id of ids) await see('stands', async () => [(await client.get(id)).status, (await client.dependencies(id)).items]);
+    };
+    await see('a dead parent', () => die('Dag.Root'));
+    await edges();
+    await see('begins anew', () => client.requeue(ids[0] as string));
+    for (const task of await by.claim({ max: 1, types: ['Dag.Root'] })) await see('and completes', () => by.complete(task));
+    await edges();
+    await see('the other dies', () => die('Dag.Other'));
+    await edges();
+    for (const id of ids) await see('requeued', () => client.requeue(id));
+    await edges();
+    await see('of a twin', () => client.enqueue('Dag.Twin', 1, { dependsOn: [{ taskId: idOf('held'), policy: 'wait' }] }));
+    const [one, two] = [await client.enqueue('Dag.One'), await client.enqueue('Dag.Two')];
+    for (const { taskId } of [one, two]) await see('waits', () => client.enqueue('Dag.Wait', 1, { dependsOn: [{ taskId, policy: 'wait' }] }));
+    for (const { taskId } of [one, two]) await see('is cancelled', () => client.cancel(taskId));
+    await see('one of two is purged', () => ofClient(scene).purge(one.taskId));
+    await see('a dead parent again', async () => client.cancel((await client.enqueue('Dag.Gone')).taskId));
+    for (const policy of ['cancel', 'ignore', 'wait'] as const)
+      await see(policy, () => client.enqueue('Dag.Late', 1, { dependsOn: [{ taskId: ids[0] as string, policy }] }));
+    await see('purged', () => ofClient(scene).purge(ids[0] as string));
+    for (const id of ids) await see('requeued', () => client.requeue(id));
+    await see('of what is purged', () => client.enqueue('Dag.Late', 1, { dependsOn: [ids[0] as string] }));
+  },
+  async moved(scene) {
+    const { queue, me, see } = scene;
+    const client = queue.client(me);
+    const ids = await plant(scene);
+    const [root, cancelled, , , other, both, under] = ids as [string, string, string, string, string, string, string];
+    await see('reprioritised', () => client.reprioritise(both, 50));
+    await see('given back', () => client.reprioritise(both, 550));
+    await see('a leased parent', () => worker(scene, 'wide').claim({ max: 1, types: ['Dag.Other'] }));
+    await see('cancelled', () => client.cancel(cancelled));
+    await see('requeued', () => client.requeue(under));
+    await see('requeued', () => client.requeue(cancelled));
+    await see('the root', () => client.cancel(root));
+    await see('the root again', () => client.requeue(root));
+    await see('both again', () => client.requeue(both));
+    for (const id of [root, other, both, under]) await see('stands', async () => [(await client.get(id)).status, (await client.get(id)).effectivePriority]);
+  },
+  /** Parents of thousands, so that a step ends in the middle of one. */
+  async wide(scene) {
+    const { queue, me, see } = scene;
+    const client = queue.client(me);
+    const [one, two] = [await client.enqueue('Dag.One'), await client.enqueue('Dag.Two')];
+    for (const parent of [one, two])
+      await client.enqueueMany(
+        Array.from({ length: 700 }, (_, i) => ({ type: `Dag.Leaf`, payload: i, dependsOn: [{ taskId: parent.taskId, policy: 'ignore' as const }] })),
+      );
+    const by = worker(scene, 'wide');
+    const tasks = await by.claim({ max: 2, types: ['Dag.One', 'Dag.Two'] });
+    await see('ends of both', () => by.settle(tasks.map(({ clientId, taskId, leaseId }) => ({ op: 'complete', clientId, taskId, leaseId }))));
+    for (let i = 0; i < 3; i++) await queue.system().tick();
+    await see('left', async () => (await client.stats()).byStatus);
+  },
+} as const satisfies Record<string, Act['play']>;
+
 const book = {
   async workers(scene) {
     const { queue, see } = scene;
@@ -463,7 +650,9 @@ export const ACTS: readonly Act[] = [
   { name: 'reads', play: reads },
   { name: 'overview', play: overview },
   { name: 'events', play: events },
+  { name: 'numbers', play: numbers },
   { name: 'sealed', play: sealed },
+  { name: 'cut', play: cut },
   { name: 'inboxes', play: inboxes },
   { name: 'repeats', play: repeats },
   ...group('move', moves),
@@ -484,6 +673,7 @@ export const ACTS: readonly Act[] = [
   ...group('in a lease', inLease),
   ...group('enqueue', { one: enqueues.one, keyed: enqueues.keyed, refusedClients: enqueues.refusedClients }),
   ...group('enqueue', { crowded: enqueues.crowded }, true),
+  ...group('dependency', dependencies),
   ...group('book', book),
   ...group('janitor', janitor),
 ];

@@ -64,6 +64,7 @@ export function openStage(prepared: Uint8Array | null, now: number, statements: 
       digest: (text) => createHash('sha256').update(text).digest('hex'),
       randomHex,
       limits: { payloadBytes: 10_000, payloadDepth: 32 },
+      auditRetentionMs: null,
       retentionMs: 7 * DAY,
       strategies: [],
       createClients: true,

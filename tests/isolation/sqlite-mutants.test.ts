@@ -4,12 +4,12 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { loadStatements } from '../../src/store/sql-files.ts';
 import type { NamedStatement } from '../../src/store/sql-files.ts';
-import { conjunctsOf, holding } from './mutants/conjuncts.ts';
-import { buildFixture } from './mutants/fixture.ts';
-import { baselineOf, differenceOf, killerOf, withoutWall } from './mutants/hunt.ts';
-import type { Baseline } from './mutants/hunt.ts';
-import { prepares } from './mutants/stage.ts';
-import { UNSEEN } from './mutants/unseen.ts';
+import { conjunctsOf, holding } from '../store/mutants/conjuncts.ts';
+import { buildFixture } from '../store/mutants/fixture.ts';
+import { baselineOf, differenceOf, killerOf, withoutWall } from '../store/mutants/hunt.ts';
+import type { Baseline } from '../store/mutants/hunt.ts';
+import { prepares } from '../store/mutants/stage.ts';
+import { UNSEEN } from '../store/mutants/unseen.ts';
 
 const statements = loadStatements(new URL('../../sql/sqlite/', import.meta.url));
 let walled: Baseline;
