@@ -106,7 +106,7 @@ export const MUTANTS: readonly Mutant[] = [
   granted('SELECT', 'secrets', 'admin', /secrets/),
   rewritten(
     'context',
-    "IF sha256(sha256(okey || sha256(ikey || convert_to(left(token, -65), 'UTF8')))) <> sha256(decode(p[8], 'hex')) THEN RETURN NULL; END IF;",
+    "IF sha256(convert_to(encode(sha256(okey || sha256(ikey || convert_to(left(token, -65), 'UTF8'))), 'hex'), 'UTF8')) <> sha256(convert_to(p[8], 'UTF8')) THEN RETURN NULL; END IF;",
     '',
     /a context that is/,
   ),
