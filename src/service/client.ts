@@ -15,6 +15,7 @@ import type { Deps } from './deps.ts';
 import type { AmendInput, ClientHandle, EnqueueItem, EnqueueItemResult, EnqueueResult, TaskDefinition, TaskHandle, WaitOptions } from './handles.ts';
 import { storeMany, withoutPositions } from './many.ts';
 import { moved, notFound, raise, taskMoves, taskReads } from './tasks.ts';
+import { byRegistry } from './categories.ts';
 import { limitHandle } from './limits.ts';
 import { prepareWith } from './prepare.ts';
 import { scheduleHandle } from './schedules.ts';
@@ -43,11 +44,12 @@ export function clientHandle(deps: Deps, principal: Principal, clientId: string,
       const { signal, tx, ...rest } = options;
       signal?.throwIfAborted();
       const item = await fromDefinition(type, payload, rest);
-      const task = unwrap(await prepare(deps, clientId, item));
       const answers =
         tx === undefined
-          ? await deps.store.enqueue(scope, [task], enqueueOptions(false))
-          : await deps.store.enqueueInside(scope, tx, [task], { createClients });
+          ? await byRegistry(deps.store, (registry) =>
+              deps.store.enqueue(scope, [prepare(deps, clientId, item, registry)], { ...enqueueOptions(false), ...seenOf(registry) }),
+            )
+          : await deps.store.enqueueInside(scope, tx, [prepare(deps, clientId, item, await deps.store.categories())], { createClients });
       return taskHandle<Output>(unwrap(answers[0] as Result<EnqueueResult>), wait);
     },
     async enqueueMany(items, { atomic = false } = {}) {
@@ -80,9 +82,12 @@ function taskHandle<Output>(result: EnqueueResult, wait: (taskId: string, option
   };
 }
 
-async function prepare(deps: Deps, clientId: string, item: EnqueueItem): Promise<Result<NewTask>> {
-  return withoutPositions(prepareWith(deps, clientId, item, await deps.store.categories()));
-}
+/** The store is told what it was remembered by. */
+const seenOf = ({ seen }: { readonly seen?: string }): { readonly seen?: string } => (seen === undefined ? {} : { seen });
+
+/** One task alone, checked by the registry as it was read. */
+const prepare = (deps: Deps, clientId: string, item: EnqueueItem, registry: Parameters<typeof prepareWith>[3]): NewTask =>
+  unwrap(withoutPositions(prepareWith(deps, clientId, item, registry)));
 
 async function enqueueMany(
   deps: Deps,
@@ -91,9 +96,10 @@ async function enqueueMany(
   items: readonly EnqueueItem[],
   options: { atomic: boolean; createClients: boolean },
 ): Promise<EnqueueItemResult[]> {
-  const categories = await deps.store.categories();
-  const prepared = items.map((item) => prepareWith(deps, clientId, item, categories));
-  return storeMany(prepared, options.atomic, (tasks) => deps.store.enqueue(scope, tasks, options));
+  return byRegistry(deps.store, (registry) => {
+    const prepared = items.map((item) => prepareWith(deps, clientId, item, registry));
+    return storeMany(prepared, options.atomic, (tasks) => deps.store.enqueue(scope, tasks, { ...options, ...seenOf(registry) }));
+  });
 }
 
 async function waitFor(deps: Deps, scope: StoreScope, taskId: string, { timeoutMs = WAIT_MS, signal }: WaitOptions): Promise<Task> {

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { DEFAULT_BACKOFF } from '../../../src/domain/retry.ts';
 import type { Queue } from '../../../src/service/handles.ts';
 import { createQueue } from '../../../src/service/queue.ts';
-import { loadStatements } from '../../../src/store/sql-files.ts';
 import { FUNCTIONS } from '../../../src/store/sqlite/functions.ts';
+import { loadStatements } from '../../../src/store/sql-files.ts';
 import { openConnection } from '../../../src/store/sqlite/connection.ts';
 import { loadMigrations, migrate } from '../../../src/store/sqlite/migrate.ts';
 import { storeOn } from '../../../src/store/sqlite/store.ts';
@@ -26,11 +26,11 @@ export function openCounted(): Counted {
   const connection = { file: ':memory:', readOnly: false, synchronous: 'NORMAL', now } as const;
   const db = openConnection(connection);
   migrate(db, loadMigrations(new URL('migrations/', SQL)), START, false);
+  FUNCTIONS.add('passes');
   db.function('passes', { deterministic: false }, () => {
     rows += 1;
     return 1;
   });
-  FUNCTIONS.add('passes');
   redefined(db, (sql) => sql.replace(/^(CREATE TEMP VIEW w_\w+ AS SELECT \* FROM main\.\w+ WHERE )(.*)$/s, '$1passes() AND ($2)'));
   const randomHex = (bytes: number): string => (++made).toString(16).padStart(bytes * 2, '0');
   const store = storeOn(db, {
