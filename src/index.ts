@@ -21,6 +21,7 @@ import type { SealingData } from './sealing.ts';
 import { createQueue } from './service/queue.ts';
 import { masterKeyOf } from './service/sealed/master.ts';
 import type { MasterKey } from './service/sealed/master.ts';
+import { refuseSealed } from './service/sealed/watch.ts';
 import type { MigrationReport } from './store/sqlite/migrate.ts';
 import { migrateSqlite, openSqliteStore } from './store/sqlite/store.ts';
 import type { PostgresLogins } from './store/postgres/store.ts';
@@ -168,11 +169,8 @@ export async function openQueue(url: string | PostgresLogins = 'prismq.db', opti
 /** A queue with sealed payloads is not opened without what opens them: what it then stored would lie open. */
 async function masterKeyFor({ masterKey }: OpenOptions, store: Store): Promise<MasterKey | undefined> {
   if (masterKey !== undefined) return typeof masterKey === 'object' && 'wrap' in masterKey ? masterKey : masterKeyOf(masterKey, randomHex);
-  if (!(await store.hasDataKeys())) return undefined;
-  throw new QueueError(
-    'store_refused',
-    'clients of this queue have their payloads sealed: give the master key (PRISMQ_MASTER_KEY_FILE, or `masterKey` in a program)',
-  );
+  await refuseSealed(store);
+  return undefined;
 }
 
 /** Without what opens it. */

@@ -18,6 +18,7 @@ import { Refusals } from './refusals.ts';
 import { fireSchedules } from './schedules.ts';
 import { dataKeys } from './sealed/keys.ts';
 import { sealedStore } from './sealed/store.ts';
+import { watchingKeys, watchingOpen } from './sealed/watch.ts';
 import { statsOf, taskReads } from './tasks.ts';
 import { workerHandle } from './worker.ts';
 
@@ -88,9 +89,9 @@ function wire(given: Given): Deps {
   const refusals = new Refusals(given.store);
   const { store, digest, verifyToken, masterKey } = given;
   const keyring = createKeyring({ store, digest, refusals, verifyToken });
-  if (masterKey === undefined) return { ...given, refusals, keyring };
+  if (masterKey === undefined) return { ...given, store: watchingOpen(store), refusals, keyring };
   const sealing = dataKeys(store, masterKey);
-  return { ...given, store: sealedStore(store, sealing), refusals, keyring, sealing };
+  return { ...given, store: watchingKeys(sealedStore(store, sealing), sealing), refusals, keyring, sealing };
 }
 
 function handleOf(deps: Deps, principal: Principal, raw: boolean): HandleOf<Principal> {

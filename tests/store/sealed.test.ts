@@ -102,6 +102,21 @@ for (const [engine, place] of [
       assert.equal((await both.admin().clients.encrypt('acme')).keyNo, 2);
     });
 
+    test('a process that was there before seals from its next enqueue on, and stores nothing more without the master key', async () => {
+      const there = await place('before');
+      await using queue = await there.open(MASTER);
+      await using other = await there.open(MASTER);
+      await using keyless = await there.open();
+      await queue.admin().clients.create('acme');
+      for (const one of [queue, other, keyless]) await one.client('acme').enqueue('T.Work', 'open');
+      await queue.admin().clients.encrypt('acme');
+      await other.client('acme').enqueue('T.Work', { word: SECRET });
+      await assert.rejects(keyless.client('acme').enqueue('T.Work', { word: SECRET }), { code: 'store_refused' });
+      await assert.rejects(keyless.client('acme').enqueue('T.Work', { word: SECRET }), { code: 'store_refused' });
+      assert.ok(!(await there.everything()).includes(SECRET));
+      assert.deepEqual((await queue.client('acme').list({ limit: 1 })).items[0]?.payload, { word: SECRET });
+    });
+
     test('after an erasure nothing opens what copies still hold', async () => {
       const there = await place('erased');
       await using queue = await there.open(MASTER);

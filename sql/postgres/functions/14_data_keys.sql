@@ -21,11 +21,22 @@ BEGIN
   RETURN EXISTS (SELECT FROM prismq.data_keys);
 END $$;
 
+-- For enqueues in plain SQL, which nobody seals.
+CREATE FUNCTION prismq.is_sealed(token text, id text) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE who text[] := prismq.enter(token, 'client');
+BEGIN
+  RETURN EXISTS (SELECT FROM prismq.data_keys d WHERE d.client_id = id);
+END $$;
+ALTER FUNCTION prismq.is_sealed(text, text) OWNER TO prismq_auth;
+GRANT EXECUTE ON FUNCTION prismq.is_sealed(text, text) TO prismq_engine;
+
+-- Both ways raise the version that every enqueue looks at: what is remembered of keys is forgotten.
 CREATE FUNCTION prismq.data_key_add(token text, id text, no integer, wrapped_key text) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE who text[] := prismq.enter(token, 'admin');
 BEGIN
   INSERT INTO prismq.data_keys (client_id, key_no, wrapped, made_at_utc) VALUES (id, no, wrapped_key, prismq.now_ms()) ON CONFLICT DO NOTHING;
   IF NOT FOUND THEN RETURN false; END IF;
+  UPDATE prismq.meta SET value = (value::bigint + 1)::text WHERE key = 'categories_version';
   PERFORM prismq.security_add(who[3], 'client.encrypt', id, id, 'done', json_build_object('key_no', no)::text);
   RETURN true;
 END $$;
@@ -36,6 +47,7 @@ BEGIN
   IF who[2] <> '*' THEN RAISE EXCEPTION 'this is for the platform' USING ERRCODE = '42501'; END IF;
   DELETE FROM prismq.data_keys d WHERE d.client_id = id;
   GET DIAGNOSTICS gone = ROW_COUNT;
+  UPDATE prismq.meta SET value = (value::bigint + 1)::text WHERE key = 'categories_version';
   RETURN gone;
 END $$;
 

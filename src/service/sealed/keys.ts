@@ -12,7 +12,7 @@ export interface DataKeys {
   newest(clientId: string): Promise<DataKey | undefined>;
   /** Known at this moment to have no key. */
   isOpen(clientId: string): boolean;
-  forget(clientId: string): void;
+  forget(clientId?: string): void;
   wrap(key: Uint8Array, clientId: string): Promise<string>;
 }
 
@@ -40,7 +40,7 @@ export function dataKeys(store: Pick<Store, 'dataKeys'>, master: MasterKey): Dat
       const found = known.get(clientId);
       return found?.isOpen === true && found.until > performance.now();
     },
-    forget: (clientId) => void known.delete(clientId),
+    forget: (clientId) => void (clientId === undefined ? known.clear() : known.delete(clientId)),
     wrap: (key, clientId) => master.wrap(key, clientId),
   };
 }

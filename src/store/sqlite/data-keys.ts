@@ -2,6 +2,7 @@
 import type { DataKeyStore, NewDataKey } from '../data-keys.ts';
 import type { StoreScope } from '../store.ts';
 import type { Engine } from './engine.ts';
+import { bump } from './engine.ts';
 import { read } from './parts.ts';
 import type { Parts } from './parts.ts';
 import { security } from './registry.ts';
@@ -23,6 +24,7 @@ export function dataKeyOperations({ engine }: Parts): DataKeyStore {
     shredDataKeys: (scope, clientId) =>
       writer.one(scope.actor, () => {
         engine.wall.bind({ clients: [clientId] });
+        bump(engine, 'categories_version');
         return engine.st.run('data_keys_shred', { client_id: clientId });
       }),
   };
@@ -31,6 +33,7 @@ export function dataKeyOperations({ engine }: Parts): DataKeyStore {
 function addDataKey(engine: Engine, scope: StoreScope, { clientId, keyNo, wrapped }: NewDataKey): boolean {
   engine.wall.bind({ clients: [clientId] });
   if (engine.st.rows('data_keys_of', { client_id: clientId }).some(([no]) => no === keyNo)) return false;
+  bump(engine, 'categories_version'); // Whoever enqueues looks at it.
   engine.st.run('data_key_insert', { client_id: clientId, key_no: keyNo, wrapped, now: engine.now() });
   security(engine, { actor: scope.actor, action: 'client.encrypt', clientId, object: clientId, outcome: 'done', details: JSON.stringify({ key_no: keyNo }) });
   return true;
