@@ -38,6 +38,8 @@ export type { Dependency, DependencyInput, DependencyPolicy, EdgeState } from '.
 export type { BulkEvent } from './domain/bulk.ts';
 export type * from './domain/principal.ts';
 export type { Explanation, Reason, ReasonCode } from './domain/explain.ts';
+export type { Forecast, Miss, Span } from './domain/forecast.ts';
+export type { SlaFilter, SlaState } from './domain/sla.ts';
 export type { CompileSchema, SchemaTrouble } from './domain/schema.ts';
 export type { LimitInfo, LimitInput } from './domain/work-limit.ts';
 export type { Missed, NextCron, Schedule, ScheduleInput, ScheduleOptions } from './domain/schedule.ts';

@@ -52,6 +52,7 @@ const CALLS: { readonly [O in Operation]?: Calls } = {
   'task.payload': { client: payloadOf, ...admins((h, s) => h.payload(s.taskId, 'a ticket')) },
   'task.list': reads((h) => h.list()),
   'task.explain': reads((h, s) => h.explain(s.taskId)),
+  'task.forecast': reads((h, s) => h.forecast(s.taskId)),
   'task.stats': { ...reads((h) => h.stats()), auditor: (h) => h.stats(), system: (h) => h.stats() },
   'task.wait': clientLike((h, s) => h.wait(s.endedId)),
   'task.cancel': reads((h, s) => h.cancel(s.taskId)),

@@ -4,6 +4,7 @@ import type { TaskState } from '../domain/lifecycle.ts';
 import type { Role } from '../domain/principal.ts';
 import type { NextAnchor } from '../domain/audit-anchor.ts';
 import type { Explanation } from '../domain/explain.ts';
+import type { Forecast } from '../domain/forecast.ts';
 import type { Schedule } from '../domain/schedule.ts';
 import type { DependencyInfo, HeartbeatResult, LogEntry, SettleResult, Task, WorkerInfo } from '../domain/task.ts';
 import type { LimitInfo } from '../domain/work-limit.ts';
@@ -62,6 +63,8 @@ export interface Answers {
   readonly taskDependencies: Paged & { readonly dependencies: readonly DependencyInfo[] };
   readonly waitTask: Task;
   readonly explainTask: Explanation;
+  readonly forecastTask: Forecast;
+  readonly forecastType: Forecast;
   readonly stats: QueueStats;
   readonly register: WorkerInfo;
   readonly beat: HeartbeatResult;

@@ -4,6 +4,7 @@ import { CHAINS } from '../domain/audit-chain.ts';
 import { CATEGORY_MODES } from '../domain/category.ts';
 import { EDGE_STATES, POLICIES } from '../domain/dependencies.ts';
 import { REASONS } from '../domain/explain.ts';
+import { SLA_STATES } from '../domain/sla.ts';
 import { TASK_EVENTS } from '../domain/lifecycle.ts';
 import { attributes, count, instant, json, leaseId, metadata, role, state } from './fields.ts';
 import { limit, schedule } from './clock-answers.ts';
@@ -46,6 +47,7 @@ const task = z.object({
   finished_at_utc: instant.nullable(),
   parent_task_id: z.string().nullable().describe('lineage: the task whose handler enqueued this one'),
   waiting_for: count.describe('how many parents a blocked task waits for'),
+  sla: z.enum(SLA_STATES).nullable().describe('how it stands with its due time'),
 });
 const claimed = z.object({
   task_id: z.string(),
@@ -126,6 +128,7 @@ const category = z.object({
 });
 const page = (items: Record<string, z.ZodType>) => z.object({ ...items, next_cursor: z.string().nullable() });
 const rate = z.number().min(0);
+const span = z.object({ low: instant, likely: instant, high: instant });
 
 const anchoredHead = z.object({ chain: z.enum(CHAINS), client_id: z.string(), seq: z.int(), hash: z.string() });
 const fault = z.object({ chain: z.enum(CHAINS), client_id: z.string(), seq: z.int(), id: z.int().nullable(), why: z.string() });
@@ -170,6 +173,7 @@ export const ANSWERS = {
     retries: z.object({ rate, average_attempts: rate, dead_letters: count }),
     run_ms: z.object({ p50: rate, p95: rate, p99: rate, count }),
     workers: z.object({ total: count, active: count, stale: count }),
+    sla: z.object({ at_risk: count, breached: count, met: count }).describe('of the tasks with a due time that are kept'),
   }),
   Worker: worker,
   Workers: z.object({ workers: z.array(worker) }),
@@ -208,6 +212,19 @@ export const ANSWERS = {
   Categories: z.object({ mode: z.enum(CATEGORY_MODES), categories: z.array(category) }),
   CategoryMode: z.object({ mode: z.enum(CATEGORY_MODES) }),
   Explanation: z.object({ task_id: z.string(), status: state, reasons: z.array(z.object({ code: z.enum(REASONS), message: z.string() })) }),
+  Forecast: z.object({
+    task_id: z.string().nullable(),
+    type: z.string(),
+    status: state.nullable(),
+    at_utc: instant,
+    starts_at_utc: span.nullable(),
+    ends_at_utc: span.nullable(),
+    due_at_utc: instant.nullable(),
+    will_miss: z.enum(['no', 'maybe', 'yes']).nullable(),
+    ahead: count.describe('ready tasks of the client that go before it, at most 10,000'),
+    per_minute: rate.nullable().describe('starts of the client, as far as known'),
+    reason: z.string().nullable().describe('why it is not to be told'),
+  }),
   Schedule: schedule,
   Schedules: page({ schedules: z.array(schedule) }),
   Preview: z.object({ ticks_utc: z.array(instant) }),

@@ -77,6 +77,17 @@ export const OPERATIONS = {
     summary: 'The task as it is when it has ended, or after `wait_ms`.',
   }),
   explainTask: get('/queue/tasks/{id}/explain', 'task.explain', 'Explanation', { errors: TASK, inside: true, summary: 'Why a task does not run.' }),
+  forecastTask: get('/queue/tasks/{id}/forecast', 'task.forecast', 'Forecast', {
+    errors: TASK,
+    inside: true,
+    summary: 'When a task will start and end, by live rates and its position, and whether it will miss its due time.',
+  }),
+  forecastType: get('/queue/forecast', 'task.forecast', 'Forecast', {
+    query: 'ForecastQuery',
+    errors: ['invalid_category'],
+    inside: true,
+    summary: 'The same for a task of a category that would be enqueued now.',
+  }),
   stats: get('/queue/stats', 'task.stats', 'Stats', { inside: true, summary: 'Depth, age, rates and run times.' }),
   events: get('/queue/events', 'task.events', 'Event', {
     query: 'EventQuery',

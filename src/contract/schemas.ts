@@ -8,6 +8,7 @@ import { MOST_PARENTS, POLICIES } from '../domain/dependencies.ts';
 import type { DependencyPolicy } from '../domain/dependencies.ts';
 import { LIMITS } from '../domain/limits.ts';
 import { MISSED } from '../domain/schedule.ts';
+import { SLA_FILTERS } from '../domain/sla.ts';
 import {
   attributes,
   clientId,
@@ -210,6 +211,7 @@ export const REQUESTS = {
     status: state.optional(),
     type: pattern.optional(),
     metadata: queryPairs.optional(),
+    sla: z.enum(SLA_FILTERS).optional(),
     limit: queryInt('listLimit').optional(),
     cursor: text(200).optional(),
   }),
@@ -230,6 +232,7 @@ export const REQUESTS = {
       .meta({ override: 'integer' })
       .optional(),
   }),
+  ForecastQuery: z.strictObject({ type, priority: queryInt('priority').optional() }),
   WaitQuery: z.strictObject({
     wait_ms: z
       .string()

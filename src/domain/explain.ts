@@ -80,6 +80,13 @@ function reasonsOf(task: Task, facts: ExplainFacts): Reason[] {
   return reasons;
 }
 
+/** What keeps a task from starting however long it waits; null where it is only its turn, its time, or others. */
+export function obstacleOf(task: Task, facts: ExplainFacts): string | null {
+  const lasting: readonly ReasonCode[] = ['client_suspended', 'no_worker'];
+  const paused = facts.limits.filter(({ concurrency }) => concurrency === 0).flatMap(limitReasons);
+  return [...reasonsOf(task, facts).filter(({ code }) => lasting.includes(code)), ...paused][0]?.message ?? null;
+}
+
 function limitReasons({ name, concurrency, running, rate, perMs, started }: LimitRoom): Reason[] {
   const reasons: Reason[] = [];
   if (concurrency === 0)

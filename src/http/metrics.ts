@@ -125,6 +125,7 @@ export function queueFamilies({
   retries,
   runMs,
   workers,
+  sla,
 }: QueueStats): readonly Family[] {
   const activity = { active: workers.active, quiet: workers.total - workers.active - workers.stale, stale: workers.stale };
   return [
@@ -147,6 +148,18 @@ export function queueFamilies({
           ['0.99', runMs.p99],
         ] as const
       ).map(([quantile, ms]) => ({ labels: { quantile }, value: ms / 1000 })),
+    },
+    {
+      name: 'prismq_sla_tasks',
+      type: 'gauge',
+      help: 'tasks with a due time: not done and short of time, not done in time, done in time',
+      samples: (
+        [
+          ['at_risk', sla.atRisk],
+          ['breached', sla.breached],
+          ['met', sla.met],
+        ] as const
+      ).map(([state, value]) => ({ labels: { sla: state }, value })),
     },
     {
       name: 'prismq_workers',

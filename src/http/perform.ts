@@ -118,6 +118,11 @@ const taskPerformers = {
     }
   },
   explainTask: async (call, bench) => value(await reader(call, bench).explain(idOf(call))),
+  forecastTask: async (call, bench) => value(await reader(call, bench).forecast(idOf(call))),
+  async forecastType(call, bench) {
+    const { type, priority } = given<{ type: string; priority?: number }>(call);
+    return value(await clientOf(call, bench).forecastType(type, priority));
+  },
   stats: async (call, bench) => value(await (call.inside === null ? (handleOf(call, bench) as AuditorHandle) : clientOf(call, bench)).stats()),
   async events(call, bench) {
     const last = call.header('last-event-id') ?? given<{ lastEventId?: string }>(call).lastEventId;

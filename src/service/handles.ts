@@ -2,6 +2,8 @@
 // implements the same interfaces. No method takes a client to trust; a foreign object answers like an absent one.
 import type { Operation } from '../domain/access.ts';
 import type { Explanation } from '../domain/explain.ts';
+import type { Forecast } from '../domain/forecast.ts';
+import type { SlaFilter } from '../domain/sla.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { KeyPrincipal, Principal } from '../domain/principal.ts';
 import type { TaskDefinition } from '../domain/definition.ts';
@@ -64,6 +66,8 @@ export interface ListFilter {
   readonly status?: TaskState;
   /** A category, or a pattern `A.B.*`. */
   readonly type?: string;
+  /** How tasks stand with their due time; the latest due first. Not with metadata. */
+  readonly sla?: SlaFilter;
   /** All of these pairs. For who reads metadata: a client and its admin. */
   readonly metadata?: Readonly<Record<string, string>>;
   /** 1–1000, default 100. */
@@ -95,6 +99,8 @@ export interface TaskReads {
   dependencies(taskId: string, page?: DependencyPage): Promise<Page<DependencyInfo>>;
   /** Why the task does not run. */
   explain(taskId: string): Promise<Explanation>;
+  /** When it will start and end, by what goes on now, and whether it will miss its due time. */
+  forecast(taskId: string): Promise<Forecast>;
 }
 export interface TaskMoves {
   cancel(taskId: string, reason?: string): Promise<Task>;
@@ -115,6 +121,8 @@ export interface ClientHandle extends TaskReads, TaskMoves {
   enqueueMany(items: readonly EnqueueItem[], options?: { readonly atomic?: boolean }): Promise<readonly EnqueueItemResult[]>;
   /** A stream of any length in bounded memory: an answer an item, in order, some hundred at a time. Each call by itself: positions are of none. */
   enqueueStream(items: AsyncIterable<EnqueueItem> | Iterable<EnqueueItem>): AsyncGenerator<EnqueueItemResult>;
+  /** The same for a task that would be enqueued now; the priority and the due time are the category's unless one is given. */
+  forecastType(type: string, priority?: number): Promise<Forecast>;
   reprioritise(taskId: string, priority: number): Promise<Task>;
   amend(taskId: string, change: AmendInput): Promise<Task>;
   readonly schedules: ScheduleHandle;

@@ -3,12 +3,16 @@ import { QueueError, unwrap } from '../domain/errors.ts';
 import type { Refusal } from '../domain/errors.ts';
 import type { Operation } from '../domain/access.ts';
 import { checkCategory, checkPattern } from '../domain/category.ts';
-import { explain } from '../domain/explain.ts';
+import { explain, obstacleOf } from '../domain/explain.ts';
+import { forecastTask, forecastType } from '../domain/forecast.ts';
+import { SLA_FILTERS } from '../domain/sla.ts';
 import { STATES } from '../domain/lifecycle.ts';
-import { checkInt, checkMetadata } from '../domain/limits.ts';
+import { LIMITS, checkInt, checkMetadata } from '../domain/limits.ts';
+import type { Forecast } from '../domain/forecast.ts';
 import type { Principal } from '../domain/principal.ts';
 import type { Task } from '../domain/task.ts';
 import type { Counts, StoreScope, TaskFilter } from '../store/store.ts';
+import { mostSpecific } from './categories.ts';
 import { authorize } from './deps.ts';
 import type { Deps } from './deps.ts';
 import type { EventOptions, ListFilter, QueueStats, TaskMoves, TaskReads } from './handles.ts';
@@ -55,6 +59,15 @@ export function taskReads(deps: Deps, principal: Principal, scope: StoreScope): 
       await may('task.explain');
       const task = (await deps.store.task(scope, taskId)) ?? raise(notFound());
       return explain(task, (await deps.store.explain(scope, task.clientId, taskId)) ?? raise(notFound()));
+    },
+    async forecast(taskId) {
+      await may('task.forecast');
+      const task = (await deps.store.task(scope, taskId)) ?? raise(notFound());
+      const [facts, known] = await Promise.all([
+        deps.store.forecast(scope, task.clientId, { taskId }),
+        deps.store.explain(scope, task.clientId, taskId),
+      ]);
+      return facts === null || known === null ? raise(notFound()) : forecastTask(task, facts, obstacleOf(task, known));
     },
     async stats() {
       await may('task.stats');
@@ -105,13 +118,30 @@ function checkFilter(filter: ListFilter): TaskFilter {
   if (filter.status !== undefined && !STATES.includes(filter.status))
     throw new QueueError('invalid_input', `status is one of ${STATES.join(', ')}`, { fields: [{ field: 'status', message: 'unknown' }] });
   if (filter.type !== undefined) unwrap(/[*]$/.test(filter.type) ? checkPattern(filter.type) : checkCategory(filter.type));
+  if (filter.sla !== undefined) checkSla(filter.sla, filter.metadata !== undefined);
   const pairs = filter.metadata === undefined ? null : unwrap(checkMetadata(filter.metadata));
   return {
     ...page,
     ...(filter.status === undefined ? {} : { status: filter.status }),
     ...(filter.type === undefined ? {} : { type: filter.type }),
+    ...(filter.sla === undefined ? {} : { sla: filter.sla }),
     ...(pairs === null ? {} : { metadata: JSON.parse(pairs) as Readonly<Record<string, string>> }),
   };
+}
+
+function checkSla(sla: unknown, hasMetadata: boolean): void {
+  const message = !SLA_FILTERS.some((name) => name === sla) ? `is one of ${SLA_FILTERS.join(', ')}` : hasMetadata ? 'not together with metadata' : null;
+  if (message !== null) throw new QueueError('invalid_input', `sla: ${message}`, { fields: [{ field: 'sla', message }] });
+}
+
+/** What a task of a category that is enqueued now would meet. */
+export async function forecastOf(deps: Deps, principal: Principal, scope: StoreScope, clientId: string, type: string, priority?: number): Promise<Forecast> {
+  await authorize(deps, principal, 'task.forecast');
+  unwrap(checkCategory(type));
+  const given = mostSpecific((await deps.store.categories()).rows, type);
+  const asked = priority === undefined ? (given.priority ?? LIMITS.priority.default) : unwrap(checkInt('priority', priority, 'priority'));
+  const facts = (await deps.store.forecast(scope, clientId, { type, priority: asked })) ?? raise(notFound());
+  return forecastType(facts, given.maxWaitMs ?? null);
 }
 
 const share = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
@@ -132,5 +162,6 @@ export function statsOf(counts: Counts): QueueStats {
     retries: { rate: share(ended.retried, done), averageAttempts: share(ended.attempts, done), deadLetters: ended.deadLetter },
     runMs: counts.runMs,
     workers: counts.workers,
+    sla: counts.sla,
   };
 }

@@ -11,6 +11,8 @@ export type { BulkItem, BulkRefusal } from './bulk.ts';
 import type { BackoffPolicy } from '../domain/retry.ts';
 import type { Refusal, Result } from '../domain/errors.ts';
 import type { ExplainFacts } from '../domain/explain.ts';
+import type { ForecastFacts } from '../domain/forecast.ts';
+import type { SlaFilter } from '../domain/sla.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { Strategy } from '../domain/strategy.ts';
 import type { DatabaseCapabilities } from './database.ts';
@@ -62,9 +64,13 @@ export interface TaskFilter {
   readonly type?: string;
   /** Pairs that a task has all of; at least one. Only with one client, and a scope that reads metadata. */
   readonly metadata?: Readonly<Record<string, string>>;
+  /** By due time, the latest first. Not with metadata. */
+  readonly sla?: SlaFilter;
   readonly limit: number;
   readonly cursor?: string;
 }
+/** A task, or one that would be enqueued now. */
+export type ForecastAsked = { readonly taskId: string } | { readonly type: string; readonly priority: number };
 export interface StorePage<T> {
   readonly items: readonly T[];
   readonly nextCursor: string | null;
@@ -110,6 +116,8 @@ export interface Counts {
   };
   readonly runMs: { readonly p50: number; readonly p95: number; readonly p99: number; readonly count: number };
   readonly workers: { readonly total: number; readonly active: number; readonly stale: number };
+  /** Of the tasks with a due time that are kept. */
+  readonly sla: { readonly atRisk: number; readonly breached: number; readonly met: number };
   readonly nowUtc: number;
 }
 
@@ -142,6 +150,8 @@ export interface Store extends CutStore, BulkStore {
   counts(scope: StoreScope): Promise<Counts>;
   /** What is known of why a task of this client does not run. */
   explain(scope: StoreScope, clientId: string, taskId: string): Promise<ExplainFacts | null>;
+  /** What a forecast is made from; null when there is no such task of this client. */
+  forecast(scope: StoreScope, clientId: string, asked: ForecastAsked): Promise<ForecastFacts | null>;
   cancel(scope: StoreScope, taskId: string, reason: string): Promise<Refusal | null>;
   requeue(scope: StoreScope, taskId: string): Promise<Refusal | null>;
   reprioritise(scope: StoreScope, taskId: string, priority: number): Promise<Refusal | null>;

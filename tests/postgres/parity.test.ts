@@ -66,6 +66,7 @@ const INSIDE: Readonly<Record<string, string>> = {
   schedules: '15_schedules',
   limits: '16_limits',
   explain: '17_explain',
+  sla: '18_sla',
 };
 
 describe('PostgreSQL and SQLite', { skip: binaries().length === 0 }, () => {

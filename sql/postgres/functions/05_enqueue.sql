@@ -93,6 +93,13 @@ BEGIN
     SELECT x.client_id, x.task_id, m.key, m.value FROM unnest(client_ids, task_ids, metadatas) x(client_id, task_id, metadata) JOIN unnest(stored) s(id) ON s.id = x.task_id, jsonb_each_text(x.metadata::jsonb) m
     WHERE x.metadata IS NOT NULL;
   END IF;
+  -- Due times, where any has one: somebody looks when a fifth of the time is left.
+  IF array_remove(due_ats, NULL) <> '{}' OR array_remove(max_waits, NULL) <> '{}' THEN
+    INSERT INTO prismq.task_sla (client_id, task_id, due_at_utc, state, next_utc)
+    SELECT x.client_id, x.task_id, x.due, 'on_time', x.due - (x.due - now_utc) / 5
+    FROM (SELECT u.client_id, u.task_id, coalesce(u.due_at, now_utc + u.max_wait) AS due FROM unnest(client_ids, task_ids, due_ats, max_waits) u(client_id, task_id, due_at, max_wait)) x
+    JOIN unnest(stored) s(id) ON s.id = x.task_id WHERE x.due IS NOT NULL;
+  END IF;
   IF cardinality(stored) = cardinality(task_ids) THEN
     RETURN QUERY SELECT x.o::integer - 1, 'stored', x.task_id, CASE WHEN x.task_id = ANY (waiting) THEN 'blocked' ELSE 'queued' END, now_utc FROM unnest(task_ids) WITH ORDINALITY x(task_id, o);
     RETURN;

@@ -38,6 +38,7 @@ BEGIN
   CASE place
     WHEN 'ready' THEN UPDATE prismq.ready r SET events = events + 1 WHERE r.client_id = client AND r.priority = in_priority AND r.task_id = task AND r.events = seen;
     WHEN 'delayed' THEN UPDATE prismq.delayed d SET events = events + 1 WHERE d.client_id = client AND d.task_id = task AND d.events = seen;
+    WHEN 'leases' THEN UPDATE prismq.leases l SET events = events + 1 WHERE l.client_id = client AND l.task_id = task AND l.events = seen;
     WHEN 'blocked' THEN UPDATE prismq.blocked b SET events = events + 1 WHERE b.client_id = client AND b.task_id = task AND b.events = seen;
     WHEN 'finished' THEN UPDATE prismq.finished f SET events = events + 1 WHERE f.client_id = client AND f.task_id = task AND f.events = seen;
   END CASE;
@@ -132,6 +133,7 @@ BEGIN
   DELETE FROM prismq.task_messages a USING unnest(client_ids, task_ids) x(client_id, task_id) WHERE a.client_id = x.client_id AND a.task_id = x.task_id;
   DELETE FROM prismq.task_progress a USING unnest(client_ids, task_ids) x(client_id, task_id) WHERE a.client_id = x.client_id AND a.task_id = x.task_id;
   DELETE FROM prismq.task_metadata a USING unnest(client_ids, task_ids) x(client_id, task_id) WHERE a.client_id = x.client_id AND a.task_id = x.task_id;
+  DELETE FROM prismq.task_sla a USING unnest(client_ids, task_ids) x(client_id, task_id) WHERE a.client_id = x.client_id AND a.task_id = x.task_id;
   DELETE FROM prismq.finished a USING unnest(client_ids, task_ids) x(client_id, task_id) WHERE a.client_id = x.client_id AND a.task_id = x.task_id;
   UPDATE prismq.tasks t SET payload = NULL, metadata = NULL, idempotency_key = NULL, purged_at_utc = now_utc FROM unnest(client_ids, task_ids) x(client_id, task_id) WHERE t.client_id = x.client_id AND t.task_id = x.task_id;
   PERFORM prismq.tell_purged(client_ids, task_ids, now_utc);

@@ -206,6 +206,7 @@ export const MOVED: readonly MovedTable[] = [
     made: { sqlite: ['after_no'], postgres: { after_id: 'NULL' } },
   },
   { name: 'priority_changes', key: BY_TASK, ofTask: true, columns: TASK },
+  { name: 'task_sla', key: BY_TASK, ofTask: true, columns: { ...TASK, due_at_utc: 'int', state: 'text', next_utc: 'int' } },
   {
     name: 'schedules',
     key: ['client_id', 'name'],

@@ -23,6 +23,7 @@ import { bulkFind, bulkMove, family } from './bulk.ts';
 import { readDependencies, readParents } from './dependencies.ts';
 import { amendment, moveTask } from './moves.ts';
 import { readCounts, readEvents, readInbox, readLogs, readSecurity, readTask, readTasks } from './reads.ts';
+import { forecastFacts } from './sla.ts';
 import { addMessage, heartbeat, holderOf, setProgress, settle } from './settle.ts';
 import { enqueueInside } from './transaction.ts';
 import type { Watch } from './watch.ts';
@@ -66,6 +67,7 @@ type TaskOperations = Pick<
   | 'events'
   | 'counts'
   | 'explain'
+  | 'forecast'
   | 'cancel'
   | 'requeue'
   | 'reprioritise'
@@ -100,6 +102,7 @@ function taskOperations(engine: Engine, claimer: Claimer, watch: Watch): TaskOpe
       const [row] = await call(engine, scope, 'explain_facts', params);
       return typeof row?.[0] === 'string' ? (JSON.parse(row[0]) as ExplainFacts) : null;
     },
+    forecast: (scope, clientId, asked) => forecastFacts(engine, scope, clientId, asked),
     cancel: (scope, taskId, reason) => told(moveTask(engine, scope, taskId, 'cancel', { reason }), moved(scope, taskId)),
     requeue: (scope, taskId) => told(moveTask(engine, scope, taskId, 'requeue', {}), moved(scope, taskId, true)),
     reprioritise: (scope, taskId, priority) => told(moveTask(engine, scope, taskId, 'reprioritise', { priority }), moved(scope, taskId)),

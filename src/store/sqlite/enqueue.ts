@@ -35,6 +35,7 @@ export interface Batch {
   ready: boolean;
   delayed: boolean;
   metadata: boolean;
+  due: boolean;
 }
 
 /** Stores a batch. `actor` null: each row's client is its own actor. Throws the first refusal when `atomic`. */
@@ -58,6 +59,7 @@ export function enqueueBatch(
     ready: false,
     delayed: false,
     metadata: false,
+    due: false,
   };
   engine.wall.bind({ clients: [...new Set(items.map((item) => item.task.clientId))].sort() });
   const answers = items.map((item) => {
@@ -76,6 +78,7 @@ function store(batch: Batch, actor: string | null): void {
   const first = st.insertMany('task_insert', rows) - rows.length + 1;
   const [only] = rows;
   if (metadata) st.run('enqueue_metadata', { first });
+  if (batch.due) st.run('enqueue_sla', { first });
   const drawn = draws(engine);
   if (edges !== null) placeEdges(batch, edges, first, actor, drawn);
   else if (only !== undefined && rows.length === 1 && ready && drawn === 0) storeOne(engine, only, first, now, actor);
@@ -110,6 +113,7 @@ function enqueueOne(batch: Batch, { task, createClient }: EnqueueItem): Result<E
   if (waits !== null && !waits.ok) return waits;
   const { now } = batch;
   const runAfter = task.runAfterUtc ?? now + task.delayMs;
+  const due = task.dueAtUtc ?? (task.maxWaitMs === null ? null : now + task.maxWaitMs);
   batch.rows.push([
     task.clientId,
     task.taskId,
@@ -125,7 +129,7 @@ function enqueueOne(batch: Batch, { task, createClient }: EnqueueItem): Result<E
     task.idempotencyKey,
     task.requestDigest,
     task.createdBy,
-    task.dueAtUtc ?? (task.maxWaitMs === null ? null : now + task.maxWaitMs),
+    due,
     task.expiresAtUtc ?? (task.ttlMs === null ? null : now + task.ttlMs),
     task.metadata,
     task.traceparent,
@@ -133,6 +137,7 @@ function enqueueOne(batch: Batch, { task, createClient }: EnqueueItem): Result<E
   ]);
   if (task.idempotencyKey !== null) batch.keys.set(keyOf(task, task.idempotencyKey), task);
   if (task.metadata !== null) batch.metadata = true;
+  if (due !== null) batch.due = true;
   if (runAfter <= now) batch.ready = true;
   else batch.delayed = true;
   return ok({ taskId: task.taskId, status: waits === null || waits.value === 0 ? 'queued' : 'blocked', createdAtUtc: now, deduplicated: false });

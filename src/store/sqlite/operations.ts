@@ -17,6 +17,7 @@ import { backoffIn, read } from './parts.ts';
 import type { Parts } from './parts.ts';
 import * as book from './registry.ts';
 import { heartbeatBatch, heartbeatHeld, settleBatch } from './settle.ts';
+import { forecastFacts } from './sla.ts';
 import { readCounts } from './stats.ts';
 import { perTurn } from './turn.ts';
 type TaskOperations = Pick<
@@ -30,6 +31,7 @@ type TaskOperations = Pick<
   | 'events'
   | 'counts'
   | 'explain'
+  | 'forecast'
   | 'cancel'
   | 'requeue'
   | 'reprioritise'
@@ -76,6 +78,7 @@ export function taskOperations(parts: Parts): TaskOperations {
     events: (scope, after, limit) => read(() => readEvents(reader, scope, after, limit)),
     counts: (scope) => read(() => readCounts(reader, scope, engine.now())),
     explain: (_scope, clientId, taskId) => read(() => explainFacts(engine, clientId, taskId)),
+    forecast: (_scope, clientId, asked) => read(() => forecastFacts(engine, clientId, asked)),
     cancel: (scope, taskId, reason) => move(scope, taskId, () => cancel(engine, scope, taskId, reason)),
     requeue: (scope, taskId) => move(scope, taskId, () => requeue(engine, scope, taskId), true),
     reprioritise: (scope, taskId, priority) => move(scope, taskId, () => reprioritise(engine, scope, taskId, priority)),

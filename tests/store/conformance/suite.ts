@@ -19,6 +19,7 @@ import { retentionSuite } from './retention.ts';
 import { settlingSuite } from './settling.ts';
 import { scheduleSuite } from './schedules.ts';
 import { schemaSuite } from './schemas.ts';
+import { slaSuite } from './sla.ts';
 import { strategySuite } from './strategies.ts';
 import { transitionSuite } from './transitions.ts';
 import { volumeSuite } from './volume.ts';
@@ -50,4 +51,5 @@ export function conformance(suite: Conformance): void {
   bulkSuite(suite);
   schemaSuite(suite);
   explainSuite(suite);
+  slaSuite(suite);
 }
