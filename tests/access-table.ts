@@ -10,6 +10,7 @@ task.payload       own    lease  own          named          -       -      not_
 task.list          own    -      own          meta           -       -      empty       denied
 task.explain       own    -      own          meta           -       -      not_found   denied
 task.forecast      own    -      own          meta           -       -      not_found   denied
+category.forecast  own    -      own          named          -       -      empty       denied
 task.stats         own    -      own          any            any     any    empty       none
 task.wait          own    -      own          -              -       -      not_found   denied
 task.cancel        own    -      own          any            -       any    not_found   denied

@@ -8,6 +8,7 @@ import { SLA_STATES } from '../domain/sla.ts';
 import { TASK_EVENTS } from '../domain/lifecycle.ts';
 import { attributes, count, instant, json, leaseId, metadata, role, state } from './fields.ts';
 import { limit, schedule } from './clock-answers.ts';
+import { forecast } from './sla-answers.ts';
 
 const enqueued = z.object({ task_id: z.string(), status: state, created_at_utc: instant, deduplicated: z.boolean() });
 const details = z.record(z.string(), z.unknown()).describe('what of it, by code');
@@ -128,7 +129,6 @@ const category = z.object({
 });
 const page = (items: Record<string, z.ZodType>) => z.object({ ...items, next_cursor: z.string().nullable() });
 const rate = z.number().min(0);
-const span = z.object({ low: instant, likely: instant, high: instant });
 
 const anchoredHead = z.object({ chain: z.enum(CHAINS), client_id: z.string(), seq: z.int(), hash: z.string() });
 const fault = z.object({ chain: z.enum(CHAINS), client_id: z.string(), seq: z.int(), id: z.int().nullable(), why: z.string() });
@@ -212,19 +212,7 @@ export const ANSWERS = {
   Categories: z.object({ mode: z.enum(CATEGORY_MODES), categories: z.array(category) }),
   CategoryMode: z.object({ mode: z.enum(CATEGORY_MODES) }),
   Explanation: z.object({ task_id: z.string(), status: state, reasons: z.array(z.object({ code: z.enum(REASONS), message: z.string() })) }),
-  Forecast: z.object({
-    task_id: z.string().nullable(),
-    type: z.string(),
-    status: state.nullable(),
-    at_utc: instant,
-    starts_at_utc: span.nullable(),
-    ends_at_utc: span.nullable(),
-    due_at_utc: instant.nullable(),
-    will_miss: z.enum(['no', 'maybe', 'yes']).nullable(),
-    ahead: count.describe('ready tasks of the client that go before it, at most 10,000'),
-    per_minute: rate.nullable().describe('starts of the client, as far as known'),
-    reason: z.string().nullable().describe('why it is not to be told'),
-  }),
+  Forecast: forecast,
   Schedule: schedule,
   Schedules: page({ schedules: z.array(schedule) }),
   Preview: z.object({ ticks_utc: z.array(instant) }),

@@ -82,7 +82,7 @@ export const OPERATIONS = {
     inside: true,
     summary: 'When a task will start and end, by live rates and its position, and whether it will miss its due time.',
   }),
-  forecastType: get('/queue/forecast', 'task.forecast', 'Forecast', {
+  forecastType: get('/queue/forecast', 'category.forecast', 'Forecast', {
     query: 'ForecastQuery',
     errors: ['invalid_category'],
     inside: true,

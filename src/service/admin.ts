@@ -17,7 +17,8 @@ import type { AdminHandle, ClientHandle, Page, QueueStats, SecurityEvent } from 
 import { keyAdmin } from './keys.ts';
 import { limitList } from './limits.ts';
 import { scheduleList } from './schedules.ts';
-import { checkPage, notFound, raise, statsOf, taskMoves, taskReads } from './tasks.ts';
+import { notFound, raise } from './refusal.ts';
+import { checkPage, statsOf, taskMoves, taskReads } from './tasks.ts';
 
 export function adminHandle(deps: Deps, principal: AdminPrincipal, scope: StoreScope): AdminHandle {
   return {

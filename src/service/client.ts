@@ -14,7 +14,9 @@ import { authorize } from './deps.ts';
 import type { Deps } from './deps.ts';
 import type { AmendInput, ClientHandle, EnqueueItem, EnqueueItemResult, EnqueueResult, TaskDefinition, TaskHandle, WaitOptions } from './handles.ts';
 import { storeMany, withoutPositions } from './many.ts';
-import { forecastOf, moved, notFound, raise, taskMoves, taskReads } from './tasks.ts';
+import { forecastTypeOf } from './forecasts.ts';
+import { notFound, raise } from './refusal.ts';
+import { moved, taskMoves, taskReads } from './tasks.ts';
 import { limitHandle } from './limits.ts';
 import { prepareWith } from './prepare.ts';
 import { scheduleHandle } from './schedules.ts';
@@ -58,7 +60,7 @@ export function clientHandle(deps: Deps, principal: Principal, clientId: string,
       await authorize(deps, principal, 'task.enqueue');
       yield* inBatches(items, (batch) => enqueueMany(deps, clientId, scope, batch, enqueueOptions(false)));
     },
-    forecastType: (type, priority) => forecastOf(deps, principal, scope, clientId, type, priority),
+    forecastType: (type, priority) => forecastTypeOf(deps, principal, scope, clientId, type, priority),
     async reprioritise(taskId, priority) {
       await authorize(deps, principal, 'task.reprioritise');
       return moved(deps, scope, taskId, await deps.store.reprioritise(scope, taskId, unwrap(checkInt('priority', priority, 'priority'))));

@@ -3,24 +3,21 @@ import { QueueError, unwrap } from '../domain/errors.ts';
 import type { Refusal } from '../domain/errors.ts';
 import type { Operation } from '../domain/access.ts';
 import { checkCategory, checkPattern } from '../domain/category.ts';
-import { explain, obstacleOf } from '../domain/explain.ts';
-import { forecastTask, forecastType } from '../domain/forecast.ts';
+import { explain } from '../domain/explain.ts';
 import { SLA_FILTERS } from '../domain/sla.ts';
 import { STATES } from '../domain/lifecycle.ts';
-import { LIMITS, checkInt, checkMetadata } from '../domain/limits.ts';
-import type { Forecast } from '../domain/forecast.ts';
+import { checkInt, checkMetadata } from '../domain/limits.ts';
 import type { Principal } from '../domain/principal.ts';
 import type { Task } from '../domain/task.ts';
 import type { Counts, StoreScope, TaskFilter } from '../store/store.ts';
-import { mostSpecific } from './categories.ts';
 import { authorize } from './deps.ts';
 import type { Deps } from './deps.ts';
+import { forecastTaskOf } from './forecasts.ts';
+import { notFound, raise } from './refusal.ts';
 import type { EventOptions, ListFilter, QueueStats, TaskMoves, TaskReads } from './handles.ts';
 
 const EVENTS_A_READ = 500;
 const EVENT_LOOK_MS = 5000;
-
-export const notFound = (): QueueError => new QueueError('not_found', 'there is no such task');
 
 export function taskReads(deps: Deps, principal: Principal, scope: StoreScope): TaskReads {
   const may = (operation: Operation): Promise<void> => authorize(deps, principal, operation);
@@ -60,15 +57,7 @@ export function taskReads(deps: Deps, principal: Principal, scope: StoreScope): 
       const task = (await deps.store.task(scope, taskId)) ?? raise(notFound());
       return explain(task, (await deps.store.explain(scope, task.clientId, taskId)) ?? raise(notFound()));
     },
-    async forecast(taskId) {
-      await may('task.forecast');
-      const task = (await deps.store.task(scope, taskId)) ?? raise(notFound());
-      const [facts, known] = await Promise.all([
-        deps.store.forecast(scope, task.clientId, { taskId }),
-        deps.store.explain(scope, task.clientId, taskId),
-      ]);
-      return facts === null || known === null ? raise(notFound()) : forecastTask(task, facts, obstacleOf(task, known));
-    },
+    forecast: (taskId) => forecastTaskOf(deps, principal, scope, taskId),
     async stats() {
       await may('task.stats');
       return statsOf(await deps.store.counts(scope));
@@ -93,10 +82,6 @@ export function taskMoves(deps: Deps, principal: Principal, scope: StoreScope): 
 export async function moved(deps: Deps, scope: StoreScope, taskId: string, refusal: Refusal | null): Promise<Task> {
   if (refusal !== null) throw QueueError.from(refusal);
   return (await deps.store.task(scope, taskId)) ?? raise(notFound());
-}
-
-export function raise(error: Error): never {
-  throw error;
 }
 
 export function checkPage(page: { readonly limit?: number; readonly cursor?: string }): { readonly limit: number; readonly cursor?: string } {
@@ -132,16 +117,6 @@ function checkFilter(filter: ListFilter): TaskFilter {
 function checkSla(sla: unknown, hasMetadata: boolean): void {
   const message = !SLA_FILTERS.some((name) => name === sla) ? `is one of ${SLA_FILTERS.join(', ')}` : hasMetadata ? 'not together with metadata' : null;
   if (message !== null) throw new QueueError('invalid_input', `sla: ${message}`, { fields: [{ field: 'sla', message }] });
-}
-
-/** What a task of a category that is enqueued now would meet. */
-export async function forecastOf(deps: Deps, principal: Principal, scope: StoreScope, clientId: string, type: string, priority?: number): Promise<Forecast> {
-  await authorize(deps, principal, 'task.forecast');
-  unwrap(checkCategory(type));
-  const given = mostSpecific((await deps.store.categories()).rows, type);
-  const asked = priority === undefined ? (given.priority ?? LIMITS.priority.default) : unwrap(checkInt('priority', priority, 'priority'));
-  const facts = (await deps.store.forecast(scope, clientId, { type, priority: asked })) ?? raise(notFound());
-  return forecastType(facts, given.maxWaitMs ?? null);
 }
 
 const share = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);

@@ -78,10 +78,10 @@ export async function readTasks(engine: Engine, scope: StoreScope, filter: TaskF
     filter.sla !== undefined
       ? slaSql(view, scope, filter.sla, filter.status, typed.sql, after)
       : labels.length > 0
-      ? labelSql(view, labels.length, filter.status, typed.sql, after)
-      : filter.status === undefined
-        ? allSql(scope, typed.sql, after)
-        : placeSql(scope, filter.status, typed.sql, after);
+        ? labelSql(view, labels.length, filter.status, typed.sql, after)
+        : filter.status === undefined
+          ? allSql(scope, typed.sql, after)
+          : placeSql(scope, filter.status, typed.sql, after);
   const pairs = Object.fromEntries(labels.flatMap(([key, value], i) => [[`key_${i}`, key] as const, [`value_${i}`, value] as const]));
   // Row by row of the page, and never the whole view for it: the planner does not know how short a page is.
   const sql = `SELECT k.sort, ${columns} FROM (${inner}) k CROSS JOIN LATERAL (SELECT * FROM ${view} v WHERE v.client_id = k.client_id AND v.id = k.task_id OFFSET 0) q ORDER BY k.sort DESC, q.id DESC`;

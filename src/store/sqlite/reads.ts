@@ -63,10 +63,10 @@ export function readTasks(reader: Reader, scope: StoreScope, filter: TaskFilter)
     filter.sla !== undefined
       ? slaSql(scope, filter.sla, filter.status, typed.sql, after)
       : labels.length > 0
-      ? labelSql(labels.length, filter.status, typed.sql, after)
-      : filter.status === undefined
-        ? allSql(scope, typed.sql, after)
-        : placeSql(scope, filter.status, typed.sql, after);
+        ? labelSql(labels.length, filter.status, typed.sql, after)
+        : filter.status === undefined
+          ? allSql(scope, typed.sql, after)
+          : placeSql(scope, filter.status, typed.sql, after);
   const pairs = Object.fromEntries(labels.flatMap(([key, value], i) => [[`key_${i}`, key] as const, [`value_${i}`, value] as const]));
   const params: Params = { client_id: clientOf(scope), most: filter.limit + 1, value: cursor?.value ?? 0, id: cursor?.id ?? '', ...typed.params, ...pairs };
   const rows = reader.st.composed(

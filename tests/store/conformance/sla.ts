@@ -48,7 +48,12 @@ export function slaSuite(suite: Conformance): void {
   test(`${suite.name}: what ends in time is met, what ends late stays breached, and nobody waits for what is cancelled`, async (t) => {
     const { client, queue, clock, worker } = await staffed(suite, t);
     const due = (type: string, maxWaitMs: number): Promise<{ taskId: string }> => client.enqueue(type, null, { maxWaitMs });
-    const [met, late, off, dead] = [await due('T.Met', 100 * SECOND), await due('T.Late', 10 * SECOND), await due('T.Off', 10 * SECOND), await due('T.Dead', 60 * SECOND)];
+    const [met, late, off, dead] = [
+      await due('T.Met', 100 * SECOND),
+      await due('T.Late', 10 * SECOND),
+      await due('T.Off', 10 * SECOND),
+      await due('T.Dead', 60 * SECOND),
+    ];
     const claims = await worker.claim({ max: 10, leaseMs: 600 * SECOND });
     const held = (taskId: string): (typeof claims)[number] => claims.find((one) => one.taskId === taskId) as (typeof claims)[number];
     clock.now += 9 * SECOND;

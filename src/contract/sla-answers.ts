@@ -1,0 +1,18 @@
+// What is answered about due times.
+import { z } from 'zod';
+import { count, instant, state } from './fields.ts';
+
+const span = z.object({ low: instant, likely: instant, high: instant });
+export const forecast = z.object({
+  task_id: z.string().nullable(),
+  type: z.string(),
+  status: state.nullable(),
+  at_utc: instant,
+  starts_at_utc: span.nullable(),
+  ends_at_utc: span.nullable(),
+  due_at_utc: instant.nullable(),
+  will_miss: z.enum(['no', 'maybe', 'yes']).nullable(),
+  ahead: count.describe('ready tasks of the client that go before it, at most 10,000'),
+  per_minute: z.number().min(0).nullable().describe('starts of the client, as far as known'),
+  reason: z.string().nullable().describe('why it is not to be told'),
+});
