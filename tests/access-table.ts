@@ -10,7 +10,6 @@ task.payload       own    lease  own          named          -       -      not_
 task.list          own    -      own          meta           -       -      empty       denied
 task.explain       own    -      own          meta           -       -      not_found   denied
 task.forecast      own    -      own          meta           -       -      not_found   denied
-category.forecast  own    -      own          named          -       -      empty       denied
 task.stats         own    -      own          any            any     any    empty       none
 task.wait          own    -      own          -              -       -      not_found   denied
 task.cancel        own    -      own          any            -       any    not_found   denied
@@ -54,6 +53,7 @@ client.suspend     -      -      -            any            -       -      not_
 client.weight      -      -      -            any            -       -      not_found   always
 category.set       -      -      -            any            -       -      n/a         always
 category.list      any    any    any          any            any     -      empty       none
+category.forecast  own    -      own          named          -       -      empty       denied
 category.delete    -      -      -            any            -       -      not_found   always
 schedule.set       own    -      own          named          -       -      n/a         always
 schedule.list      own    -      own          meta           -       -      empty       none

@@ -1,6 +1,6 @@
 // When a task will start, or one of a category that would be enqueued now.
 import { checkCategory } from '../domain/category.ts';
-import { unwrap } from '../domain/errors.ts';
+import { QueueError, unwrap } from '../domain/errors.ts';
 import { obstacleOf } from '../domain/explain.ts';
 import { forecastTask, forecastType } from '../domain/forecast.ts';
 import type { Forecast } from '../domain/forecast.ts';
@@ -32,6 +32,6 @@ export async function forecastTypeOf(
   unwrap(checkCategory(type));
   const given = mostSpecific((await deps.store.categories()).rows, type);
   const asked = priority === undefined ? (given.priority ?? LIMITS.priority.default) : unwrap(checkInt('priority', priority, 'priority'));
-  const facts = (await deps.store.forecast(scope, clientId, { type, priority: asked })) ?? raise(notFound());
+  const facts = (await deps.store.forecast(scope, clientId, { type, priority: asked })) ?? raise(new QueueError('not_found', 'there is no such client'));
   return forecastType(facts, given.maxWaitMs ?? null);
 }

@@ -27,6 +27,7 @@ BEGIN
   IF task IS NOT NULL THEN
     SELECT n.type, x.effective_priority INTO of_type, of_priority FROM prismq.tasks x JOIN prismq.lanes n ON n.client_id = x.client_id AND n.lane_no = x.lane_no WHERE x.client_id = client AND x.task_id = task;
     IF NOT FOUND THEN RETURN NULL; END IF;
+  ELSIF NOT EXISTS (SELECT FROM prismq.clients c WHERE c.client_id = client) THEN RETURN NULL;
   END IF;
   RETURN (SELECT jsonb_build_object('type', of_type, 'nowUtc', now_utc,
     'ahead', (SELECT count(*) FROM (SELECT FROM prismq.ready r WHERE r.client_id = client AND (r.priority, r.task_id) < (of_priority, last) LIMIT most_ahead) a),

@@ -5,6 +5,7 @@ import type { TaskState } from '../../domain/lifecycle.ts';
 import { slaStep } from '../../domain/sla.ts';
 import type { ForecastAsked } from '../store.ts';
 import type { Engine } from './engine.ts';
+import type { Row, Statements } from './statements.ts';
 
 const TOLD_A_STEP = 200;
 
@@ -29,10 +30,15 @@ export function tellSla(engine: Engine, now: number): number {
 
 const LAST = Number.MAX_SAFE_INTEGER;
 
+/** As `explain_task` answers it; undefined: there is no such client. */
+function ofType(st: Statements, client_id: string, type: string, priority: number): Row | undefined {
+  return st.row('client_state', { client_id }) === undefined ? undefined : [0, type, '', '', priority, LAST];
+}
+
 export function forecastFacts({ st, wall, now }: Engine, clientId: string, asked: ForecastAsked): ForecastFacts | null {
   wall.bind({ clients: [clientId] });
   const client_id = clientId;
-  const found = 'taskId' in asked ? st.row('explain_task', { client_id, task_id: asked.taskId }) : [0, asked.type, '', '', asked.priority, LAST];
+  const found = 'taskId' in asked ? st.row('explain_task', { client_id, task_id: asked.taskId }) : ofType(st, client_id, asked.type, asked.priority);
   if (found === undefined) return null;
   const [, type, , , priority, taskNo] = found as readonly [number, string, string, string, number, number];
   const nowUtc = now();
