@@ -37,7 +37,7 @@ export type * from './domain/task.ts';
 export type { Dependency, DependencyInput, DependencyPolicy, EdgeState } from './domain/dependencies.ts';
 export type { BulkEvent } from './domain/bulk.ts';
 export type * from './domain/principal.ts';
-export type { Explanation, Reason, ReasonCode } from './domain/explain.ts';
+export type { Explanation, Reason, ReasonCode, Unroutable } from './domain/explain.ts';
 export type { Forecast, Miss, Span } from './domain/forecast.ts';
 export type { SlaFilter, SlaState } from './domain/sla.ts';
 export type { CompileSchema, SchemaTrouble } from './domain/schema.ts';

@@ -9,6 +9,7 @@ task.get           own    -      own          meta           -       -      not_
 task.payload       own    lease  own          named          -       -      not_found   denied
 task.list          own    -      own          meta           -       -      empty       denied
 task.explain       own    -      own          meta           -       -      not_found   denied
+task.unroutable    own    -      own          meta           -       -      empty       denied
 task.forecast      own    -      own          meta           -       -      not_found   denied
 task.stats         own    -      own          any            any     any    empty       none
 task.wait          own    -      own          -              -       -      not_found   denied

@@ -18,6 +18,7 @@ import { limitsCommand, pauseCommand, resumeCommand } from './commands/limits.ts
 import { schedulesCommand } from './commands/schedules.ts';
 import { explainCommand } from './commands/explain.ts';
 import { forecastCommand } from './commands/forecast.ts';
+import { unroutableCommand } from './commands/unroutable.ts';
 import { keysCommand } from './commands/keys.ts';
 import { migrateStoreCommand } from './commands/migrate-store.ts';
 import { migrateCommand } from './commands/migrate.ts';
@@ -49,6 +50,7 @@ const COMMANDS = [
   purgeCommand,
   explainCommand,
   forecastCommand,
+  unroutableCommand,
   statsCommand,
   workersCommand,
   clientsCommand,

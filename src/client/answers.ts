@@ -3,7 +3,7 @@ import type { OperationName } from '../contract/operations.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { Role } from '../domain/principal.ts';
 import type { NextAnchor } from '../domain/audit-anchor.ts';
-import type { Explanation } from '../domain/explain.ts';
+import type { Explanation, Unroutable } from '../domain/explain.ts';
 import type { Forecast } from '../domain/forecast.ts';
 import type { Schedule } from '../domain/schedule.ts';
 import type { DependencyInfo, HeartbeatResult, LogEntry, SettleResult, Task, WorkerInfo } from '../domain/task.ts';
@@ -63,6 +63,7 @@ export interface Answers {
   readonly taskDependencies: Paged & { readonly dependencies: readonly DependencyInfo[] };
   readonly waitTask: Task;
   readonly explainTask: Explanation;
+  readonly unroutable: { readonly work: readonly Unroutable[] };
   readonly forecastTask: Forecast;
   readonly forecastType: Forecast;
   readonly stats: QueueStats;

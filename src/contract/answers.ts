@@ -8,7 +8,7 @@ import { SLA_STATES } from '../domain/sla.ts';
 import { TASK_EVENTS } from '../domain/lifecycle.ts';
 import { attributes, count, instant, json, leaseId, metadata, role, state } from './fields.ts';
 import { limit, schedule } from './clock-answers.ts';
-import { forecast } from './sla-answers.ts';
+import { forecast, unroutable } from './sla-answers.ts';
 
 const enqueued = z.object({ task_id: z.string(), status: state, created_at_utc: instant, deduplicated: z.boolean() });
 const details = z.record(z.string(), z.unknown()).describe('what of it, by code');
@@ -213,6 +213,7 @@ export const ANSWERS = {
   CategoryMode: z.object({ mode: z.enum(CATEGORY_MODES) }),
   Explanation: z.object({ task_id: z.string(), status: state, reasons: z.array(z.object({ code: z.enum(REASONS), message: z.string() })) }),
   Forecast: forecast,
+  Unroutable: unroutable,
   Schedule: schedule,
   Schedules: page({ schedules: z.array(schedule) }),
   Preview: z.object({ ticks_utc: z.array(instant) }),

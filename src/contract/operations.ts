@@ -77,6 +77,11 @@ export const OPERATIONS = {
     summary: 'The task as it is when it has ended, or after `wait_ms`.',
   }),
   explainTask: get('/queue/tasks/{id}/explain', 'task.explain', 'Explanation', { errors: TASK, inside: true, summary: 'Why a task does not run.' }),
+  unroutable: get('/queue/unroutable', 'task.unroutable', 'Unroutable', {
+    query: 'LimitQuery',
+    inside: true,
+    summary: 'Work that is due and that no live worker may take, by what it needs, with the reason.',
+  }),
   forecastTask: get('/queue/tasks/{id}/forecast', 'task.forecast', 'Forecast', {
     errors: TASK,
     inside: true,

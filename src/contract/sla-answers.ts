@@ -1,4 +1,4 @@
-// What is answered about due times.
+// What is answered about due times, and about work that nobody can take.
 import { z } from 'zod';
 import { count, instant, state } from './fields.ts';
 
@@ -15,4 +15,16 @@ export const forecast = z.object({
   ahead: count.describe('ready tasks of the client that go before it, at most 10,000'),
   per_minute: z.number().min(0).nullable().describe('starts of the client, as far as known'),
   reason: z.string().nullable().describe('why it is not to be told'),
+});
+
+export const unroutable = z.object({
+  work: z.array(
+    z.object({
+      client_id: z.string(),
+      type: z.string(),
+      compatibility: z.record(z.string(), z.unknown()),
+      waiting: count.describe('tasks that are due, up to 1,000 of each free key'),
+      message: z.string(),
+    }),
+  ),
 });

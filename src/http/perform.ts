@@ -118,6 +118,7 @@ const taskPerformers = {
     }
   },
   explainTask: async (call, bench) => value(await reader(call, bench).explain(idOf(call))),
+  unroutable: async (call, bench) => value({ work: await reader(call, bench).unroutable(call.input) }),
   forecastTask: async (call, bench) => value(await reader(call, bench).forecast(idOf(call))),
   async forecastType(call, bench) {
     const { type, priority } = given<{ type: string; priority?: number }>(call);

@@ -1,7 +1,7 @@
 // What each role holds: the methods of its role and nothing else, with its client or worker bound inside. The HTTP client
 // implements the same interfaces. No method takes a client to trust; a foreign object answers like an absent one.
 import type { Operation } from '../domain/access.ts';
-import type { Explanation } from '../domain/explain.ts';
+import type { Explanation, Unroutable } from '../domain/explain.ts';
 import type { Forecast } from '../domain/forecast.ts';
 import type { SlaFilter } from '../domain/sla.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
@@ -99,6 +99,8 @@ export interface TaskReads {
   dependencies(taskId: string, page?: DependencyPage): Promise<Page<DependencyInfo>>;
   /** Why the task does not run. */
   explain(taskId: string): Promise<Explanation>;
+  /** Work that is due and that no live worker may take, with the reason; 100 kinds unless told otherwise. */
+  unroutable(options?: { readonly limit?: number }): Promise<readonly Unroutable[]>;
   /** When it will start and end, by what goes on now, and whether it will miss its due time. */
   forecast(taskId: string): Promise<Forecast>;
 }

@@ -3,7 +3,7 @@ import { QueueError, unwrap } from '../domain/errors.ts';
 import type { Refusal } from '../domain/errors.ts';
 import type { Operation } from '../domain/access.ts';
 import { checkCategory, checkPattern } from '../domain/category.ts';
-import { explain } from '../domain/explain.ts';
+import { explain, unroutable } from '../domain/explain.ts';
 import { SLA_FILTERS } from '../domain/sla.ts';
 import { STATES } from '../domain/lifecycle.ts';
 import { checkInt, checkMetadata } from '../domain/limits.ts';
@@ -56,6 +56,11 @@ export function taskReads(deps: Deps, principal: Principal, scope: StoreScope): 
       await may('task.explain');
       const task = (await deps.store.task(scope, taskId)) ?? raise(notFound());
       return explain(task, (await deps.store.explain(scope, task.clientId, taskId)) ?? raise(notFound()));
+    },
+    async unroutable({ limit = 100 } = {}) {
+      await may('task.unroutable');
+      const { lanes, sets } = await deps.store.unroutable(scope, unwrap(checkInt('limit', limit, 'listLimit')));
+      return unroutable(lanes, sets);
     },
     forecast: (taskId) => forecastTaskOf(deps, principal, scope, taskId),
     async stats() {

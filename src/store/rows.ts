@@ -1,6 +1,7 @@
 // Rows of any engine as the nouns of the domain. Each list of columns is the order in which the statements name them.
 import type { ChainName, Seal } from '../domain/audit-chain.ts';
 import { matches } from '../domain/category.ts';
+import type { LaneOf } from '../domain/capability.ts';
 import { JsonText } from '../domain/json-text.ts';
 import type { TaskEvent, TaskState } from '../domain/lifecycle.ts';
 import { slaOf } from '../domain/sla.ts';
@@ -214,6 +215,13 @@ export const categoryOf = (row: StoredRow): CategoryRow => ({
   schema: row[5] as string | null,
   maxWaitMs: row[6] as number | null,
   version: row[7] as number,
+});
+
+export const unroutableOf = (row: StoredRow): LaneOf & { readonly waiting: number } => ({
+  clientId: row[0] as string,
+  type: row[1] as string,
+  compatibility: parse(row[2]) as Compatibility,
+  waiting: row[3] as number,
 });
 
 export const securityOf = (row: StoredRow): SecurityRow => ({

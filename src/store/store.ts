@@ -10,7 +10,8 @@ import type { BulkStore } from './bulk.ts';
 export type { BulkItem, BulkRefusal } from './bulk.ts';
 import type { BackoffPolicy } from '../domain/retry.ts';
 import type { Refusal, Result } from '../domain/errors.ts';
-import type { ExplainFacts } from '../domain/explain.ts';
+import type { LaneOf } from '../domain/capability.ts';
+import type { ExplainFacts, WorkerSet } from '../domain/explain.ts';
 import type { ForecastFacts } from '../domain/forecast.ts';
 import type { SlaFilter } from '../domain/sla.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
@@ -68,6 +69,10 @@ export interface TaskFilter {
   readonly sla?: SlaFilter;
   readonly limit: number;
   readonly cursor?: string;
+}
+export interface UnroutableFacts {
+  readonly lanes: readonly (LaneOf & { readonly waiting: number })[];
+  readonly sets: readonly WorkerSet[];
 }
 /** A task, or one that would be enqueued now. */
 export type ForecastAsked = { readonly taskId: string } | { readonly type: string; readonly priority: number };
@@ -150,6 +155,8 @@ export interface Store extends CutStore, BulkStore {
   counts(scope: StoreScope): Promise<Counts>;
   /** What is known of why a task of this client does not run. */
   explain(scope: StoreScope, clientId: string, taskId: string): Promise<ExplainFacts | null>;
+  /** Lanes with tasks that are due and that no live worker covers, and the workers there are. */
+  unroutable(scope: StoreScope, most: number): Promise<UnroutableFacts>;
   /** What a forecast is made from; null when there is no such task of this client. */
   forecast(scope: StoreScope, clientId: string, asked: ForecastAsked): Promise<ForecastFacts | null>;
   cancel(scope: StoreScope, taskId: string, reason: string): Promise<Refusal | null>;

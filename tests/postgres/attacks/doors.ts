@@ -153,6 +153,8 @@ const FOREIGN: readonly (readonly [Login, string])[] = [
   ),
   ['admin', `SELECT prismq.limit_put('{token}', 'b', 'l', NULL, NULL, 0, NULL, NULL, 10, 'x', NULL)`],
   ['admin', `SELECT prismq.limit_drop('{token}', 'b', 'l', 'x', NULL)`],
+  ['client', `SELECT * FROM prismq.unroutable('{token}', -1000000000000, 10, 10) WHERE client_id = 'b'`],
+  ['admin', `SELECT * FROM prismq.unroutable('{token}', -1000000000000, 10, 10) WHERE client_id = 'b'`],
   ['client', `SELECT * FROM prismq.worker_counts('{token}', 0, 0)`],
 ];
 

@@ -52,6 +52,24 @@ const sla = {
     clock.now += 2 * DAY;
     await see('nothing lately', () => queue.client(me).forecastType('Due.Open'));
   },
+  async unroutable(scene) {
+    const { queue, me, you, see, clock } = scene;
+    await made(scene);
+    for (const clientId of [me, you])
+      for (const key of ['a', 'b', 'b']) await queue.client(clientId).enqueue('Due.Gpu', null, { compatibility: { gpu: clientId === me }, limitKey: key });
+    const look = async (what: string): Promise<void> => {
+      for (const clientId of [me, you]) await see(`${what}, of ${clientId}`, () => queue.client(clientId).unroutable());
+      await see(`${what}, of all`, () => queue.admin().unroutable());
+    };
+    await look('at first');
+    await queue.worker('wide').beat('ready');
+    await look('with one that may all');
+    await queue.worker('wide').beat('draining');
+    await queue.as({ role: 'worker', workerId: 'mixed' }).beat('ready');
+    await look('with one that may some');
+    clock.now += 61 * SECOND;
+    await look('a minute later');
+  },
 } as const satisfies Record<string, Act['play']>;
 
 export const SLA_ACTS: readonly Act[] = Object.entries(sla).map(([name, play]) => ({ name: `sla ${name}`, play }));
