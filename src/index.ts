@@ -39,6 +39,7 @@ export type { BulkEvent } from './domain/bulk.ts';
 export type * from './domain/principal.ts';
 export type { Explanation, Reason, ReasonCode, Unroutable } from './domain/explain.ts';
 export type { Forecast, Miss, Span } from './domain/forecast.ts';
+export type { Quota, QuotaInfo } from './domain/quota.ts';
 export type { SlaFilter, SlaState } from './domain/sla.ts';
 export type { CompileSchema, SchemaTrouble } from './domain/schema.ts';
 export type { LimitInfo, LimitInput } from './domain/work-limit.ts';

@@ -52,6 +52,7 @@ const CALLS: { readonly [O in Operation]?: Calls } = {
   'task.payload': { client: payloadOf, ...admins((h, s) => h.payload(s.taskId, 'a ticket')) },
   'task.list': reads((h) => h.list()),
   'task.explain': reads((h, s) => h.explain(s.taskId)),
+  'client.usage': clientLike((h) => h.quota()),
   'task.unroutable': reads((h) => h.unroutable()),
   'task.forecast': reads((h, s) => h.forecast(s.taskId)),
   'task.stats': { ...reads((h) => h.stats()), auditor: (h) => h.stats(), system: (h) => h.stats() },
@@ -100,6 +101,8 @@ const CALLS: { readonly [O in Operation]?: Calls } = {
   'client.list': admins((h) => h.clients.list()),
   'client.suspend': admins((h, s) => h.clients.suspend(s.clientId)),
   'client.weight': admins((h, s) => h.clients.weight(s.clientId, 2)),
+  'client.quota': platform((h, s) => h.clients.quota(s.clientId, { tasks: 100 })),
+  'category.forecast': clientLike((h) => h.forecastType('T.New')),
   'category.set': admins((h) => h.categories.set({ pattern: 'New.*', priority: 5 })),
   'category.list': admins((h) => h.categories.list()),
   'category.delete': admins((h) => h.categories.delete('Known.*')),
@@ -188,7 +191,7 @@ async function snapshot(queue: Queue): Promise<unknown> {
 test('the table of the code is the table of the tests, cell for cell', () => {
   const rows = Object.entries<AccessRule>(ACCESS).map(([operation, { reach, foreign, audit }]) => ({ operation, reach, foreign, audit }));
   assert.deepEqual(rows, EXPECTED);
-  assert.equal(EXPECTED.length, 74);
+  assert.equal(EXPECTED.length, 76);
   for (const { operation, reach } of EXPECTED)
     for (const column of Object.keys(CALLS[operation as Operation] ?? {})) assert.ok(column in reach, `${operation} has a column ${column}`);
 });

@@ -52,6 +52,8 @@ client.create      -      -      -            any            -       -      n/a 
 client.list        -      -      -            any            any     -      empty       none
 client.suspend     -      -      -            any            -       -      not_found   always
 client.weight      -      -      -            any            -       -      not_found   always
+client.quota       -      -      -            any            -       -      not_found   always
+client.usage       own    -      own          named          -       -      not_found   denied
 category.set       -      -      -            any            -       -      n/a         always
 category.list      any    any    any          any            any     -      empty       none
 category.forecast  own    -      own          named          -       -      empty       denied

@@ -5,6 +5,7 @@ import type { Role } from '../domain/principal.ts';
 import type { NextAnchor } from '../domain/audit-anchor.ts';
 import type { Explanation, Unroutable } from '../domain/explain.ts';
 import type { Forecast } from '../domain/forecast.ts';
+import type { QuotaInfo } from '../domain/quota.ts';
 import type { Schedule } from '../domain/schedule.ts';
 import type { DependencyInfo, HeartbeatResult, LogEntry, SettleResult, Task, WorkerInfo } from '../domain/task.ts';
 import type { LimitInfo } from '../domain/work-limit.ts';
@@ -85,6 +86,8 @@ export interface Answers {
   readonly createClient: ClientInfo;
   readonly listClients: { readonly clients: readonly ClientInfo[] };
   readonly updateClient: ClientInfo;
+  readonly setQuota: QuotaInfo;
+  readonly quota: QuotaInfo;
   readonly listWorkers: { readonly workers: readonly WorkerInfo[] };
   readonly removeWorker: undefined;
   readonly pruneWorkers: { readonly removed: number };

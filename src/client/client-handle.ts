@@ -43,6 +43,7 @@ export function clientHandle(line: Line, clientId: string): ClientHandle {
       return report;
     },
     wait: (id, options = {}) => waitFor(line, id, options),
+    quota: () => call('quota', { headers }),
     schedules: scheduleHandle(line),
     limits: limitHandle(line),
   };

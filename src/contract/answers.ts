@@ -202,6 +202,7 @@ export const ANSWERS = {
   Settled: settled,
   SettledMany: z.object({ results: z.array(z.union([settled, refusal.extend({ task_id: z.string() })])) }),
   Client: client,
+  Quota: z.object({ client_id: z.string(), tasks: count.nullable(), bytes: count.nullable(), used_tasks: count, used_bytes: count }),
   Clients: z.object({ clients: z.array(client) }),
   Pruned: z.object({ removed: count }),
   Grant: grantInfo,

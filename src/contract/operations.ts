@@ -188,6 +188,17 @@ export const OPERATIONS = {
     errors: TASK,
     summary: 'Suspends or resumes a client, or gives it another weight.',
   }),
+  setQuota: row({
+    method: 'PUT',
+    path: '/queue/admin/clients/{id}/quota',
+    access: 'client.quota',
+    body: 'Quota',
+    answer: 'Quota',
+    status: [200],
+    errors: TASK,
+    summary: 'How many tasks of a client, and bytes of their payloads, may be unfinished at once; null is any.',
+  }),
+  quota: get('/queue/quota', 'client.usage', 'Quota', { errors: TASK, inside: true, summary: 'The quota of the client, and what it uses of it.' }),
   listWorkers: get('/queue/admin/workers', 'worker.list', 'Workers', { inside: true, summary: 'Workers that may take work of the caller.' }),
   removeWorker: remove('/queue/admin/workers/{id}', 'worker.remove', 'Drops a worker; its leases expire by themselves.'),
   pruneWorkers: post('/queue/admin/workers/prune', 'worker.remove', 'Pruned', {

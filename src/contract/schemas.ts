@@ -160,6 +160,7 @@ export const REQUESTS = {
   }),
   NewClient: z.strictObject({ client_id: clientId, weight: int('weight').optional() }),
   ClientChange: z.strictObject({ status: z.enum(['active', 'suspended']).optional(), weight: int('weight').optional() }),
+  Quota: z.strictObject({ tasks: z.int().min(0).nullable().optional(), bytes: z.int().min(0).nullable().optional() }),
   Prune: z.strictObject({ stale_ms: int('staleMs').optional() }),
   NewGrant: z.strictObject({ worker_id: workerId, ...grant }),
   NewKey: z.strictObject({

@@ -4,6 +4,7 @@ import type { OperationName } from '../contract/operations.ts';
 import type { NextAnchor } from '../domain/audit-anchor.ts';
 import type { BulkEvent } from '../domain/bulk.ts';
 import { QueueError } from '../domain/errors.ts';
+import type { Quota } from '../domain/quota.ts';
 import { JsonText } from '../domain/json-text.ts';
 import type { KeyPrincipal } from '../domain/principal.ts';
 import type {
@@ -164,6 +165,8 @@ const bookPerformers = {
     if (status === undefined) return value(changed);
     return value(await (status === 'active' ? clients.resume(idOf(call)) : clients.suspend(idOf(call))));
   },
+  setQuota: async (call, bench) => value(await adminOf(call, bench).clients.quota(idOf(call), given<Partial<Quota>>(call))),
+  quota: async (call, bench) => value(await clientOf(call, bench).quota()),
   listWorkers: async (call, bench) => value({ workers: await bookOf(call, bench).workers() }),
   async removeWorker(call, bench) {
     await adminOf(call, bench).workers.remove(idOf(call));

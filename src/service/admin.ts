@@ -5,6 +5,7 @@ import { reachOf } from '../domain/access.ts';
 import { checkGrant } from '../domain/capability.ts';
 import { LIMITS, checkInt } from '../domain/limits.ts';
 import { checkClientId, checkWorkerId } from '../domain/names.ts';
+import { checkQuota } from '../domain/quota.ts';
 import type { AdminPrincipal, Principal } from '../domain/principal.ts';
 import type { Task } from '../domain/task.ts';
 import type { StoreScope } from '../store/store.ts';
@@ -146,6 +147,10 @@ function clientAdmin(deps: Deps, principal: Principal, scope: StoreScope): Admin
     },
     suspend: (clientId) => update('client.suspend', clientId, { status: 'suspended' }),
     resume: (clientId) => update('client.suspend', clientId, { status: 'active' }),
+    async quota(clientId, quota) {
+      await authorize(deps, principal, 'client.quota');
+      return (await store.quotas.set(scope, unwrap(checkClientId(clientId)), unwrap(checkQuota(quota)))) ?? unknown(clientId);
+    },
     weight: async (clientId, weight) => update('client.weight', clientId, { weight: unwrap(checkInt('weight', weight, 'weight')) }),
   };
 }

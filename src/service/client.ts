@@ -14,7 +14,7 @@ import { authorize } from './deps.ts';
 import type { Deps } from './deps.ts';
 import type { AmendInput, ClientHandle, EnqueueItem, EnqueueItemResult, EnqueueResult, TaskDefinition, TaskHandle, WaitOptions } from './handles.ts';
 import { storeMany, withoutPositions } from './many.ts';
-import { forecastTypeOf } from './forecasts.ts';
+import { outlook } from './forecasts.ts';
 import { notFound, raise } from './refusal.ts';
 import { moved, taskMoves, taskReads } from './tasks.ts';
 import { limitHandle } from './limits.ts';
@@ -60,7 +60,7 @@ export function clientHandle(deps: Deps, principal: Principal, clientId: string,
       await authorize(deps, principal, 'task.enqueue');
       yield* inBatches(items, (batch) => enqueueMany(deps, clientId, scope, batch, enqueueOptions(false)));
     },
-    forecastType: (type, priority) => forecastTypeOf(deps, principal, scope, clientId, type, priority),
+    ...outlook(deps, principal, scope, clientId),
     async reprioritise(taskId, priority) {
       await authorize(deps, principal, 'task.reprioritise');
       return moved(deps, scope, taskId, await deps.store.reprioritise(scope, taskId, unwrap(checkInt('priority', priority, 'priority'))));

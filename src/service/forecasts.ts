@@ -10,6 +10,7 @@ import type { StoreScope } from '../store/store.ts';
 import { mostSpecific } from './categories.ts';
 import { authorize } from './deps.ts';
 import type { Deps } from './deps.ts';
+import type { ClientHandle } from './handles.ts';
 import { notFound, raise } from './refusal.ts';
 
 export async function forecastTaskOf(deps: Deps, principal: Principal, scope: StoreScope, taskId: string): Promise<Forecast> {
@@ -20,14 +21,7 @@ export async function forecastTaskOf(deps: Deps, principal: Principal, scope: St
 }
 
 /** What a task of a category that is enqueued now would meet. */
-export async function forecastTypeOf(
-  deps: Deps,
-  principal: Principal,
-  scope: StoreScope,
-  clientId: string,
-  type: string,
-  priority?: number,
-): Promise<Forecast> {
+async function forecastTypeOf(deps: Deps, principal: Principal, scope: StoreScope, clientId: string, type: string, priority?: number): Promise<Forecast> {
   await authorize(deps, principal, 'category.forecast');
   unwrap(checkCategory(type));
   const given = mostSpecific((await deps.store.categories()).rows, type);
@@ -35,3 +29,12 @@ export async function forecastTypeOf(
   const facts = (await deps.store.forecast(scope, clientId, { type, priority: asked })) ?? raise(new QueueError('not_found', 'there is no such client'));
   return forecastType(facts, given.maxWaitMs ?? null);
 }
+
+/** What a client has before it: when more would start, and how much more it may enqueue. */
+export const outlook = (deps: Deps, principal: Principal, scope: StoreScope, clientId: string): Pick<ClientHandle, 'forecastType' | 'quota'> => ({
+  forecastType: (type, priority) => forecastTypeOf(deps, principal, scope, clientId, type, priority),
+  async quota() {
+    await authorize(deps, principal, 'client.usage');
+    return (await deps.store.quotas.get(scope, clientId)) ?? raise(new QueueError('not_found', 'there is no such client'));
+  },
+});

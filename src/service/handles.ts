@@ -3,6 +3,7 @@
 import type { Operation } from '../domain/access.ts';
 import type { Explanation, Unroutable } from '../domain/explain.ts';
 import type { Forecast } from '../domain/forecast.ts';
+import type { QuotaInfo } from '../domain/quota.ts';
 import type { SlaFilter } from '../domain/sla.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { KeyPrincipal, Principal } from '../domain/principal.ts';
@@ -127,6 +128,8 @@ export interface ClientHandle extends TaskReads, TaskMoves {
   forecastType(type: string, priority?: number): Promise<Forecast>;
   reprioritise(taskId: string, priority: number): Promise<Task>;
   amend(taskId: string, change: AmendInput): Promise<Task>;
+  /** How much of the client may be unfinished at once, and how much is. */
+  quota(): Promise<QuotaInfo>;
   readonly schedules: ScheduleHandle;
   readonly limits: LimitHandle;
   /** Many tasks of the client at once, by ids or by a filter: `cancel`, `requeue`, `reprioritise`, `purge` (for admins). */

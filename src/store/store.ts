@@ -18,6 +18,7 @@ import type { TaskState } from '../domain/lifecycle.ts';
 import type { Strategy } from '../domain/strategy.ts';
 import type { DatabaseCapabilities } from './database.ts';
 import type { LimitStore } from './limits.ts';
+import type { QuotaStore } from './quotas.ts';
 import type { ScheduleStore } from './schedules.ts';
 import type {
   ClaimedTask,
@@ -215,6 +216,7 @@ export interface Store extends CutStore, BulkStore {
 
   readonly schedules: ScheduleStore;
   readonly limits: LimitStore;
+  readonly quotas: QuotaStore;
 
   // the system
   /** Chains up to `most` rows of the audit that have no seal yet; how many. */

@@ -67,6 +67,7 @@ const INSIDE: Readonly<Record<string, string>> = {
   limits: '16_limits',
   explain: '17_explain',
   sla: '18_sla',
+  quotas: '19_quotas',
 };
 
 describe('PostgreSQL and SQLite', { skip: binaries().length === 0 }, () => {

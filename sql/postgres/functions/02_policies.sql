@@ -126,7 +126,7 @@ GRANT SELECT (client_id, task_id, seq, attempt, at_utc, event, from_status, to_s
 GRANT SELECT (client_id, task_id, message_id, at_utc, attempt, message, details) ON prismq.task_messages TO prismq_client;
 GRANT SELECT (client_id, task_id, at_utc, value) ON prismq.task_progress TO prismq_client;
 GRANT SELECT (client_id, key, value, task_id) ON prismq.task_metadata TO prismq_client;
-GRANT SELECT (client_id, status, weight, created_at_utc, draw_floor, limited) ON prismq.clients TO prismq_client, prismq_admin;
+GRANT SELECT (client_id, status, weight, created_at_utc, draw_floor, limited, quota_tasks, quota_bytes) ON prismq.clients TO prismq_client, prismq_admin;
 GRANT SELECT (pattern, priority, max_attempts, max_run_ms, backoff, schema, max_wait_ms, version) ON prismq.categories TO prismq_client, prismq_admin;
 GRANT SELECT (key, value) ON prismq.meta TO prismq_client, prismq_admin;
 GRANT SELECT (chain, client_id, no, task_id, seq) ON prismq.audit_numbers TO prismq_client, prismq_admin;

@@ -30,8 +30,11 @@ DECLARE
   n integer;
 BEGIN
   -- Clients: made on first use where that is allowed, refused otherwise.
-  FOR pair IN SELECT DISTINCT u.client_id, c.status FROM unnest(client_ids) u(client_id) LEFT JOIN prismq.clients c ON c.client_id = u.client_id WHERE c.status IS DISTINCT FROM 'active' LOOP
-    IF pair.status IS NULL AND create_clients THEN
+  FOR pair IN SELECT DISTINCT u.client_id, c.status, c.quota_tasks, c.quota_bytes FROM unnest(client_ids) u(client_id) LEFT JOIN prismq.clients c ON c.client_id = u.client_id
+    WHERE c.status IS DISTINCT FROM 'active' OR c.quota_tasks IS NOT NULL OR c.quota_bytes IS NOT NULL ORDER BY 1 LOOP
+    IF pair.status = 'active' THEN
+      verdicts := prismq.quota_verdicts(pair.client_id, pair.quota_tasks, pair.quota_bytes, client_ids, keys, payloads, verdicts, now_utc);
+    ELSIF pair.status IS NULL AND create_clients THEN
       INSERT INTO prismq.clients (client_id, created_at_utc) VALUES (pair.client_id, now_utc) ON CONFLICT DO NOTHING;
     ELSE
       FOR n IN 1 .. cardinality(client_ids) LOOP

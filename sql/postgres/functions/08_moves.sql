@@ -74,6 +74,7 @@ BEGIN
     VALUES (client, task, p.lane_no, 'cancelled', now_utc, p.attempt, p.claims, p.releases, p.events + 1, change->>'reason', p.worker_id, p.lease_id, p.reserved_at_utc);
     details := jsonb_build_object('reason', change->'reason');
   ELSIF asked = 'requeue' THEN
+    UPDATE prismq.quota_room q SET tasks = 0, bytes = 0, counted_at_utc = 0 WHERE q.client_id = client;
     waits := prismq.reopen_edges(client, task);
     waited := EXISTS (SELECT FROM prismq.task_dependencies d WHERE d.client_id = client AND d.parent_id = task);
     -- A new generation starts its attempts, releases and expiry anew; the number of claims goes on, for the fence.
@@ -102,6 +103,7 @@ BEGIN
       metadata = CASE WHEN change ? 'metadata' THEN change->>'metadata' ELSE t.metadata END
     WHERE t.client_id = client AND t.task_id = task;
     IF change ? 'payload' THEN
+      UPDATE prismq.quota_room q SET tasks = 0, bytes = 0, counted_at_utc = 0 WHERE q.client_id = client;
       details := jsonb_build_object('payload', jsonb_build_object('from', encode(sha256(convert_to(before.payload, 'UTF8')), 'hex'), 'to', encode(sha256(convert_to(change->>'payload', 'UTF8')), 'hex')));
     END IF;
     IF change ? 'metadata' THEN

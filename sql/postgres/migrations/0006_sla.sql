@@ -12,4 +12,16 @@ CREATE TABLE prismq.task_sla (
 );
 CREATE INDEX task_sla_state ON prismq.task_sla (client_id, state, due_at_utc) WHERE state <> 'on_time';
 CREATE INDEX task_sla_next ON prismq.task_sla (next_utc) WHERE next_utc IS NOT NULL;
+
+-- How much of a client may be unfinished at once; null: any.
+ALTER TABLE prismq.clients ADD COLUMN quota_tasks bigint;
+ALTER TABLE prismq.clients ADD COLUMN quota_bytes bigint;
+
+-- What is left of a quota, as it was counted and without what was enqueued since: never more than there is. Counted never: count anew.
+CREATE TABLE prismq.quota_room (
+  client_id text COLLATE "C" PRIMARY KEY,
+  tasks bigint NOT NULL,
+  bytes bigint NOT NULL,
+  counted_at_utc bigint NOT NULL
+);
 RESET ROLE;

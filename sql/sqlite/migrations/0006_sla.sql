@@ -12,3 +12,15 @@ CREATE TABLE task_sla (
 ) WITHOUT ROWID, STRICT;
 CREATE INDEX task_sla_state ON task_sla (client_id, state, due_at_utc) WHERE state <> 'on_time';
 CREATE INDEX task_sla_next ON task_sla (next_utc) WHERE next_utc IS NOT NULL;
+
+-- How much of a client may be unfinished at once; null: any.
+ALTER TABLE clients ADD COLUMN quota_tasks INTEGER;
+ALTER TABLE clients ADD COLUMN quota_bytes INTEGER;
+
+-- What is left of a quota, as it was counted and without what was enqueued since: never more than there is. No row: count anew.
+CREATE TABLE quota_room (
+  client_id TEXT PRIMARY KEY,
+  tasks INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  counted_at_utc INTEGER NOT NULL
+) WITHOUT ROWID, STRICT;

@@ -10,6 +10,7 @@ import { keyOperations } from './api-keys.ts';
 import { auditOperations } from './audit.ts';
 import { cutOperations } from './cuts.ts';
 import { limitOperations } from './limits.ts';
+import { quotaOperations } from './quotas.ts';
 import { scheduleOperations } from './schedules.ts';
 import * as book from './book.ts';
 import type { Claimer } from './claim.ts';
@@ -37,6 +38,7 @@ export function wire(engine: Engine, claimer: Claimer, watch: Watch, database: D
     ...cutOperations(engine),
     schedules: scheduleOperations(engine),
     limits: limitOperations(engine),
+    quotas: quotaOperations(engine),
     async tick({ retentionMs }) {
       const row = (await pools.admin.row('tick', SYSTEM, { retention_ms: retentionMs, backoff: JSON.stringify(engine.options.defaultBackoff) })) as number[];
       const [expired = 0, promoted = 0, buried = 0, lapsed = 0, purged = 0] = row;

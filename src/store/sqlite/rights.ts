@@ -28,6 +28,7 @@ export const CLIENT_TABLES = {
   ended_parents: 'client',
   priority_changes: 'client',
   task_sla: 'client',
+  quota_room: 'client',
   audit_anchors: 'client',
   audit_cuts: 'client',
   audit_retention: 'client',
@@ -89,6 +90,7 @@ const MOVES: Readonly<Record<string, WriteRight>> = {
   security_events: { insert: true },
   lane_limits: { insert: true },
   limit_starts: { insert: true, delete: true, update: ['starts'], keys: ['client_id', 'name', 'bucket', 'at_utc', 'starts'] },
+  quota_room: { insert: true, delete: true, keys: ['client_id'] },
   schedules: {
     update: ['next_utc', 'last_utc', 'looked_at_utc', 'fired', 'last_task_id', 'last_refusal'],
     keys: ['client_id', 'name', 'next_utc', 'fired', 'last_task_id'],
@@ -98,7 +100,8 @@ const MOVES: Readonly<Record<string, WriteRight>> = {
 const RULE_COLUMNS = ['kind', 'cron', 'time_zone', 'every_ms', 'at_utc', 'type', 'payload', 'options', 'missed'] as const;
 const REGISTRY: Readonly<Record<string, WriteRight>> = {
   lanes: { keys: ['lane_id'] },
-  clients: { insert: true, update: ['status', 'weight', 'limited'], keys: ['client_id'] },
+  clients: { insert: true, update: ['status', 'weight', 'limited', 'quota_tasks', 'quota_bytes'], keys: ['client_id'] },
+  quota_room: { delete: true, keys: ['client_id'] },
   // The empty name is the row itself: what deleting a parent of a foreign key reads.
   capability_sets: { insert: true, delete: true, keys: ['', 'set_id'] },
   capability_lanes: { insert: true, delete: true, keys: ['set_id', 'client_id', 'lane_id'] },
@@ -200,6 +203,7 @@ export const READS: Readonly<Partial<Record<StatementClass, Readonly<Record<stri
     ended_parents: true,
     priority_changes: true,
     task_sla: true,
+    quota_room: true,
     schedules: true,
     limits: true,
     lane_limits: true,

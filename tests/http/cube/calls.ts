@@ -51,6 +51,8 @@ export const CALLS: Readonly<Record<CubeName, Readonly<Record<string, MakeCall>>
   taskDependencies: { waiting: ({ taskId }) => ({ path: `/queue/tasks/${taskId}/dependencies` }) },
   waitTask: { ended: ({ endedId }) => ({ path: `/queue/tasks/${endedId}/wait?wait_ms=30000` }) },
   explainTask: { waiting: ({ taskId }) => ({ path: `/queue/tasks/${taskId}/explain` }), held: ({ heldId }) => ({ path: `/queue/tasks/${heldId}/explain` }) },
+  setQuota: { one: ({ clientId }) => ({ path: `/queue/admin/clients/${clientId}/quota`, body: { tasks: 100 } }) },
+  quota: { own: plain('/queue/quota') },
   unroutable: { all: plain('/queue/unroutable') },
   forecastTask: { waiting: ({ taskId }) => ({ path: `/queue/tasks/${taskId}/forecast` }) },
   forecastType: { one: plain('/queue/forecast?type=T.New') },

@@ -20,6 +20,7 @@ import { settlingSuite } from './settling.ts';
 import { scheduleSuite } from './schedules.ts';
 import { schemaSuite } from './schemas.ts';
 import { slaSuite } from './sla.ts';
+import { quotaSuite } from './quotas.ts';
 import { strategySuite } from './strategies.ts';
 import { transitionSuite } from './transitions.ts';
 import { volumeSuite } from './volume.ts';
@@ -52,4 +53,5 @@ export function conformance(suite: Conformance): void {
   schemaSuite(suite);
   explainSuite(suite);
   slaSuite(suite);
+  quotaSuite(suite);
 }
