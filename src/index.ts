@@ -1,6 +1,6 @@
 // `import { openQueue } from 'prismq'`: the library in one process. This is a composition root: it wires the engine, the
 // service, ids and the clock, and is the only place that knows them all.
-import { createHash, randomBytes, randomFillSync } from 'node:crypto';
+import { hash, randomBytes, randomFillSync } from 'node:crypto';
 import { isAbsolute, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { QueueError, unwrap } from './domain/errors.ts';
@@ -138,7 +138,7 @@ export async function openQueue(url: string | PostgresLogins = 'prismq.db', opti
     {
       store,
       newId: options.newId ?? createIds({ nowMs: now, random: (bytes) => void randomFillSync(bytes) }).next,
-      digest: (text) => createHash('sha256').update(text).digest('hex'),
+      digest: (text) => hash('sha256', text, 'hex'),
       randomHex,
       limits: { payloadBytes, payloadDepth: LIMITS.payloadDepth.default },
       retentionMs,

@@ -139,3 +139,6 @@ export function causesOf(error: unknown): readonly unknown[] {
     chain.push(one);
   return chain;
 }
+
+/** An enqueue named a version of the registry of categories that is no longer the one: it is prepared anew. Never seen outside the library. */
+export const isRegistryChanged = (error: unknown): boolean => error instanceof QueueError && (error.code as string) === 'registry_changed';

@@ -76,10 +76,11 @@ function plan(ledger: Ledger, candidates: readonly FairCandidate[], wanted: numb
   // Copies, so that nobody is charged for what nobody took.
   const heap = line.heap.map((slot) => ({ ...slot, account: { ...slot.account } }));
   const shares = new Map<string, number>();
+  const stretch = Math.max(1, heap.length / ASKED_A_CALL);
   let turns = ledger.turns;
   for (let left = wanted; left > 0 && heap.length > 0; ) {
     const slot = heap[0] as Slot;
-    const quantum = Math.min(left, Math.max(1, Math.ceil((wanted * slot.weight) / line.weight)));
+    const quantum = Math.min(left, Math.max(1, Math.ceil((wanted * stretch * slot.weight) / line.weight)));
     shares.set(slot.clientId, (shares.get(slot.clientId) ?? 0) + quantum);
     slot.account.time += quantum / slot.weight;
     slot.account.served = ++turns;

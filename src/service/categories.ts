@@ -1,6 +1,7 @@
 // The defaults that the registry gives a task type: each value from the most specific category that names it.
 import { matches } from '../domain/category.ts';
-import type { CategoryRow } from '../store/store.ts';
+import { isRegistryChanged } from '../domain/errors.ts';
+import type { CategoryRow, Store } from '../store/store.ts';
 
 const specificity = (pattern: string): number => (pattern === '*' ? 0 : pattern.endsWith('.*') ? pattern.length : 1000 + pattern.length);
 
@@ -27,4 +28,16 @@ export function mostSpecific(rows: readonly CategoryRow[], type: string): Defaul
       if (value !== null) defaults[key] = value;
     }
   return defaults;
+}
+
+type Registry = Awaited<ReturnType<Store['categories']>>;
+
+/** Prepares and stores by the registry as it is remembered, and once more by the registry as it is where that has changed. */
+export async function byRegistry<T>(store: Store, work: (registry: Registry) => Promise<T>): Promise<T> {
+  try {
+    return await work(await store.categories(true));
+  } catch (error) {
+    if (!isRegistryChanged(error)) throw error;
+    return work(await store.categories());
+  }
 }

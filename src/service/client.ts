@@ -14,6 +14,7 @@ import { authorize } from './deps.ts';
 import type { Deps } from './deps.ts';
 import type { AmendInput, ClientHandle, EnqueueItem, EnqueueItemResult, EnqueueResult, TaskDefinition, TaskHandle, WaitOptions } from './handles.ts';
 import { storeMany, withoutPositions } from './many.ts';
+import { byRegistry } from './categories.ts';
 import { outlook } from './forecasts.ts';
 import { notFound, raise } from './refusal.ts';
 import { moved, taskMoves, taskReads } from './tasks.ts';
@@ -26,7 +27,6 @@ const WAIT_MS = 30_000;
 const LOOK_MS = 1000;
 
 export function clientHandle(deps: Deps, principal: Principal, clientId: string, scope: StoreScope, createClients: boolean): ClientHandle {
-  const reads = taskReads(deps, principal, scope);
   const wait = async (taskId: string, options: WaitOptions = {}): Promise<Task> => {
     await authorize(deps, principal, 'task.wait');
     return waitFor(deps, scope, taskId, options);
@@ -34,7 +34,7 @@ export function clientHandle(deps: Deps, principal: Principal, clientId: string,
   const enqueueOptions = (atomic: boolean): { atomic: boolean; createClients: boolean } => ({ atomic, createClients });
   return {
     clientId,
-    ...reads,
+    ...taskReads(deps, principal, scope),
     ...taskMoves(deps, principal, scope),
     async enqueue<Output = Json>(
       type: string | TaskDefinition<never, Output>,
@@ -45,11 +45,12 @@ export function clientHandle(deps: Deps, principal: Principal, clientId: string,
       const { signal, tx, ...rest } = options;
       signal?.throwIfAborted();
       const item = await fromDefinition(type, payload, rest);
-      const task = unwrap(await prepare(deps, clientId, item));
       const answers =
         tx === undefined
-          ? await deps.store.enqueue(scope, [task], enqueueOptions(false))
-          : await deps.store.enqueueInside(scope, tx, [task], { createClients });
+          ? await byRegistry(deps.store, (registry) =>
+              deps.store.enqueue(scope, [prepare(deps, clientId, item, registry)], { ...enqueueOptions(false), ...seenOf(registry) }),
+            )
+          : await deps.store.enqueueInside(scope, tx, [prepare(deps, clientId, item, await deps.store.categories())], { createClients });
       return taskHandle<Output>(unwrap(answers[0] as Result<EnqueueResult>), wait);
     },
     async enqueueMany(items, { atomic = false } = {}) {
@@ -83,9 +84,12 @@ function taskHandle<Output>(result: EnqueueResult, wait: (taskId: string, option
   };
 }
 
-async function prepare(deps: Deps, clientId: string, item: EnqueueItem): Promise<Result<NewTask>> {
-  return withoutPositions(prepareWith(deps, clientId, item, await deps.store.categories()));
-}
+/** The store is told what it was remembered by. */
+const seenOf = ({ seen }: { readonly seen?: string }): { readonly seen?: string } => (seen === undefined ? {} : { seen });
+
+/** One task alone, checked by the registry as it was read. */
+const prepare = (deps: Deps, clientId: string, item: EnqueueItem, registry: Parameters<typeof prepareWith>[3]): NewTask =>
+  unwrap(withoutPositions(prepareWith(deps, clientId, item, registry)));
 
 async function enqueueMany(
   deps: Deps,
@@ -94,9 +98,10 @@ async function enqueueMany(
   items: readonly EnqueueItem[],
   options: { atomic: boolean; createClients: boolean },
 ): Promise<EnqueueItemResult[]> {
-  const categories = await deps.store.categories();
-  const prepared = items.map((item) => prepareWith(deps, clientId, item, categories));
-  return storeMany(prepared, options.atomic, (tasks) => deps.store.enqueue(scope, tasks, options));
+  return byRegistry(deps.store, (registry) => {
+    const prepared = items.map((item) => prepareWith(deps, clientId, item, registry));
+    return storeMany(prepared, options.atomic, (tasks) => deps.store.enqueue(scope, tasks, { ...options, ...seenOf(registry) }));
+  });
 }
 
 async function waitFor(deps: Deps, scope: StoreScope, taskId: string, { timeoutMs = WAIT_MS, signal }: WaitOptions): Promise<Task> {

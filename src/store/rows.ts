@@ -28,6 +28,8 @@ export type StoredRow = readonly unknown[];
 export interface Categories {
   readonly mode: CategoryMode;
   readonly rows: readonly CategoryRow[];
+  /** Where the registry was not asked but remembered: its version, which the enqueue has to name. */
+  readonly seen?: string;
 }
 
 // Tasks

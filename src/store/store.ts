@@ -139,7 +139,12 @@ export interface Store extends CutStore, BulkStore {
   now(): number;
 
   // tasks of a client
-  enqueue(scope: StoreScope, tasks: readonly NewTask[], options: { readonly atomic: boolean; readonly createClients: boolean }): Promise<Outcomes>;
+  /** With `seen`, only while the registry has this version. @throws QueueError by `isRegistryChanged` */
+  enqueue(
+    scope: StoreScope,
+    tasks: readonly NewTask[],
+    options: { readonly atomic: boolean; readonly createClients: boolean; readonly seen?: string },
+  ): Promise<Outcomes>;
   /** Inside the caller's own transaction `tx`, whose commit decides; throws instead of answering refusals. */
   enqueueInside(scope: StoreScope, tx: unknown, tasks: readonly NewTask[], options: { readonly createClients: boolean }): Outcomes | Promise<Outcomes>;
   task(scope: StoreScope, taskId: string): Promise<Task | null>;
@@ -208,7 +213,8 @@ export interface Store extends CutStore, BulkStore {
   /** Makes the first admin's key and forgets the secret, in one transaction; null when the secret does not open. */
   useBootstrap(digest: string, key: NewKeyRow): Promise<KeyRow | null>;
   setCategory(scope: StoreScope, category: CategoryRow): Promise<void>;
-  categories(): Promise<{ readonly mode: CategoryMode; readonly rows: readonly CategoryRow[] }>;
+  /** `remembered`: may be answered from memory while the registry is empty, with `seen` for the enqueue to name. */
+  categories(remembered?: boolean): Promise<{ readonly mode: CategoryMode; readonly rows: readonly CategoryRow[]; readonly seen?: string }>;
   deleteCategory(scope: StoreScope, pattern: string): Promise<boolean>;
   setCategoryMode(scope: StoreScope, mode: CategoryMode): Promise<void>;
   securityEvents(scope: StoreScope, page: { readonly limit: number; readonly cursor?: string }): Promise<StorePage<SecurityRow>>;

@@ -1,11 +1,12 @@
 -- Row security: forced on every table, the owner included. One policy a role and command, USING and WITH CHECK both written.
--- `client_id IN (SELECT unnest(bound_clients()))` is hashed once a statement; the one allowed OR is `(SELECT sees_all()) OR …`.
+-- `client_id IN (SELECT unnest(bound_clients()))` is hashed once a statement; the one allowed OR is `(SELECT sees_all()) OR …`, which is not
+-- even asked where the context lists its clients: what it says before it is verified can only make it see less.
 
 DO $$
 DECLARE
   t text;
   mine constant text := 'client_id IN (SELECT unnest(prismq.bound_clients()))';
-  any_client constant text := '((SELECT prismq.sees_all()) OR client_id IN (SELECT unnest(prismq.bound_clients())))';
+  any_client constant text := '((SELECT split_part(current_setting(''prismq.ctx'', true), ''|'', 4) IN ('''', ''*'') AND prismq.sees_all()) OR client_id IN (SELECT unnest(prismq.bound_clients())))';
 BEGIN
   FOR t IN SELECT c.relname FROM pg_catalog.pg_class c WHERE c.relnamespace = 'prismq'::regnamespace AND c.relkind IN ('r', 'p') LOOP
     EXECUTE format('ALTER TABLE prismq.%I ENABLE ROW LEVEL SECURITY', t);

@@ -7,19 +7,20 @@ AS $$ SELECT coalesce((SELECT c.draw_floor FROM prismq.clients c WHERE c.client_
 CREATE OR REPLACE FUNCTION prismq.draws() RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT value = '1' FROM prismq.meta WHERE key = 'draws' $$;
 
--- Answers one row an item, in order: how it went (`stored`, `again`, or the code of a refusal), and the task that it is.
+-- Answers one row an item, in order: how it went (`stored`, `again`, or the code of a refusal), and the task that it is; or one
+-- row without `i` when all of several were stored and none waits for a parent.
 CREATE OR REPLACE FUNCTION prismq.enqueue_batch(
   token text, atomic boolean, create_clients boolean, lanes_most integer,
   client_ids text[], task_ids uuid[], types text[], compatibilities text[], regions text[], limit_keys text[], priorities integer[], max_attempts integer[], max_runs bigint[],
   delays bigint[], run_afters bigint[], due_ats bigint[], max_waits bigint[], expires_ats bigint[], ttls bigint[],
-  payloads text[], formats text[], keys text[], digests text[], creators text[], metadatas text[], traces text[], lineages uuid[] DEFAULT NULL, depends text[] DEFAULT NULL)
+  payloads text[], formats text[], keys text[], digests text[], creators text[], metadatas text[], traces text[], lineages uuid[] DEFAULT NULL, depends text[] DEFAULT NULL, seen text DEFAULT NULL)
 RETURNS TABLE (i integer, verdict text, task_id uuid, status text, created_at_utc bigint) LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
   who text[] := prismq.enter(token, 'client', 'admin', 'system');
   now_utc bigint := prismq.now_ms();
-  drawing boolean := prismq.draws();
+  drawing boolean := (SELECT m.value = '1' FROM prismq.meta m WHERE m.key = 'draws');
   verdicts text[] := array_fill(NULL::text, ARRAY[cardinality(task_ids)]);
   lane_nos integer[];
   stored uuid[];
@@ -29,8 +30,10 @@ DECLARE
   pair record;
   n integer;
 BEGIN
+  -- What was prepared by a registry that is no longer the same is prepared anew.
+  IF seen IS NOT NULL AND seen IS DISTINCT FROM (SELECT m.value FROM prismq.meta m WHERE m.key = 'categories_version') THEN PERFORM prismq.refuse('registry_changed', ''); END IF;
   -- Clients: made on first use where that is allowed, refused otherwise.
-  FOR pair IN SELECT DISTINCT u.client_id, c.status, c.quota_tasks, c.quota_bytes FROM unnest(client_ids) u(client_id) LEFT JOIN prismq.clients c ON c.client_id = u.client_id
+  FOR pair IN SELECT u.client_id, c.status, c.quota_tasks, c.quota_bytes FROM (SELECT DISTINCT x.client_id FROM unnest(client_ids) x(client_id)) u LEFT JOIN prismq.clients c ON c.client_id = u.client_id
     WHERE c.status IS DISTINCT FROM 'active' OR c.quota_tasks IS NOT NULL OR c.quota_bytes IS NOT NULL ORDER BY 1 LOOP
     IF pair.status = 'active' THEN
       verdicts := prismq.quota_verdicts(pair.client_id, pair.quota_tasks, pair.quota_bytes, client_ids, keys, payloads, verdicts, now_utc);
@@ -54,7 +57,7 @@ BEGIN
     END LOOP;
   END IF;
   -- Parents, where any is named.
-  IF array_remove(depends, NULL) <> '{}' THEN
+  IF depends IS NOT NULL THEN
     SELECT r.verdicts, r.waits, r.edges INTO verdicts, waits, edges FROM prismq.resolve_parents(client_ids, task_ids, keys, depends, verdicts) r;
     waiting := ARRAY(SELECT x.id FROM unnest(task_ids, waits) x(id, n) WHERE x.n > 0);
   END IF;
@@ -64,7 +67,7 @@ BEGIN
     END LOOP;
   END IF;
 
-  WITH asked AS MATERIALIZED (
+  WITH asked AS (
     SELECT x.*, now_utc + x.delay AS starts FROM (
       SELECT u.*, coalesce(u.run_after - now_utc, u.delay_ms, 0) AS delay
       FROM unnest(client_ids, task_ids, lane_nos, priorities, max_attempts, max_runs, delays, run_afters, due_ats, max_waits, expires_ats, ttls, payloads, formats, keys, digests, creators, metadatas, traces, lineages, verdicts)
@@ -91,20 +94,24 @@ BEGIN
   )
   SELECT array_agg(m.task_id) INTO stored FROM made m;
   IF edges IS NOT NULL AND stored IS NOT NULL THEN PERFORM prismq.place_edges(waits, edges); END IF;
-  IF array_remove(metadatas, NULL) <> '{}' THEN
+  IF metadatas IS NOT NULL THEN
     INSERT INTO prismq.task_metadata (client_id, task_id, key, value)
     SELECT x.client_id, x.task_id, m.key, m.value FROM unnest(client_ids, task_ids, metadatas) x(client_id, task_id, metadata) JOIN unnest(stored) s(id) ON s.id = x.task_id, jsonb_each_text(x.metadata::jsonb) m
     WHERE x.metadata IS NOT NULL;
   END IF;
   -- Due times, where any has one: somebody looks when a fifth of the time is left.
-  IF array_remove(due_ats, NULL) <> '{}' OR array_remove(max_waits, NULL) <> '{}' THEN
+  IF due_ats IS NOT NULL OR max_waits IS NOT NULL THEN
     INSERT INTO prismq.task_sla (client_id, task_id, due_at_utc, state, next_utc)
     SELECT x.client_id, x.task_id, x.due, 'on_time', x.due - (x.due - now_utc) / 5
     FROM (SELECT u.client_id, u.task_id, coalesce(u.due_at, now_utc + u.max_wait) AS due FROM unnest(client_ids, task_ids, due_ats, max_waits) u(client_id, task_id, due_at, max_wait)) x
     JOIN unnest(stored) s(id) ON s.id = x.task_id WHERE x.due IS NOT NULL;
   END IF;
   IF cardinality(stored) = cardinality(task_ids) THEN
-    RETURN QUERY SELECT x.o::integer - 1, 'stored', x.task_id, CASE WHEN x.task_id = ANY (waiting) THEN 'blocked' ELSE 'queued' END, now_utc FROM unnest(task_ids) WITH ORDINALITY x(task_id, o);
+    IF cardinality(task_ids) > 1 AND waiting = '{}' THEN
+      RETURN QUERY SELECT NULL::integer, 'stored', NULL::uuid, 'queued', now_utc;
+    ELSE
+      RETURN QUERY SELECT x.o::integer - 1, 'stored', x.task_id, CASE WHEN x.task_id = ANY (waiting) THEN 'blocked' ELSE 'queued' END, now_utc FROM unnest(task_ids) WITH ORDINALITY x(task_id, o);
+    END IF;
     RETURN;
   END IF;
   -- Some were refused, or stand under their key already: a new snapshot sees what another transaction stored meanwhile.
@@ -137,5 +144,5 @@ ALTER FUNCTION prismq.draw(text, integer) OWNER TO prismq_engine;
 ALTER FUNCTION prismq.draws() OWNER TO prismq_engine;
 GRANT EXECUTE ON FUNCTION prismq.draw(text, integer), prismq.draws() TO prismq_janitor;
 ALTER FUNCTION prismq.status_of(text, uuid, integer) OWNER TO prismq_engine;
-ALTER FUNCTION prismq.enqueue_batch(text, boolean, boolean, integer, text[], uuid[], text[], text[], text[], text[], integer[], integer[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], text[], text[], text[], text[], text[], text[], text[], uuid[], text[]) OWNER TO prismq_engine;
-GRANT EXECUTE ON FUNCTION prismq.enqueue_batch(text, boolean, boolean, integer, text[], uuid[], text[], text[], text[], text[], integer[], integer[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], text[], text[], text[], text[], text[], text[], text[], uuid[], text[]) TO prismq_client, prismq_admin;
+ALTER FUNCTION prismq.enqueue_batch(text, boolean, boolean, integer, text[], uuid[], text[], text[], text[], text[], integer[], integer[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], text[], text[], text[], text[], text[], text[], text[], uuid[], text[], text) OWNER TO prismq_engine;
+GRANT EXECUTE ON FUNCTION prismq.enqueue_batch(text, boolean, boolean, integer, text[], uuid[], text[], text[], text[], text[], integer[], integer[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], text[], text[], text[], text[], text[], text[], text[], uuid[], text[], text) TO prismq_client, prismq_admin;

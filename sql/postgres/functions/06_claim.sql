@@ -108,16 +108,16 @@ END $$;
 CREATE OR REPLACE FUNCTION prismq.pick_shares(clients text[], shares integer[], set_of_call uuid, ordering text, by_lane boolean, now_utc bigint) RETURNS TABLE (o integer, tids tid[]) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF ordering <> 'r.priority asc, r.task_id asc' THEN
-    RETURN QUERY SELECT w.o::integer, prismq.pick(w.id, set_of_call, ordering, w.n, CASE WHEN by_lane THEN 'lane' ELSE 'scan' END, now_utc) FROM unnest(clients, shares) WITH ORDINALITY w(id, n, o) WHERE w.n > 0 AND w.id IS NOT NULL ORDER BY w.o;
+    RETURN QUERY SELECT w.o::integer, prismq.pick(w.id, set_of_call, ordering, w.n, CASE WHEN by_lane THEN 'lane' ELSE 'scan' END, now_utc) FROM unnest(clients, shares) WITH ORDINALITY w(id, n, o) JOIN prismq.clients k ON k.client_id = w.id AND k.status = 'active' WHERE w.n > 0 ORDER BY w.o;
   ELSIF by_lane THEN
     RETURN QUERY SELECT w.o::integer, ARRAY(SELECT r.ctid FROM prismq.ready r WHERE r.client_id = w.id AND r.lane_no = (SELECT c.lane_no FROM prismq.capability_lanes c WHERE c.set_id = set_of_call AND c.client_id = w.id)
       AND (r.expires_at_utc IS NULL OR r.expires_at_utc > now_utc) ORDER BY r.priority, r.task_id LIMIT w.n FOR UPDATE SKIP LOCKED)
-    FROM unnest(clients, shares) WITH ORDINALITY w(id, n, o) WHERE w.n > 0 AND w.id IS NOT NULL;
+    FROM unnest(clients, shares) WITH ORDINALITY w(id, n, o) JOIN prismq.clients k ON k.client_id = w.id AND k.status = 'active' WHERE w.n > 0;
   ELSE
     RETURN QUERY SELECT w.o::integer, ARRAY(SELECT r.ctid FROM (SELECT r.priority, r.task_id FROM (SELECT r.client_id, r.priority, r.task_id, r.lane_no, r.expires_at_utc FROM prismq.ready r WHERE r.client_id = w.id ORDER BY r.priority, r.task_id LIMIT w.n * 3 + 32) r
       WHERE EXISTS (SELECT FROM prismq.capability_lanes c WHERE c.set_id = set_of_call AND c.client_id = r.client_id AND c.lane_no = r.lane_no OFFSET 0) AND (r.expires_at_utc IS NULL OR r.expires_at_utc > now_utc)) x
       JOIN prismq.ready r ON r.client_id = w.id AND r.priority = x.priority AND r.task_id = x.task_id ORDER BY r.priority, r.task_id LIMIT w.n FOR UPDATE OF r SKIP LOCKED)
-    FROM unnest(clients, shares) WITH ORDINALITY w(id, n, o) WHERE w.n > 0 AND w.id IS NOT NULL;
+    FROM unnest(clients, shares) WITH ORDINALITY w(id, n, o) JOIN prismq.clients k ON k.client_id = w.id AND k.status = 'active' WHERE w.n > 0;
   END IF;
 END $$;
 
@@ -180,7 +180,8 @@ DECLARE
   worker text := substr(who[3], 8);
   now_utc bigint := prismq.now_ms();
   set_of_call uuid;
-  ordering text := prismq.ordering(terms);
+  ordering text := CASE WHEN terms = ARRAY['priority asc', 'position asc'] THEN 'r.priority asc, r.task_id asc' ELSE prismq.ordering(terms) END;
+  noted text;
   covered bigint;
   by_lane boolean;
   picked tid[] := '{}';
@@ -194,18 +195,20 @@ DECLARE
 BEGIN
   most := least(greatest(most, 1), 1000);
   lease_ms := least(greatest(lease_ms, 1), 3600000);
-  SELECT w.set_id, w.strategy, w.fairness INTO mine FROM prismq.workers w WHERE w.worker_id = worker;
+  SELECT w.set_id, w.strategy, s.covered, s.by_lane INTO mine FROM prismq.workers w JOIN prismq.capability_sets s ON s.set_id = w.set_id WHERE w.worker_id = worker;
   IF NOT FOUND THEN PERFORM prismq.refuse('worker_outdated', format('the worker %s is not registered: register it first', worker)); END IF;
   IF mine.strategy <> assumed_strategy THEN PERFORM prismq.refuse('worker_changed', mine.strategy); END IF;
   PERFORM prismq.promote_due(1000);
-  set_of_call := prismq.set_of_call(worker, said, types);
-  PERFORM set_config('prismq.set_of_call', set_of_call::text, true);
-  SELECT s.covered, s.by_lane INTO covered, by_lane FROM prismq.capability_sets s WHERE s.set_id = set_of_call;
+  IF types IS NULL AND said IS NULL THEN
+    set_of_call := mine.set_id;
+    covered := mine.covered;
+    by_lane := mine.by_lane;
+  ELSE
+    set_of_call := prismq.set_of_call(worker, said, types);
+    SELECT s.covered, s.by_lane INTO covered, by_lane FROM prismq.capability_sets s WHERE s.set_id = set_of_call;
+  END IF;
+  noted := set_config('prismq.set_of_call', set_of_call::text, true);
   IF covered = 0 THEN RETURN; END IF;
-  -- Whoever was suspended meanwhile keeps its place, empty.
-  -- Those with limits are asked apart: who has none is asked nothing more.
-  SELECT coalesce(array_agg(CASE WHEN NOT c.limited THEN c.client_id END ORDER BY h.o), '{}'), array_agg(CASE WHEN c.limited THEN c.client_id END ORDER BY h.o) INTO clients, limited
-  FROM unnest(clients) WITH ORDINALITY h(id, o) LEFT JOIN prismq.clients c ON c.client_id = h.id AND c.status = 'active';
   IF NOT weighted THEN
     -- One order over all: no client may be left out because a hint did not name it.
     SELECT coalesce(array_agg(a.client_id) FILTER (WHERE NOT a.limited), '{}'), coalesce(array_agg(a.client_id ORDER BY a.client_id) FILTER (WHERE a.limited), '{}') INTO clients, limited FROM prismq.active_of(set_of_call, 1024) a;
@@ -219,6 +222,13 @@ BEGIN
     END IF;
   ELSE
     left_over := most;
+    -- Without a hint: whoever has something, in the order of names. Asked so only after a claim that found nothing.
+    IF clients IS NULL THEN clients := ARRAY(SELECT a.client_id FROM prismq.active_of(set_of_call, 1024) a); END IF;
+    -- Those with limits are asked apart: where nobody has any, nobody is asked for them. Whoever was suspended keeps its place, empty.
+    IF EXISTS (SELECT FROM prismq.limits m WHERE m.client_id = ANY (clients)) THEN
+      SELECT array_agg(CASE WHEN NOT c.limited THEN c.client_id END ORDER BY h.o), array_agg(CASE WHEN c.limited THEN c.client_id END ORDER BY h.o) INTO clients, limited
+      FROM unnest(clients) WITH ORDINALITY h(id, o) LEFT JOIN prismq.clients c ON c.client_id = h.id AND c.status = 'active';
+    END IF;
     IF array_remove(limited, NULL) <> '{}' THEN
       PERFORM prismq.hold_limits(limited);
       FOR k IN 1 .. cardinality(limited) LOOP
@@ -245,7 +255,9 @@ BEGIN
     END LOOP;
     FOR k IN 1 .. cardinality(clients) LOOP
       EXIT WHEN left_over <= 0;
-      CONTINUE WHEN clients[k] IS NULL OR (k <= cardinality(shares) AND shares[k] < 0);
+      CONTINUE WHEN k <= cardinality(shares) AND shares[k] < 0;
+      -- Whoever was suspended meanwhile is passed over, as it is among the shares.
+      CONTINUE WHEN NOT EXISTS (SELECT FROM prismq.clients c WHERE c.client_id = clients[k] AND c.status = 'active');
       got := ARRAY(SELECT unnest(prismq.pick(clients[k], set_of_call, ordering, left_over + CASE WHEN k <= cardinality(shares) THEN shares[k] ELSE 0 END, CASE WHEN by_lane THEN 'lane' ELSE 'probe' END, now_utc)) EXCEPT SELECT unnest(picked));
       picked := picked || got[1:left_over];
       left_over := left_over - least(cardinality(got), left_over);

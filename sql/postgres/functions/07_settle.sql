@@ -54,7 +54,7 @@ BEGIN
   RETURN buried;
 END $$;
 
--- Settles the ends of one worker: one row an item, in order. Null: the lease is lost. The caller names a lease at most once.
+-- Settles the ends of one worker: one row an item, or one without `i` when all of several are completed. Null: the lease is lost. The caller names a lease at most once.
 CREATE OR REPLACE FUNCTION prismq.settle_batch(token text, most_releases integer, backoff jsonb, client_ids text[], task_ids uuid[], lease_ids uuid[], ops text[], results text[], starts bigint[], runs bigint[],
   kinds text[], messages text[], stacks text[], finals boolean[], delays bigint[], uniforms double precision[])
 RETURNS TABLE (i integer, status text) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -82,7 +82,7 @@ BEGIN
     SELECT array_agg(h.o::integer), bool_or(h.awaited) INTO done, waited FROM h;
     IF waited THEN RETURN QUERY SELECT -1, CASE WHEN prismq.tell_ended(client_ids, task_ids, done, now_utc) THEN 'more' ELSE 'told' END; END IF;
     IF cardinality(done) = cardinality(ops) THEN
-      RETURN QUERY SELECT x.o - 1, 'completed' FROM unnest(done) x(o);
+      IF cardinality(ops) = 1 THEN RETURN QUERY SELECT 0, 'completed'; ELSE RETURN QUERY SELECT NULL::integer, 'completed'; END IF;
       RETURN;
     END IF;
     RETURN QUERY SELECT x.o - 1, 'completed' FROM unnest(done) x(o);

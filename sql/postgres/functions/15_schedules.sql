@@ -95,7 +95,9 @@ BEGIN
     SELECT f_of[e.i + 1] AS o, count(*) FILTER (WHERE e.verdict = 'stored') AS n, (array_agg(e.task_id ORDER BY e.i DESC) FILTER (WHERE e.verdict = 'stored'))[1] AS task_id,
       (array_agg(e.verdict ORDER BY e.i DESC) FILTER (WHERE e.verdict NOT IN ('stored', 'again')))[1] AS refusal
     FROM prismq.enqueue_batch(token, false, false, lanes_most, client_ids, task_ids, types, compatibilities, regions, limit_keys, priorities, max_attempts, max_runs,
-      delays, run_afters, due_ats, max_waits, expires_ats, ttls, payloads, formats, keys, digests, creators, metadatas, traces) e GROUP BY 1
+      delays, run_afters, due_ats, max_waits, expires_ats, ttls, payloads, formats, keys, digests, creators, metadatas, traces) a
+    -- One answer without `i` is that of all.
+    CROSS JOIN LATERAL (SELECT a.i, a.task_id, a.verdict WHERE a.i IS NOT NULL UNION ALL SELECT x.o::integer - 1, x.id, a.verdict FROM unnest(task_ids) WITH ORDINALITY x(id, o) WHERE a.i IS NULL) e (i, task_id, verdict) GROUP BY 1
   LOOP
     UPDATE prismq.schedules s SET fired = s.fired + done.n, last_task_id = coalesce(done.task_id, s.last_task_id), last_refusal = coalesce(done.refusal, s.last_refusal)
     WHERE s.client_id = f_clients[done.o + 1] AND s.name = f_names[done.o + 1];

@@ -1,15 +1,16 @@
 -- The plans of the moves are fixed: by index and nested loop, planned once a session. Statistics of tables that fill and empty by
--- the second are wrong most of the time, and a wrong guess costs a thousandfold.
+-- the second are wrong most of the time, and a wrong guess costs a thousandfold. What these call plans under their settings.
+-- A plan that has no way but a forbidden one is priced as if it were huge: nothing is compiled for it.
 DO $$
 DECLARE fn regprocedure; setting text;
 BEGIN
   FOR fn IN SELECT x.oid::regprocedure FROM pg_catalog.pg_proc x WHERE x.pronamespace = 'prismq'::regnamespace
-    AND x.proname IN ('enqueue_batch', 'claim_batch', 'pick', 'pick_shares', 'pick_across', 'promote_due', 'active_of', 'settle_batch', 'settle_move', 'heartbeat_batch', 'move_task', 'bulk_moves', 'purge_tasks', 'lease_find', 'progress_set', 'message_add', 'dependency_step', 'lease_parents', 'tick') LOOP
-    FOREACH setting IN ARRAY ARRAY['enable_seqscan = off', 'enable_mergejoin = off', 'enable_bitmapscan = off', 'plan_cache_mode = force_generic_plan'] LOOP
+    AND x.proname IN ('enqueue_batch', 'claim_batch', 'promote_due', 'active_of', 'settle_batch', 'settle_move', 'heartbeat_batch', 'move_task', 'bulk_moves', 'purge_tasks', 'lease_find', 'progress_set', 'message_add', 'dependency_step', 'lease_parents', 'tick') LOOP
+    FOREACH setting IN ARRAY ARRAY['enable_seqscan = off', 'enable_mergejoin = off', 'enable_bitmapscan = off', 'plan_cache_mode = force_generic_plan', 'jit = off'] LOOP
       EXECUTE format('ALTER FUNCTION %s SET %s', fn, setting);
     END LOOP;
     -- Where few rows are looked for among many: no table is hashed for them.
-    IF fn::text ~ '(claim_batch|pick|pick_shares|promote_due|active_of|lease_find)\(' THEN EXECUTE format('ALTER FUNCTION %s SET enable_hashjoin = off', fn); END IF;
+    IF fn::text ~ '(claim_batch|promote_due|active_of|lease_find)\(' THEN EXECUTE format('ALTER FUNCTION %s SET enable_hashjoin = off', fn); END IF;
   END LOOP;
 END $$;
 

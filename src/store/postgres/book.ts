@@ -133,14 +133,17 @@ export async function setCategoryMode(engine: Engine, scope: StoreScope, mode: C
   await asAdmin(engine, scope, 'category_mode_set', { mode });
 }
 
-/** The registry, read anew when its version changed. All callers of one turn share one look at the version. */
-export function createCategories(engine: Engine): () => Promise<Categories> {
-  let version: unknown;
+/**
+ * The registry, read anew when its version changed. All callers of one turn share one look at the version. An empty one may be
+ * remembered: it refuses nothing and gives no defaults, and the enqueue that names its version finds out when it is no longer so.
+ */
+export function createCategories(engine: Engine): (remembered?: boolean) => Promise<Categories> {
+  let version: string | undefined;
   let known: Categories = { mode: 'open', rows: [] };
   let looking: Promise<Categories> | undefined;
   const nobody = { role: 'client', clients: [], actor: 'client' } as const;
   const look = async (): Promise<Categories> => {
-    const current = (await engine.pools.client.row('categories_version', nobody))?.[0];
+    const current = (await engine.pools.client.row('categories_version', nobody))?.[0] as string | undefined;
     if (current !== version) {
       const [rows, mode] = await Promise.all([engine.pools.client.run('category_list', nobody), engine.pools.client.row('category_mode', nobody)]);
       known = { mode: (mode?.[0] ?? 'open') as CategoryMode, rows: rows.map(categoryOf) };
@@ -148,13 +151,15 @@ export function createCategories(engine: Engine): () => Promise<Categories> {
     }
     return known;
   };
-  return () =>
-    (looking ??= new Promise<Categories>((resolve, reject) =>
+  return (remembered = false) => {
+    if (remembered && version !== undefined && known.mode === 'open' && known.rows.length === 0) return Promise.resolve({ ...known, seen: version });
+    return (looking ??= new Promise<Categories>((resolve, reject) =>
       setImmediate(() => {
         looking = undefined;
         look().then(resolve, reject);
       }),
     ));
+  };
 }
 
 // Security events

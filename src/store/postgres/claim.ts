@@ -62,11 +62,13 @@ interface Memory {
   readonly fair: FairShare;
   readonly workers: Map<string, Known>;
   readonly looks: Map<string, Look>;
+  /** Whose last claim found nothing: the next one needs no look, since nobody waits for a share. */
+  readonly idle: Set<string>;
   readonly ordered: Set<string>;
 }
 
 export function createClaimer(engine: Engine): Claimer {
-  const memory: Memory = { engine, fair: createFairShare(), workers: new Map(), looks: new Map(), ordered: new Set() };
+  const memory: Memory = { engine, fair: createFairShare(), workers: new Map(), looks: new Map(), idle: new Set(), ordered: new Set() };
   const reaches = new Map<string, KnownReach>();
   return {
     async reachOf(workerId, request) {
@@ -108,25 +110,32 @@ async function readReach(engine: Engine, workerId: string, reaches: Map<string, 
 }
 
 async function claimOnce(memory: Memory, scope: StoreScope, request: ClaimRequest): Promise<readonly ClaimedTask[]> {
-  const { engine, looks } = memory;
+  const { engine, looks, idle } = memory;
   const known = await workerOf(memory, scope);
   const strategy = unwrap(findStrategy(request.strategy ?? known.strategy, engine.options.strategies));
   await ensureOrder(engine, scope, strategy, memory.ordered);
   const asked = { scope, request, known, strategy };
   // One order over all clients needs no look: the database finds them.
-  if ((request.fairness ?? known.fairness) === 'none') return take(memory, asked, [], request.max);
+  if ((request.fairness ?? known.fairness) === 'none') return take(memory, asked, null, request.max);
   const key = `${scope.workerId}\n${request.types?.join() ?? ''}\n${narrowing(request).capabilities ?? ''}`;
+  if (idle.delete(key)) return noted(idle, key, await take(memory, asked, null, request.max));
   const kept = looks.get(key);
   const usable = kept !== undefined && kept.claimsLeft-- > 0 && performance.now() < kept.until;
   const current = usable ? kept : await look(memory, asked, key);
   const first = await take(memory, asked, current.candidates, request.max);
   if (first.length === request.max) return first;
   looks.delete(key);
-  if (!usable) return first;
+  if (!usable) return noted(idle, key, first);
   // What was remembered did not fill the claim: look, and ask for the rest.
   const { candidates } = await look(memory, asked, key);
   looks.delete(key);
   return candidates.length === 0 ? first : [...first, ...(await take(memory, asked, candidates, request.max - first.length))];
+}
+
+function noted(idle: Set<string>, key: string, tasks: readonly ClaimedTask[]): readonly ClaimedTask[] {
+  if (idle.size > LOOKS_KEPT) idle.clear();
+  if (tasks.length === 0) idle.add(key);
+  return tasks;
 }
 
 async function workerOf({ engine, workers }: Memory, scope: StoreScope): Promise<Known> {
@@ -156,11 +165,11 @@ async function look({ engine, looks }: Memory, { scope, request }: Asked, key: s
 async function take(
   { engine, fair }: Memory,
   { scope, request, known, strategy }: Asked,
-  candidates: readonly FairCandidate[],
+  candidates: readonly FairCandidate[] | null,
   max: number,
 ): Promise<ClaimedTask[]> {
   const fairness = request.fairness ?? known.fairness;
-  const plan = fairness === 'weighted' ? fair.plan(candidates, max) : candidates.map(({ clientId }) => ({ clientId, share: max }));
+  const plan = fairness === 'weighted' && candidates !== null ? fair.plan(candidates, max) : null;
   const leaseId = engine.options.randomHex(16);
   const rows = await call(engine, scope, 'claim', {
     most: max,
@@ -170,11 +179,11 @@ async function take(
     strategy: known.strategy,
     fairness,
     ...narrowing(request),
-    clients: plan.map(({ clientId }) => clientId),
-    shares: plan.map(({ share }) => share),
+    clients: plan?.map(({ clientId }) => clientId) ?? null,
+    shares: plan?.map(({ share }) => share) ?? null,
   });
   const tasks = rows.map((row) => claimedOf(row, leaseId, request.leaseMs));
-  if (fairness === 'weighted') charge(fair, candidates, tasks);
+  if (fairness === 'weighted' && candidates !== null) charge(fair, candidates, tasks);
   return tasks;
 }
 

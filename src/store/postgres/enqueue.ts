@@ -17,9 +17,11 @@ import type { Params } from './statements.ts';
 export interface EnqueueOptions {
   readonly atomic: boolean;
   readonly createClients: boolean;
+  /** The version of the registry that was not asked but remembered. */
+  readonly seen?: string;
 }
 
-export function enqueueColumns(tasks: readonly NewTask[], { atomic, createClients }: EnqueueOptions, lanesMost: number): Params {
+export function enqueueColumns(tasks: readonly NewTask[], { atomic, createClients, seen }: EnqueueOptions, lanesMost: number): Params {
   const of = (key: Exclude<keyof NewTask, 'dependsOn'>): string | null => column(tasks.map((task) => task[key]));
   return {
     atomic,
@@ -49,6 +51,7 @@ export function enqueueColumns(tasks: readonly NewTask[], { atomic, createClient
     traces: of('traceparent'),
     lineages: of('parentTaskId'),
     depends: column(tasks.map(({ dependsOn }) => (dependsOn.length === 0 ? null : JSON.stringify(dependsOn.map(({ taskId, policy }) => [taskId, policy]))))),
+    seen: seen ?? null,
   };
 }
 
@@ -70,12 +73,19 @@ export async function enqueue(
   };
   const { actor } = actingOf(scope);
   // An atomic batch stands alone: it stores all of its own or none.
-  const kind = options.atomic ? `atomic ${(tasks[0] as NewTask).taskId}` : `enqueue ${classOf(scope)} ${scope.role} ${actor} ${options.createClients}`;
+  const kind = options.atomic
+    ? `atomic ${(tasks[0] as NewTask).taskId}`
+    : `enqueue ${classOf(scope)} ${scope.role} ${actor} ${options.createClients} ${options.seen ?? ''}`;
   return engine.batches.submit({ kind, items: tasks, owner: scope.actor, run, touched: (answers) => enqueued(tasks, answers) });
 }
 
-/** Rows of i, verdict, task_id, status, created_at_utc. */
+/** Rows of i, verdict, task_id, status, created_at_utc; one without i says it of all. */
 export function outcomesOf(tasks: readonly NewTask[], rows: readonly Row[], lanesMost: number): Result<EnqueueOutcome>[] {
+  const [whole] = rows;
+  if (whole?.[0] === null) {
+    const createdAtUtc = whole[4] as number;
+    return tasks.map(({ taskId }) => ok({ taskId, status: 'queued', createdAtUtc, deduplicated: false }));
+  }
   const answers: Result<EnqueueOutcome>[] = [];
   for (const [i, verdict, taskId, status, createdAtUtc] of rows as readonly [number, string, string, string, number][]) {
     const { clientId } = tasks[i] as NewTask;

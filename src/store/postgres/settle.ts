@@ -55,8 +55,8 @@ async function settleBatch(engine: Engine, scope: StoreScope, items: readonly Se
         else engine.batches.told();
         continue;
       }
-      const i = now[at as number] as number;
-      answers[i] = answerOf((items[i] as Settlement).taskId, status as string | null);
+      // Without a number: all of them.
+      for (const i of at === null ? now : [now[at as number] as number]) answers[i] = answerOf((items[i] as Settlement).taskId, status as string | null);
     }
     left = later;
   }

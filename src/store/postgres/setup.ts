@@ -60,6 +60,8 @@ async function login(client: Client, url: string, database: string, name: LoginC
     "lock_timeout = '10s'",
     "idle_in_transaction_session_timeout = '60s'",
     'log_parameter_max_length_on_error = 0',
+    // Compiling takes longer than any statement of ours runs.
+    'jit = off',
   ])
     await client.query(`ALTER ROLE ${quoted} SET ${setting}`).catch(() => undefined);
   const answer = new URL(url);

@@ -56,7 +56,7 @@ export async function enqueueInside(
     await run(END, []);
     const numbered = rows.map((row) => {
       const [i, verdict, taskId, status, createdAtUtc] = cells(row);
-      return [Number(i), verdict, taskId, status, Number(createdAtUtc)];
+      return [i === null ? null : Number(i), verdict, taskId, status, Number(createdAtUtc)];
     });
     return outcomesOf(tasks, numbered, lanesMost);
   } catch (error) {

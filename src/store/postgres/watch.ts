@@ -10,7 +10,7 @@ import { newClient } from './driver.ts';
 import type { Client, Driver } from './driver.ts';
 
 const CHANNEL = 'prismq';
-/** At most one NOTIFY in this time. */
+/** The first goes at once, then at most one NOTIFY in this time. */
 const COALESCE_MS = 5;
 const AGAIN_FIRST_MS = 200;
 const AGAIN_MOST_MS = 10_000;
@@ -33,6 +33,7 @@ export class Watch {
   #opening: Promise<void> | undefined;
   #again: NodeJS.Timeout | undefined;
   #telling: NodeJS.Timeout | undefined;
+  #untold = false;
   #wait = AGAIN_FIRST_MS;
   #closed = false;
 
@@ -45,9 +46,17 @@ export class Watch {
   committed(touched: readonly Touched[]): void {
     this.told(touched);
     this.#start();
-    this.#telling ??= setTimeout(() => {
+    this.#untold = true;
+    if (this.#telling === undefined) this.#tell();
+  }
+
+  #tell(): void {
+    if (!this.#untold || this.#closed || this.#listener === null) return;
+    this.#untold = false;
+    this.#listener.query(`NOTIFY ${CHANNEL}`).catch(() => undefined);
+    this.#telling = setTimeout(() => {
       this.#telling = undefined;
-      this.#listener?.query(`NOTIFY ${CHANNEL}`).catch(() => undefined);
+      this.#tell();
     }, COALESCE_MS).unref();
   }
 
@@ -107,6 +116,7 @@ export class Watch {
       this.#wait = AGAIN_FIRST_MS;
       // What was said while nobody listened is looked for.
       this.#everybody();
+      if (this.#telling === undefined) this.#tell();
     } catch (error) {
       onError(error);
       client.end().catch(() => undefined);
