@@ -18,3 +18,10 @@ it('what can not be done in time is told before and after', async () => {
   await example.hasSaid(/done: 0 in time, 6 late/);
   assert.equal((await example.ended).code, 0);
 });
+
+it('a client that is too fast is refused, and gets it all done', async () => {
+  const example = run(process.execPath, ['--conditions=prismq-source', join(EXAMPLES, 'quota.ts')], { TASKS: '60' });
+  await example.hasSaid(/may have 20 tasks and 10000 bytes of payload unfinished/);
+  await example.hasSaid(/done: 60 of 60, after refusals/);
+  assert.equal((await example.ended).code, 0);
+});

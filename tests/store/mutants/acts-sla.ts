@@ -7,7 +7,10 @@ const KINDS = ['Due.Open', 'Due.Held', 'Due.Done', 'Due.Late', 'Due.Dead', 'Due.
 async function made({ queue, me, you }: Parameters<Act['play']>[0]): Promise<void> {
   for (const [i, clientId] of [me, you].entries()) {
     for (const [n, type] of KINDS.entries()) await queue.client(clientId).enqueue(type, type, { maxWaitMs: (20 + 10 * i + n) * SECOND, priority: 1 });
-    await queue.client(clientId).enqueue('Due.Never', null, { priority: 900 });
+    await queue.client(clientId).enqueueMany([
+      { type: 'Due.Never', priority: 900 },
+      { type: 'Due.Day', priority: 900, maxWaitMs: DAY },
+    ]);
   }
 }
 
@@ -51,6 +54,38 @@ const sla = {
     }
     clock.now += 2 * DAY;
     await see('nothing lately', () => queue.client(me).forecastType('Due.Open'));
+  },
+  async quotas(scene) {
+    const { queue, me, you, see, clock } = scene;
+    const look = async (what: string): Promise<void> => {
+      for (const clientId of [me, you]) await see(`${what}, of ${clientId}`, () => queue.client(clientId).quota());
+    };
+    const fill = async (clientId: string, n: number, payload: unknown): Promise<void> =>
+      see(`${n} of ${clientId}`, () => queue.client(clientId).enqueueMany(Array.from({ length: n }, () => ({ type: 'Mail.Send', payload }))));
+    await look('at first');
+    const used = { [me]: (await queue.client(me).quota()).usedTasks, [you]: (await queue.client(you).quota()).usedTasks };
+    const bytes = (await queue.client(you).quota()).usedBytes;
+    await queue.admin().clients.quota(me, { tasks: (used[me] ?? 0) + 3 });
+    await queue.admin().clients.quota(you, { bytes: bytes + 100 });
+    await look('with quotas');
+    for (const clientId of [me, you]) await fill(clientId, 5, 'x'.repeat(28));
+    await see('both', () => queue.client(you).enqueue('Mail.Send', 'y'));
+    const { items } = await queue.client(me).list({ status: 'queued', limit: 2 });
+    for (const { taskId } of items) await queue.client(me).cancel(taskId);
+    for (const clientId of [you, me]) await fill(clientId, 1, 1);
+    await see('requeue', () => queue.client(me).requeue(items[0]?.taskId ?? ''));
+    await see('amend', async () =>
+      queue.client(you).amend((await queue.client(you).list({ status: 'queued', limit: 1 })).items[0]?.taskId ?? '', { payload: 1 }),
+    );
+    await look('changed');
+    for (const clientId of [me, you]) await fill(clientId, 3, 2);
+    await queue.admin().clients.quota(me, { tasks: 2000 });
+    await fill(me, 4, 3);
+    clock.now += 2 * SECOND;
+    await fill(me, 4, 3);
+    await queue.admin().clients.quota(me, {});
+    for (const clientId of [me, you]) await fill(clientId, 3, 4);
+    await look('at last');
   },
   async unroutable(scene) {
     const { queue, me, you, see, clock } = scene;
