@@ -53,10 +53,10 @@ client.list        -      -      -            any            any     -      empt
 client.suspend     -      -      -            any            -       -      not_found   always
 client.weight      -      -      -            any            -       -      not_found   always
 client.quota       -      -      -            any            -       -      not_found   always
-client.usage       own    -      own          named          -       -      not_found   denied
+client.usage       own    -      own          named          -       -      n/a         denied
 category.set       -      -      -            any            -       -      n/a         always
 category.list      any    any    any          any            any     -      empty       none
-category.forecast  own    -      own          named          -       -      empty       denied
+category.forecast  own    -      own          named          -       -      n/a         denied
 category.delete    -      -      -            any            -       -      not_found   always
 schedule.set       own    -      own          named          -       -      n/a         always
 schedule.list      own    -      own          meta           -       -      empty       none

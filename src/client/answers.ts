@@ -127,7 +127,7 @@ export interface Answers {
 }
 
 /** All but the streams and what wants no key: those are not asked by `call`. */
-export type Callable = Exclude<OperationName, 'events' | 'exportAudit' | 'metrics' | 'livez' | 'readyz' | 'openapi'>;
+export type Callable = Exclude<OperationName, 'events' | 'enqueueStream' | 'exportAudit' | 'metrics' | 'livez' | 'readyz' | 'openapi'>;
 
 /** What is missing above does not compile here. */
 export type AnswerOf<Name extends Callable> = Answers[Name];

@@ -3,6 +3,7 @@
 import type { ErrorCode } from '../domain/errors.ts';
 import { AUDIT_OPERATIONS } from './audit-operations.ts';
 import { CLOCK_OPERATIONS } from './clock-operations.ts';
+import { OUTLOOK_OPERATIONS } from './outlook-operations.ts';
 import { ENQUEUE, LEASE, MOVE, TASK, bulk, get, post, remove, row } from './row.ts';
 import type { OperationRow } from './row.ts';
 
@@ -23,6 +24,16 @@ export const OPERATIONS = {
     errors: ENQUEUE,
     inside: true,
     summary: 'Enqueues up to 1,000 tasks in one transaction, each answered by itself; `atomic`: all or none.',
+  }),
+  enqueueStream: post('/queue/enqueue/stream', 'task.enqueue', 'EnqueueLine', {
+    query: 'StreamQuery',
+    body: 'Enqueue',
+    lines: true,
+    contentType: 'application/x-ndjson',
+    errors: ENQUEUE,
+    inside: true,
+    summary:
+      'Enqueues one task a line, in a body of any length. Answers a line for each that is refused, or with `outcomes=all` for each; the last says how many.',
   }),
   listTasks: get('/queue/tasks', 'task.list', 'TaskPage', { query: 'TaskQuery', inside: true, summary: 'Tasks, newest first.' }),
   getTask: get('/queue/tasks/{id}', 'task.get', 'Task', { errors: TASK, inside: true, summary: 'One task.' }),
@@ -77,22 +88,6 @@ export const OPERATIONS = {
     summary: 'The task as it is when it has ended, or after `wait_ms`.',
   }),
   explainTask: get('/queue/tasks/{id}/explain', 'task.explain', 'Explanation', { errors: TASK, inside: true, summary: 'Why a task does not run.' }),
-  unroutable: get('/queue/unroutable', 'task.unroutable', 'Unroutable', {
-    query: 'LimitQuery',
-    inside: true,
-    summary: 'Work that is due and that no live worker may take, by what it needs, with the reason.',
-  }),
-  forecastTask: get('/queue/tasks/{id}/forecast', 'task.forecast', 'Forecast', {
-    errors: TASK,
-    inside: true,
-    summary: 'When a task will start and end, by live rates and its position, and whether it will miss its due time.',
-  }),
-  forecastType: get('/queue/forecast', 'category.forecast', 'Forecast', {
-    query: 'ForecastQuery',
-    errors: ['invalid_category'],
-    inside: true,
-    summary: 'The same for a task of a category that would be enqueued now.',
-  }),
   stats: get('/queue/stats', 'task.stats', 'Stats', { inside: true, summary: 'Depth, age, rates and run times.' }),
   events: get('/queue/events', 'task.events', 'Event', {
     query: 'EventQuery',
@@ -188,17 +183,6 @@ export const OPERATIONS = {
     errors: TASK,
     summary: 'Suspends or resumes a client, or gives it another weight.',
   }),
-  setQuota: row({
-    method: 'PUT',
-    path: '/queue/admin/clients/{id}/quota',
-    access: 'client.quota',
-    body: 'Quota',
-    answer: 'Quota',
-    status: [200],
-    errors: TASK,
-    summary: 'How many tasks of a client, and bytes of their payloads, may be unfinished at once; null is any.',
-  }),
-  quota: get('/queue/quota', 'client.usage', 'Quota', { errors: TASK, inside: true, summary: 'The quota of the client, and what it uses of it.' }),
   listWorkers: get('/queue/admin/workers', 'worker.list', 'Workers', { inside: true, summary: 'Workers that may take work of the caller.' }),
   removeWorker: remove('/queue/admin/workers/{id}', 'worker.remove', 'Drops a worker; its leases expire by themselves.'),
   pruneWorkers: post('/queue/admin/workers/prune', 'worker.remove', 'Pruned', {
@@ -251,6 +235,7 @@ export const OPERATIONS = {
   }),
   ...AUDIT_OPERATIONS,
   ...CLOCK_OPERATIONS,
+  ...OUTLOOK_OPERATIONS,
 
   // of the server
   metrics: get('/metrics', 'metrics.read', 'Metrics', {

@@ -234,6 +234,7 @@ export const REQUESTS = {
       .optional(),
   }),
   ForecastQuery: z.strictObject({ type, priority: queryInt('priority').optional() }),
+  StreamQuery: z.strictObject({ outcomes: z.enum(['refused', 'all']).optional() }),
   WaitQuery: z.strictObject({
     wait_ms: z
       .string()

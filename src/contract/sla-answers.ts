@@ -1,5 +1,6 @@
-// What is answered about due times, and about work that nobody can take.
+// What is answered about due times, about work that nobody can take, and about quotas.
 import { z } from 'zod';
+import { REASONS } from '../domain/explain.ts';
 import { count, instant, state } from './fields.ts';
 
 const span = z.object({ low: instant, likely: instant, high: instant });
@@ -28,3 +29,7 @@ export const unroutable = z.object({
     }),
   ),
 });
+
+export const quota = z.object({ client_id: z.string(), tasks: count.nullable(), bytes: count.nullable(), used_tasks: count, used_bytes: count });
+
+export const explanation = z.object({ task_id: z.string(), status: state, reasons: z.array(z.object({ code: z.enum(REASONS), message: z.string() })) });

@@ -25,6 +25,7 @@ import type {
 import { LOOK_MS, given, handleOf, itemOf } from './bench.ts';
 import type { Bench, Performer } from './bench.ts';
 import { adminOf, clientOf } from './insides.ts';
+import { enqueueLines } from './enqueue-stream.ts';
 import { clockPerformers } from './perform-clock.ts';
 import type { Answer, Call } from './reply.ts';
 import { lines } from './lines.ts';
@@ -69,6 +70,7 @@ const taskPerformers = {
     );
     return value({ results: results.map((result) => (result.ok ? result : { ...result, message: inWireWords(result.message) })) });
   },
+  enqueueStream: (call, bench) => enqueueLines(call, bench),
   listTasks: async (call, bench) => page('tasks', await reader(call, bench).list(call.input)),
   async taskDependencies(call, bench) {
     return page('dependencies', await reader(call, bench).dependencies(idOf(call), call.input));

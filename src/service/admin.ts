@@ -83,6 +83,8 @@ function inside(deps: Deps, principal: AdminPrincipal, clientId: string, reason:
       yield* await recorded('task.enqueue', 'a stream', async () => handle.enqueueStream(items));
     },
     reprioritise: (taskId, priority) => recorded('task.reprioritise', taskId, () => handle.reprioritise(taskId, priority)),
+    quota: () => recorded('client.usage', null, () => handle.quota()),
+    forecastType: (type, priority) => recorded('category.forecast', type, () => handle.forecastType(type, priority)),
     bulk: (event, request) =>
       request.dryRun === true ? handle.bulk(event, request) : recorded(`bulk.${event}`, 'many tasks', () => handle.bulk(event, request)),
   };

@@ -26,6 +26,7 @@ export const APART = {
   whoami: 'any key, about itself: tests/client',
   metrics: 'no JSON, and no key on its own machine: tests/server',
   bootstrap: 'no key yet: tests/server',
+  enqueueStream: 'a body of lines: tests/http/enqueue-stream.test.ts',
   taskPayload: 'named by a reason in its body: the end of cube/suite.ts',
 } as const satisfies Partial<Record<OperationName, string>>;
 export type CubeName = Exclude<OperationName, keyof typeof APART>;
