@@ -19,6 +19,9 @@ import { startBackground } from './background.ts';
 import type { RenewalData } from './renewal.ts';
 import type { SealingData } from './sealing.ts';
 import { createQueue } from './service/queue.ts';
+import { masterKeyOf } from './service/sealed/master.ts';
+import type { MasterKey } from './service/sealed/master.ts';
+import { refuseSealed } from './service/sealed/watch.ts';
 import type { MigrationReport } from './store/sqlite/migrate.ts';
 import { migrateSqlite, openSqliteStore } from './store/sqlite/store.ts';
 import type { PostgresLogins } from './store/postgres/store.ts';
@@ -33,6 +36,7 @@ export { defineTask } from './domain/definition.ts';
 export { startWorker } from './worker/worker.ts';
 export { deadLetter, release, retryIn } from './worker/outcome.ts';
 export type * from './service/handles.ts';
+export type { MasterKey } from './service/sealed/master.ts';
 export type * from './domain/task.ts';
 export type { Dependency, DependencyInput, DependencyPolicy, EdgeState } from './domain/dependencies.ts';
 export type { BulkEvent } from './domain/bulk.ts';
@@ -78,6 +82,11 @@ export interface OpenOptions {
   readonly random?: () => number;
   /** Ids of tasks, in place of fresh ones. For tests. */
   readonly newId?: () => string;
+  /**
+   * The master key for payloads that are sealed at rest: 64 hex digits (several: the current one first), or a service for keys. Every process
+   * of one queue has the same.
+   */
+  readonly masterKey?: string | readonly string[] | MasterKey;
   /** Verifies tokens that are no API keys, for `principalOf`; default: none is taken. */
   readonly verifyToken?: VerifyToken;
   /** For schedules by cron: `cron` of `prismq/cron`. Without it this process fires the others, and leaves those to a server. */
@@ -134,6 +143,10 @@ export async function openQueue(url: string | PostgresLogins = 'prismq.db', opti
   const [payloadBytes, lanesPerClient, retentionMs] = [limitOf(options, 'payloadBytes'), limitOf(options, 'lanesPerClient'), limitOf(options, 'retentionMs')];
   const given: StoreOptions = { now, random: options.random ?? Math.random, randomHex, strategies, defaultBackoff: backoff, busyTimeoutMs, lanesPerClient };
   const { store, renewal, sealing } = isPostgres(url) ? await openPostgres(url, options, given) : openFile(url, options, given);
+  const masterKey = await masterKeyFor(options, store).catch(async (error: unknown) => {
+    await store.close();
+    throw error;
+  });
   const queue = createQueue(
     {
       store,
@@ -145,6 +158,7 @@ export async function openQueue(url: string | PostgresLogins = 'prismq.db', opti
       auditRetentionMs: auditRetentionOf(options),
       strategies,
       createClients: options.createClients ?? true,
+      ...(masterKey === undefined ? {} : { masterKey }),
       ...(options.verifyToken === undefined ? {} : { verifyToken: options.verifyToken }),
       ...(options.cron === undefined ? {} : { cron: options.cron }),
       ...(options.schemas === undefined ? {} : { schemas: options.schemas }),
@@ -153,6 +167,13 @@ export async function openQueue(url: string | PostgresLogins = 'prismq.db', opti
   );
   const background = startBackground({ ...options, now }, queue.system(), (most) => store.seal(most), sealing);
   return queue;
+}
+
+/** A queue with sealed payloads is not opened without what opens them: what it then stored would lie open. */
+async function masterKeyFor({ masterKey }: OpenOptions, store: Store): Promise<MasterKey | undefined> {
+  if (masterKey !== undefined) return typeof masterKey === 'object' && 'wrap' in masterKey ? masterKey : masterKeyOf(masterKey, randomHex);
+  await refuseSealed(store);
+  return undefined;
 }
 
 /** Without what opens it. */

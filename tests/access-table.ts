@@ -54,6 +54,9 @@ client.suspend     -      -      -            any            -       -      not_
 client.weight      -      -      -            any            -       -      not_found   always
 client.quota       -      -      -            any            -       -      not_found   always
 client.usage       own    -      own          named          -       -      n/a         denied
+client.encrypt     -      -      own          any            -       -      not_found   always
+client.erase       -      -      -            any            -       -      not_found   always
+client.export      -      -      own          any            -       -      not_found   always
 category.set       -      -      -            any            -       -      n/a         always
 category.list      any    any    any          any            any     -      empty       none
 category.forecast  own    -      own          named          -       -      n/a         denied

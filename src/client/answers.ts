@@ -15,6 +15,9 @@ import type {
   CategoryInfo,
   ChildrenResult,
   ClientInfo,
+  DataKeyInfo,
+  Erasure,
+  ExportPage,
   EnqueueItemResult,
   EnqueueResult,
   GrantInfo,
@@ -88,6 +91,9 @@ export interface Answers {
   readonly updateClient: ClientInfo;
   readonly setQuota: QuotaInfo;
   readonly quota: QuotaInfo;
+  readonly encryptClient: DataKeyInfo;
+  readonly eraseClient: Erasure;
+  readonly exportClient: ExportPage;
   readonly listWorkers: { readonly workers: readonly WorkerInfo[] };
   readonly removeWorker: undefined;
   readonly pruneWorkers: { readonly removed: number };

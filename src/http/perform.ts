@@ -169,6 +169,16 @@ const bookPerformers = {
   },
   setQuota: async (call, bench) => value(await adminOf(call, bench).clients.quota(idOf(call), given<Partial<Quota>>(call))),
   quota: async (call, bench) => value(await clientOf(call, bench).quota()),
+  encryptClient: async (call, bench) => ({ status: 201, value: await adminOf(call, bench).clients.encrypt(idOf(call)) }),
+  async eraseClient(call, bench) {
+    const { confirm = false, reason = '' } = given<{ confirm?: boolean; reason?: string }>(call);
+    const { clients } = adminOf(call, bench);
+    return value(await (confirm ? clients.confirmErase(idOf(call)) : clients.erase(idOf(call), reason)));
+  },
+  async exportClient(call, bench) {
+    const { reason = '', cursor } = given<{ reason?: string; cursor?: string }>(call);
+    return page('items', await adminOf(call, bench).clients.exportPage(idOf(call), { reason, ...(cursor === undefined ? {} : { cursor }) }));
+  },
   listWorkers: async (call, bench) => value({ workers: await bookOf(call, bench).workers() }),
   async removeWorker(call, bench) {
     await adminOf(call, bench).workers.remove(idOf(call));

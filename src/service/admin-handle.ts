@@ -2,6 +2,7 @@
 import type { Quota, QuotaInfo } from '../domain/quota.ts';
 import type { GrantSpec, Json, Task, TickReport, WorkerInfo } from '../domain/task.ts';
 import type { AuditAdmin } from './audit-handle.ts';
+import type { PrivacyAdmin } from './privacy-handle.ts';
 import type { ClientHandle, LimitHandle, Page, QueueStats, ScheduleHandle, TaskMoves, TaskReads } from './handles.ts';
 
 export interface ClientInfo {
@@ -101,7 +102,7 @@ export interface AdminHandle extends TaskReads, TaskMoves {
     weight(clientId: string, weight: number): Promise<ClientInfo>;
     /** How much of it may be unfinished at once, from now on; what is left out is any. */
     quota(clientId: string, quota: Partial<Quota>): Promise<QuotaInfo>;
-  };
+  } & PrivacyAdmin;
   readonly workers: {
     list(): Promise<readonly WorkerInfo[]>;
     /** Drops the worker; its leases expire by themselves. */

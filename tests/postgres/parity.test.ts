@@ -68,6 +68,7 @@ const INSIDE: Readonly<Record<string, string>> = {
   explain: '17_explain',
   sla: '18_sla',
   quotas: '19_quotas',
+  'data-keys': '14_data_keys',
 };
 
 describe('PostgreSQL and SQLite', { skip: binaries().length === 0 }, () => {
