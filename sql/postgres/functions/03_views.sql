@@ -13,7 +13,8 @@ SELECT t.task_id AS id, t.client_id, n.type, t.priority, t.effective_priority, n
   coalesce(l.reserved_at_utc, f.reserved_at_utc) AS reserved_at_utc,
   f.processing_started_utc, f.finished_at_utc, coalesce(l.worker_id, f.worker_id) AS locked_by, t.created_at_utc,
   coalesce(f.finished_at_utc, l.reserved_at_utc, t.amended_at_utc, t.created_at_utc) AS updated_at_utc,
-  n.region, t.format, f.reason, t.created_by, t.traceparent, t.due_at_utc, t.expires_at_utc, t.max_run_ms, t.purged_at_utc, f.run_ms, t.parent_task_id, coalesce(b.waiting, 0) AS waiting_for
+  n.region, t.format, f.reason, t.created_by, t.traceparent, t.due_at_utc, t.expires_at_utc, t.max_run_ms, t.purged_at_utc, f.run_ms, t.parent_task_id, coalesce(b.waiting, 0) AS waiting_for,
+  (SELECT s.state FROM prismq.task_sla s WHERE s.client_id = t.client_id AND s.task_id = t.task_id) AS sla
 FROM prismq.tasks t
 JOIN prismq.lanes n ON n.client_id = t.client_id AND n.lane_no = t.lane_no
 LEFT JOIN prismq.finished f ON f.client_id = t.client_id AND f.task_id = t.task_id

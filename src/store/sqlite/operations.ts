@@ -11,12 +11,13 @@ import { amend, cancel, purge, reprioritise, requeue } from './moves.ts';
 import { createEvents } from './events.ts';
 import { ensureLanes, ensureListing, hasLanes, hasListing } from './orders.ts';
 import { readInbox, readLogs, readSecurity, readTask, readTasks } from './reads.ts';
-import { explainFacts } from './explain.ts';
+import { explainFacts, unroutableFacts } from './explain.ts';
 import { readDependencies, readParents } from './read-edges.ts';
 import { backoffIn, read } from './parts.ts';
 import type { Parts } from './parts.ts';
 import * as book from './registry.ts';
 import { heartbeatBatch, heartbeatHeld, settleBatch } from './settle.ts';
+import { forecastFacts } from './sla.ts';
 import { readCounts } from './stats.ts';
 import { perTurn } from './turn.ts';
 type TaskOperations = Pick<
@@ -30,6 +31,8 @@ type TaskOperations = Pick<
   | 'events'
   | 'counts'
   | 'explain'
+  | 'unroutable'
+  | 'forecast'
   | 'cancel'
   | 'requeue'
   | 'reprioritise'
@@ -75,7 +78,7 @@ export function taskOperations(parts: Parts): TaskOperations {
     logs: (scope, taskId, page) => read(() => readLogs(reader, scope, taskId, page)),
     events: (scope, after, limit) => read(() => readEvents(reader, scope, after, limit)),
     counts: (scope) => read(() => readCounts(reader, scope, engine.now())),
-    explain: (_scope, clientId, taskId) => read(() => explainFacts(engine, clientId, taskId)),
+    ...looks(parts),
     cancel: (scope, taskId, reason) => move(scope, taskId, () => cancel(engine, scope, taskId, reason)),
     requeue: (scope, taskId) => move(scope, taskId, () => requeue(engine, scope, taskId), true),
     reprioritise: (scope, taskId, priority) => move(scope, taskId, () => reprioritise(engine, scope, taskId, priority)),
@@ -84,6 +87,23 @@ export function taskOperations(parts: Parts): TaskOperations {
     bulkFind: (scope, find) => read(() => bulkFind(parts.reader, scope, find)),
     bulkMove: (scope, moves) => writer.one(scope.actor, () => bulkMove(engine, scope, moves)),
     family: (scope, ids, most) => read(() => family(parts.reader, scope, ids, most)),
+  };
+}
+
+/** Why tasks do not run, and when they will. */
+function looks({ engine }: Parts): Pick<Store, 'explain' | 'unroutable' | 'forecast'> {
+  return {
+    explain: (_scope, clientId, taskId) => read(() => explainFacts(engine, clientId, taskId)),
+    async unroutable(scope, most) {
+      if (!hasLanes(engine))
+        await engine.writer.one(
+          scope.actor,
+          () => ensureLanes(engine),
+          () => NOTHING,
+        );
+      return read(() => unroutableFacts(engine, scope, most));
+    },
+    forecast: (_scope, clientId, asked) => read(() => forecastFacts(engine, clientId, asked)),
   };
 }
 
