@@ -1,4 +1,4 @@
-// Two thousand requests made from the document that the server gives of itself, those that fit it and those that are broken in
+// Some thousand requests made from the document that the server gives of itself, those that fit it and those that are broken in
 // some way, with keys of every role: no answer is outside the document, and none is a fault of the server.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -17,7 +17,7 @@ import type { Components, Meant, Schema } from './schema.ts';
 import { NOBODY } from './stand.ts';
 import type { Answered, Rig } from './stand.ts';
 
-const REQUESTS = 2000;
+const REQUESTS = 2600;
 /** Of one server: then it begins anew, before all is suspended, revoked and purged. */
 const OF_ONE = 200;
 const SEED = 20_261_124;
@@ -162,7 +162,7 @@ function requestsOf(operation: Operation, components: Components, world: World):
   const meant = meantIn(world);
   const values = fc.record(Object.fromEntries(parameters.map(({ name, schema }) => [name, fitting(schema, components, meant, name)])));
   const kept = fc.subarray(parameters.filter(({ required }) => !required).map(({ name }) => name));
-  const schema = requestBody?.content['application/json']?.schema;
+  const [type = 'application/json', { schema } = {}] = Object.entries(requestBody?.content ?? {})[0] ?? [];
   const body = schema === undefined ? fc.constant(undefined) : fitting(schema, components, meant);
   const breaking = fc.option(fc.tuple(fc.nat({ max: BREAKS.length + 4 }), fc.nat()), { freq: 2, nil: null });
   const client = fc.constantFrom('acme' as const, 'globex' as const);
@@ -189,6 +189,7 @@ function requestsOf(operation: Operation, components: Components, world: World):
     const headers = Object.fromEntries(at('header').map(([name, value]) => [name, value.replace(/[^\x20-\x7e]/g, '?')]));
     if (inside) Object.assign(headers, { 'PrismQ-Client': clientId, 'PrismQ-Reason': 'a ticket' });
     const [how, random] = broken ?? [-1, 0];
+    if (type !== 'application/json') headers['content-type'] = type;
     if (how === BREAKS.length) query.set('unknown', '1');
     if (how === BREAKS.length + 1) query.append('limit', 'x');
     if (how === BREAKS.length + 2) headers['content-type'] = 'text/plain';
