@@ -86,3 +86,26 @@ it('due times are listed, and a forecast says what it knows', async () => {
   for (const wrong of [['tasks', '--sla', 'late'], ['forecast'], ['forecast', String(id), '--type', 'A']])
     assert.equal((await inside(wrong, here)).code, 2, wrong.join(' '));
 });
+
+it('a quota is set and read, refuses what is too much, and is taken back; work that nobody can take is listed', async () => {
+  await ask('enqueue', 'Gpu.Train', '--client', 'full', '--compat', '{"gpu":true}');
+  const set = await ask('clients', 'quota', 'full', '--tasks', '1', '--bytes', '10k');
+  assert.deepEqual([set['tasks'], set['bytes'], set['used_tasks']], [1, 10_000, 1]);
+  assert.equal((await inside(['enqueue', 'Gpu.Train', '--client', 'full'], here)).code, 6);
+  assert.equal((await ask('clients', 'quota', 'full'))['tasks'], null);
+  await ask('enqueue', 'Gpu.Train', '--client', 'full');
+  const { items } = (await ask('unroutable', '--client', 'full')) as { readonly items: readonly Row[] };
+  assert.deepEqual(
+    items.map(({ type, waiting }) => [type, waiting]),
+    [
+      ['Gpu.Train', 1],
+      ['Gpu.Train', 1],
+    ],
+  );
+  assert.match((await inside(['unroutable'], here)).out, /Gpu\.Train/);
+  for (const [wrong, code] of [
+    [['clients', 'quota', 'full', '--bytes', 'many'], 2],
+    [['clients', 'quota', 'nobody', '--tasks', '1'], 3],
+  ] as const)
+    assert.equal((await inside(wrong, here)).code, code, wrong.join(' '));
+});
