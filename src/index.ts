@@ -165,7 +165,7 @@ export async function openQueue(url: string | PostgresLogins = 'prismq.db', opti
     },
     { url: typeof url === 'string' ? shownUrl(url) : shownUrl(url.clientUrl), renewal, onClose: () => background?.stop() },
   );
-  const background = startBackground({ ...options, now }, queue.system(), (most) => store.seal(most), sealing);
+  const background = startBackground({ ...options, now }, queue.system(), store.seal.bind(store), sealing);
   return queue;
 }
 

@@ -1,6 +1,7 @@
 // When the audit is sealed: on a timer by the process itself while there is little, by a thread of its own once a step was full.
 import { Worker } from 'node:worker_threads';
 import type { SealingData } from './sealing.ts';
+import type { Store } from './store/store.ts';
 
 /** An event is sealed within a second. */
 export const SEAL_MS = 500;
@@ -9,7 +10,7 @@ const SEAL_STEP = 1000;
 export const THREAD_STEP = 5000;
 
 export interface SealerParts {
-  readonly seal: (most: number) => Promise<number>;
+  readonly seal: Store['seal'];
   /** Null where a second connection is none: in memory. */
   readonly thread: SealingData | null;
   readonly onError: (error: unknown) => void;
@@ -25,8 +26,8 @@ export function startSealer({ seal, thread, onError }: SealerParts): Sealer {
   let stopped = false;
   /** Whether it is more than the event loop should do; without a thread it does all of it. */
   const round = async (): Promise<boolean> => {
-    let sealed = await seal(SEAL_STEP);
-    while (sealed === SEAL_STEP && thread === null && !stopped) sealed = await seal(SEAL_STEP);
+    let sealed = await seal(SEAL_STEP, { patient: true });
+    while (sealed === SEAL_STEP && thread === null && !stopped) sealed = await seal(SEAL_STEP, { patient: true });
     return sealed === SEAL_STEP;
   };
   let step: Promise<void> | null = null;
