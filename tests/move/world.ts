@@ -84,10 +84,11 @@ export async function portrait(queue: Queue): Promise<unknown> {
     grants: await admin.grants.list(),
     keys: await admin.keys.list(),
     categories: await admin.categories.list(),
-    // Those of one millisecond are in order within their client.
-    events: (await admin.securityEvents({ limit: 1000 })).items
-      .map((event) => ({ ...event, eventId: 0 }))
-      .toSorted((a, b) => ((a.clientId ?? '') < (b.clientId ?? '') ? -1 : Number(a.clientId !== b.clientId))),
+    // Within each client: over all of them the order of what happens in one millisecond is each engine's own.
+    events: Object.groupBy(
+      (await admin.securityEvents({ limit: 1000 })).items.map((event) => ({ ...event, eventId: 0 })),
+      ({ clientId }) => clientId ?? '',
+    ),
     secret: await queue.secret('receipts'),
     audit: { faults, rows, unsealed, heads },
   };

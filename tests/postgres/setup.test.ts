@@ -8,6 +8,7 @@ import { after, before, describe, it } from 'node:test';
 import { openQueue } from '../../src/index.ts';
 import type { PostgresLogins } from '../../src/index.ts';
 import { parseEnvLines } from '../../src/postgres.ts';
+import { passedOn } from '../cli/rig.ts';
 import { binaries, startServer } from './server.ts';
 import type { Server } from './server.ts';
 
@@ -23,7 +24,7 @@ describe('setup', { skip: binaries().length === 0 }, () => {
     execFileSync(process.execPath, ['--conditions=prismq-source', '--no-warnings', '--', CLI, ...args], {
       encoding: 'utf8',
       cwd: folder,
-      env: { PATH: process.env['PATH'], ...env },
+      env: { ...passedOn(), ...env },
     });
 
   before(async () => {
