@@ -12,6 +12,8 @@ DECLARE
   under_way bigint[];
   ended bigint[];
   cut bigint;
+  seen integer;
+  newest bigint;
   n integer;
   total integer := 0;
 BEGIN
@@ -23,17 +25,23 @@ BEGIN
     under_way := ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(now_seen) x);
     ended := ARRAY(SELECT x FROM unnest(p.running) x WHERE x <> ALL (under_way));
     IF p.chain = 'tasks' THEN
-      SELECT e.xact INTO cut FROM prismq.task_events e WHERE e.xact >= p.next_xact AND e.xact < until ORDER BY e.xact OFFSET most LIMIT 1;
-      -- A transaction is never cut in two.
-      until := CASE WHEN cut IS NULL THEN until WHEN cut = p.next_xact THEN cut + 1 ELSE cut END;
-      -- What happened to one task keeps its order: a transaction may begin before another and write after it.
-      INSERT INTO prismq.audit_numbers (chain, id, no, client_id, task_id, seq)
-      SELECT 'tasks', p.numbered_id + row_number() OVER (ORDER BY o.at, o.client_id, o.task_id, o.seq), coalesce(l.no, 0) + row_number() OVER (PARTITION BY o.client_id ORDER BY o.at, o.task_id, o.seq), o.client_id, o.task_id, o.seq
-      FROM (SELECT e.client_id, e.task_id, e.seq, max(e.xact) OVER (PARTITION BY e.client_id, e.task_id ORDER BY e.seq) AS at FROM (
-        SELECT x.client_id, x.task_id, x.seq, x.xact FROM prismq.task_events x WHERE x.xact >= p.next_xact AND x.xact < until AND x.xact <> ALL (under_way)
-        UNION ALL SELECT x.client_id, x.task_id, x.seq, x.xact FROM prismq.task_events x
-        WHERE x.xact >= (SELECT min(y) FROM unnest(ended) y) AND x.xact <= (SELECT max(y) FROM unnest(ended) y) AND x.xact = ANY (ended)) e) o
-      LEFT JOIN prismq.audit_last l ON l.chain = 'tasks' AND l.client_id = o.client_id;
+      -- What happened to one task keeps its order: a transaction may begin before another and write after it. A transaction is never cut in two.
+      WITH fresh AS MATERIALIZED (
+        SELECT x.client_id, x.task_id, x.seq, x.xact FROM prismq.task_events x WHERE x.xact >= p.next_xact AND x.xact < until AND x.xact <> ALL (under_way) ORDER BY x.xact FETCH FIRST most ROWS WITH TIES
+      ), put AS (
+        INSERT INTO prismq.audit_numbers (chain, id, no, client_id, task_id, seq)
+        SELECT 'tasks', p.numbered_id + row_number() OVER (ORDER BY o.at, o.client_id, o.task_id, o.seq), coalesce(l.no, 0) + row_number() OVER (PARTITION BY o.client_id ORDER BY o.at, o.task_id, o.seq), o.client_id, o.task_id, o.seq
+        FROM (SELECT e.client_id, e.task_id, e.seq, max(e.xact) OVER (PARTITION BY e.client_id, e.task_id ORDER BY e.seq) AS at FROM (
+          SELECT f.client_id, f.task_id, f.seq, f.xact FROM fresh f
+          UNION ALL SELECT x.client_id, x.task_id, x.seq, x.xact FROM unnest(ended) y CROSS JOIN LATERAL (SELECT z.client_id, z.task_id, z.seq, z.xact FROM prismq.task_events z WHERE z.xact = y) x) e) o
+        LEFT JOIN prismq.audit_last l ON l.chain = 'tasks' AND l.client_id = o.client_id
+        RETURNING client_id, no
+      ), lasts AS (
+        INSERT INTO prismq.audit_last AS l (chain, client_id, no) SELECT 'tasks', x.client_id, max(x.no) FROM put x GROUP BY x.client_id
+        ON CONFLICT (chain, client_id) DO UPDATE SET no = excluded.no
+      )
+      SELECT (SELECT count(*) FROM put), count(*), max(f.xact) INTO n, seen, newest FROM fresh f;
+      IF seen >= most THEN until := newest + 1; END IF;
     ELSE
       SELECT e.xact INTO cut FROM prismq.security_events e WHERE e.xact >= p.next_xact AND e.xact < until ORDER BY e.xact OFFSET most LIMIT 1;
       until := CASE WHEN cut IS NULL THEN until WHEN cut = p.next_xact THEN cut + 1 ELSE cut END;
@@ -43,12 +51,12 @@ BEGIN
         UNION ALL SELECT coalesce(x.client_id, ''), x.event_id, x.xact FROM prismq.security_events x
         WHERE x.xact >= (SELECT min(y) FROM unnest(ended) y) AND x.xact <= (SELECT max(y) FROM unnest(ended) y) AND x.xact = ANY (ended)) o
       LEFT JOIN prismq.audit_last l ON l.chain = 'security' AND l.client_id = o.client_id;
+      GET DIAGNOSTICS n = ROW_COUNT;
+      INSERT INTO prismq.audit_last AS l (chain, client_id, no) SELECT x.chain, x.client_id, max(x.no) FROM prismq.audit_numbers x WHERE x.chain = p.chain AND x.id > p.numbered_id GROUP BY x.chain, x.client_id
+      ON CONFLICT (chain, client_id) DO UPDATE SET no = excluded.no;
     END IF;
-    GET DIAGNOSTICS n = ROW_COUNT;
     -- Nothing there and not far: where it was is as good as where it would be.
     CONTINUE WHEN n = 0 AND until < p.next_xact + 1000;
-    INSERT INTO prismq.audit_last AS l (chain, client_id, no) SELECT x.chain, x.client_id, max(x.no) FROM prismq.audit_numbers x WHERE x.chain = p.chain AND x.id > p.numbered_id GROUP BY x.chain, x.client_id
-    ON CONFLICT (chain, client_id) DO UPDATE SET no = excluded.no;
     UPDATE prismq.audit_passed x SET numbered_id = p.numbered_id + n, next_xact = until,
       running = ARRAY(SELECT y FROM unnest(p.running) y WHERE y = ANY (under_way) UNION SELECT y FROM unnest(under_way) y WHERE y >= p.next_xact AND y < until) WHERE x.chain = p.chain;
     total := total + n;
