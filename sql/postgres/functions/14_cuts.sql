@@ -87,8 +87,14 @@ BEGIN
           taken AS (DELETE FROM prismq.task_events e USING behind b WHERE e.client_id = last.client_id AND e.task_id = b.task_id AND e.seq = b.seq RETURNING e.task_id)
         SELECT count(*), array_agg(DISTINCT t.task_id) INTO n, gone FROM taken t;
         -- Tombstones: emptied before, and without a row of the audit now.
-        DELETE FROM prismq.tasks t WHERE t.client_id = last.client_id AND t.task_id = ANY (gone) AND t.purged_at_utc IS NOT NULL
-          AND NOT EXISTS (SELECT FROM prismq.task_events e WHERE e.client_id = t.client_id AND e.task_id = t.task_id);
+        WITH emptied AS (DELETE FROM prismq.tasks t WHERE t.client_id = last.client_id AND t.task_id = ANY (gone) AND t.purged_at_utc IS NOT NULL
+          AND NOT EXISTS (SELECT FROM prismq.task_events e WHERE e.client_id = t.client_id AND e.task_id = t.task_id) RETURNING t.task_id)
+        SELECT array_agg(x.task_id) INTO gone FROM emptied x;
+        -- Who waited for whom goes with either.
+        IF gone IS NOT NULL THEN
+          DELETE FROM prismq.task_dependencies d WHERE d.client_id = last.client_id AND d.parent_id = ANY (gone);
+          DELETE FROM prismq.task_dependencies d WHERE d.client_id = last.client_id AND d.task_id = ANY (gone);
+        END IF;
       ELSE
         WITH behind AS (DELETE FROM prismq.audit_numbers x WHERE x.chain = 'security' AND x.client_id = last.client_id AND x.last_no BETWEEN s.first_no AND s.seq RETURNING x.event_ids),
           taken AS (DELETE FROM prismq.security_events e USING behind b WHERE coalesce(e.client_id, '') = last.client_id AND e.event_id = b.event_ids[1] RETURNING e.event_id)
@@ -116,6 +122,9 @@ BEGIN
   FOREACH t IN ARRAY ARRAY['task_events', 'security_events', 'audit_numbers', 'audit_seals'] LOOP
     EXECUTE format('CREATE POLICY audit_cut ON prismq.%I FOR DELETE TO prismq_audit USING (client_id IN (SELECT c.client_id FROM prismq.audit_cuts c) OR (client_id IS NULL AND EXISTS (SELECT FROM prismq.audit_cuts c WHERE c.client_id = '''')))', t);
   END LOOP;
+  FOREACH t IN ARRAY ARRAY['SELECT', 'DELETE'] LOOP
+    EXECUTE format('CREATE POLICY %I ON prismq.task_dependencies FOR %s TO prismq_audit USING (client_id IN (SELECT c.client_id FROM prismq.audit_cuts c))', 'audit_edges_' || lower(t), t);
+  END LOOP;
   EXECUTE 'CREATE POLICY engine_read ON prismq.audit_cuts FOR SELECT TO prismq_engine USING (true)';
   EXECUTE 'CREATE POLICY audit_clients ON prismq.clients FOR SELECT TO prismq_audit USING (true)';
   -- An emptied task is a tombstone for its audit.
@@ -128,5 +137,6 @@ GRANT SELECT, INSERT ON prismq.audit_cuts TO prismq_audit;
 GRANT SELECT (client_id, chain) ON prismq.audit_cuts TO prismq_engine;
 GRANT SELECT, INSERT, UPDATE ON prismq.audit_retention TO prismq_audit;
 GRANT DELETE ON prismq.task_events, prismq.security_events, prismq.audit_numbers, prismq.audit_seals TO prismq_audit;
+GRANT SELECT (client_id, parent_id, task_id), DELETE ON prismq.task_dependencies TO prismq_audit;
 GRANT SELECT (client_id) ON prismq.clients TO prismq_audit;
 GRANT SELECT (client_id, task_id, purged_at_utc), DELETE ON prismq.tasks TO prismq_audit;
