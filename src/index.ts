@@ -1,6 +1,6 @@
 // `import { openQueue } from 'prismq'`: the library in one process. This is a composition root: it wires the engine, the
 // service, ids and the clock, and is the only place that knows them all.
-import { createHash, randomBytes, randomFillSync } from 'node:crypto';
+import { hash, randomBytes, randomFillSync } from 'node:crypto';
 import { isAbsolute, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { QueueError, unwrap } from './domain/errors.ts';
@@ -20,6 +20,9 @@ import type { RenewalData } from './renewal.ts';
 import { AWAITED_STEP } from './sealer.ts';
 import type { SealingData } from './sealing.ts';
 import { createQueue } from './service/queue.ts';
+import { masterKeyOf } from './service/sealed/master.ts';
+import type { MasterKey } from './service/sealed/master.ts';
+import { refuseSealed } from './service/sealed/watch.ts';
 import type { MigrationReport } from './store/sqlite/migrate.ts';
 import { migrateSqlite, openSqliteStore } from './store/sqlite/store.ts';
 import type { PostgresLogins } from './store/postgres/store.ts';
@@ -34,6 +37,7 @@ export { defineTask } from './domain/definition.ts';
 export { startWorker } from './worker/worker.ts';
 export { deadLetter, release, retryIn } from './worker/outcome.ts';
 export type * from './service/handles.ts';
+export type { MasterKey } from './service/sealed/master.ts';
 export type * from './domain/task.ts';
 export type { Dependency, DependencyInput, DependencyPolicy, EdgeState } from './domain/dependencies.ts';
 export type { BulkEvent } from './domain/bulk.ts';
@@ -76,6 +80,11 @@ export interface OpenOptions {
   readonly random?: () => number;
   /** Ids of tasks, in place of fresh ones. For tests. */
   readonly newId?: () => string;
+  /**
+   * The master key for payloads that are sealed at rest: 64 hex digits (several: the current one first), or a service for keys. Every process
+   * of one queue has the same.
+   */
+  readonly masterKey?: string | readonly string[] | MasterKey;
   /** Verifies tokens that are no API keys, for `principalOf`; default: none is taken. */
   readonly verifyToken?: VerifyToken;
   /** For schedules by cron: `cron` of `prismq/cron`. Without it this process fires the others, and leaves those to a server. */
@@ -132,17 +141,22 @@ export async function openQueue(url: string | PostgresLogins = 'prismq.db', opti
   const [payloadBytes, lanesPerClient, retentionMs] = [limitOf(options, 'payloadBytes'), limitOf(options, 'lanesPerClient'), limitOf(options, 'retentionMs')];
   const given: StoreOptions = { now, random: options.random ?? Math.random, randomHex, strategies, defaultBackoff: backoff, busyTimeoutMs, lanesPerClient };
   const { store, renewal, sealing } = isPostgres(url) ? await openPostgres(url, options, given) : openFile(url, options, given);
+  const masterKey = await masterKeyFor(options, store).catch(async (error: unknown) => {
+    await store.close();
+    throw error;
+  });
   const queue = createQueue(
     {
       store,
       newId: options.newId ?? createIds({ nowMs: now, random: (bytes) => void randomFillSync(bytes) }).next,
-      digest: (text) => createHash('sha256').update(text).digest('hex'),
+      digest: (text) => hash('sha256', text, 'hex'),
       randomHex,
       limits: { payloadBytes, payloadDepth: LIMITS.payloadDepth.default },
       retentionMs,
       auditRetentionMs: auditRetentionOf(options),
       strategies,
       createClients: options.createClients ?? true,
+      ...(masterKey === undefined ? {} : { masterKey }),
       ...(options.verifyToken === undefined ? {} : { verifyToken: options.verifyToken }),
       ...(options.cron === undefined ? {} : { cron: options.cron }),
       ...(options.schemas === undefined ? {} : { schemas: options.schemas }),
@@ -152,6 +166,13 @@ export async function openQueue(url: string | PostgresLogins = 'prismq.db', opti
   const step = isPostgres(url) ? AWAITED_STEP : undefined;
   const background = startBackground({ ...options, now }, queue.system(), { seal: (most) => store.seal(most), step, thread: sealing });
   return queue;
+}
+
+/** A queue with sealed payloads is not opened without what opens them: what it then stored would lie open. */
+async function masterKeyFor({ masterKey }: OpenOptions, store: Store): Promise<MasterKey | undefined> {
+  if (masterKey !== undefined) return typeof masterKey === 'object' && 'wrap' in masterKey ? masterKey : masterKeyOf(masterKey, randomHex);
+  await refuseSealed(store);
+  return undefined;
 }
 
 /** Without what opens it. */

@@ -50,6 +50,9 @@ client.create      -      -      -            any            -       -      n/a 
 client.list        -      -      -            any            any     -      empty       none
 client.suspend     -      -      -            any            -       -      not_found   always
 client.weight      -      -      -            any            -       -      not_found   always
+client.encrypt     -      -      own          any            -       -      not_found   always
+client.erase       -      -      -            any            -       -      not_found   always
+client.export      -      -      own          any            -       -      not_found   always
 category.set       -      -      -            any            -       -      n/a         always
 category.list      any    any    any          any            any     -      empty       none
 category.delete    -      -      -            any            -       -      not_found   always

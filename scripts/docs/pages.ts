@@ -1,7 +1,9 @@
 // The pages that are generated, in one list.
+import { compliancePage } from './compliance.ts';
 import { configPage } from './config.ts';
 import { errorsPage } from './errors.ts';
 import { limitsPage } from './limits.ts';
+import { matrixPage } from './matrix.ts';
 import { operationsPage } from './operations.ts';
 import type { Page } from './page.ts';
 import { permissionsPage } from './permissions.ts';
@@ -15,6 +17,8 @@ export async function allPages(root: URL): Promise<readonly Page[]> {
   return [
     statesPage(),
     permissionsPage(),
+    matrixPage(),
+    compliancePage(root),
     errorsPage(),
     operationsPage(),
     strategiesPage(),

@@ -1,5 +1,6 @@
 // What each class of statement may read and write on the SQLite connection.
-import { CLIENT_TABLES, type ReadRight, READS, SHARED_TABLES, type StatementClass, type WriteRight, WRITES } from '../../src/store/sqlite/rights.ts';
+import { type ReadRight, READS, type StatementClass, type WriteRight, WRITES } from '../../src/store/sqlite/rights.ts';
+import { CLIENT_TABLES, SHARED_TABLES } from '../../src/store/sqlite/tables.ts';
 import { code, codes, table } from './markdown.ts';
 import type { Page } from './page.ts';
 

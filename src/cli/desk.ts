@@ -10,7 +10,7 @@ import type { OpenOptions, PostgresLogins } from '../index.ts';
 import { schemas } from '../schemas.ts';
 import type { AdminHandle, ClientHandle, Queue } from '../service/handles.ts';
 import type { Context } from './context.ts';
-import { hintOf, isMissing, requireFile, whereOf } from './where.ts';
+import { hintOf, isMissing, masterKeyAt, requireFile, whereOf } from './where.ts';
 
 /** What `of` answers: what can be read of one client or of all. */
 export type Reads = Pick<AdminHandle, 'list' | 'stats' | 'securityEvents'>;
@@ -48,7 +48,7 @@ export async function withDesk<T>(context: Context, mode: Mode, use: Use<Desk, T
 export async function withQueue<T>(context: Context, db: string | PostgresLogins, mode: Mode, use: Use<Queue, T>): Promise<T> {
   if (mode === 'there') requireFile(context.io, db);
   else if (mode === 'make' && isMissing(db)) await rehearse(context, use);
-  await using queue = await openQueue(db, OPTIONS);
+  await using queue = await openQueue(db, { ...OPTIONS, ...masterKeyAt(context.io) });
   return await use(queue, context);
 }
 
@@ -57,7 +57,7 @@ const SILENT = { write: () => true };
 
 /** What an empty queue refuses is refused before there is one. The same act in memory, where nobody hears of it. */
 async function rehearse<T>(context: Context, use: Use<Queue, T>): Promise<void> {
-  await using queue = await openQueue(':memory:', OPTIONS);
+  await using queue = await openQueue(':memory:', { ...OPTIONS, ...masterKeyAt(context.io) });
   await use(queue, { ...context, io: { ...context.io, out: SILENT, err: SILENT } });
 }
 

@@ -6,6 +6,7 @@ import { QueueError } from '../domain/errors.ts';
 import type { PostgresLogins } from '../index.ts';
 import { CONFIG, settingFrom } from '../server/config.ts';
 import type { SettingName } from '../server/config.ts';
+import { secretFrom } from '../server/settings.ts';
 import { wrongInput } from './failure.ts';
 import type { Io } from './io.ts';
 
@@ -22,6 +23,12 @@ interface Asking {
   readonly io: Io;
   /** As the flags said. */
   readonly flags: Place;
+}
+
+/** The master key of sealed payloads, where a command opens the queue itself. */
+export function masterKeyAt(io: Io): { readonly masterKey?: string } {
+  const masterKey = secretFrom('masterKey', io.env, io.base);
+  return masterKey === undefined ? {} : { masterKey };
 }
 
 const isServer = (url: string): boolean => /^https?:/i.test(url);

@@ -87,6 +87,10 @@ const clientAdmin = ({ call }: Line): AdminHandle['clients'] => ({
   suspend: (id) => call('updateClient', { path: { id }, body: { status: 'suspended' } }),
   resume: (id) => call('updateClient', { path: { id }, body: { status: 'active' } }),
   weight: (id, weight) => call('updateClient', { path: { id }, body: { weight } }),
+  encrypt: (id) => call('encryptClient', { path: { id } }),
+  erase: (id, reason) => call('eraseClient', { path: { id }, body: { reason } }),
+  confirmErase: (id) => call('eraseClient', { path: { id }, body: { confirm: true } }),
+  exportPage: (id, options) => call('exportClient', { path: { id }, body: options }),
 });
 
 const categoryAdmin = ({ call }: Line): AdminHandle['categories'] => ({

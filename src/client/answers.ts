@@ -13,6 +13,9 @@ import type {
   CategoryInfo,
   ChildrenResult,
   ClientInfo,
+  DataKeyInfo,
+  Erasure,
+  ExportPage,
   EnqueueItemResult,
   EnqueueResult,
   GrantInfo,
@@ -81,6 +84,9 @@ export interface Answers {
   readonly createClient: ClientInfo;
   readonly listClients: { readonly clients: readonly ClientInfo[] };
   readonly updateClient: ClientInfo;
+  readonly encryptClient: DataKeyInfo;
+  readonly eraseClient: Erasure;
+  readonly exportClient: ExportPage;
   readonly listWorkers: { readonly workers: readonly WorkerInfo[] };
   readonly removeWorker: undefined;
   readonly pruneWorkers: { readonly removed: number };

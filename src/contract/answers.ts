@@ -199,6 +199,12 @@ export const ANSWERS = {
   SettledMany: z.object({ results: z.array(z.union([settled, refusal.extend({ task_id: z.string() })])) }),
   Client: client,
   Clients: z.object({ clients: z.array(client) }),
+  DataKey: z.object({ client_id: z.string(), key_no: count }),
+  Erasure: z.union([
+    z.object({ client_id: z.string(), state: z.literal('asked'), until_utc: instant }),
+    z.object({ client_id: z.string(), state: z.literal('erased'), tasks: count, keys: count }),
+  ]),
+  ExportPage: page({ items: z.array(z.object({ kind: z.enum(['task', 'log', 'event']), sha256: z.string(), text: z.string() })) }),
   Pruned: z.object({ removed: count }),
   Grant: grantInfo,
   Grants: z.object({ grants: z.array(grantInfo) }),

@@ -172,6 +172,21 @@ export const OPERATIONS = {
     errors: TASK,
     summary: 'Suspends or resumes a client, or gives it another weight.',
   }),
+  encryptClient: post('/queue/admin/clients/{id}/encrypt', 'client.encrypt', 'DataKey', {
+    status: [201],
+    errors: TASK,
+    summary: 'From now on payloads, results, errors, progress and messages of this client are sealed under a key of its own; again: under a new one.',
+  }),
+  eraseClient: post('/queue/admin/clients/{id}/erase', 'client.erase', 'Erasure', {
+    body: 'Erase',
+    errors: MOVE,
+    summary: 'Asks for the erasure of a client, or with `confirm` does what another admin asked for: shreds its keys and empties its tasks. The audit stays.',
+  }),
+  exportClient: post('/queue/admin/clients/{id}/export', 'client.export', 'ExportPage', {
+    body: 'Export',
+    errors: TASK,
+    summary: 'Everything of a client, some at a time: tasks with payload and result, what happened to them, security events, each with its SHA-256.',
+  }),
   listWorkers: get('/queue/admin/workers', 'worker.list', 'Workers', { inside: true, summary: 'Workers that may take work of the caller.' }),
   removeWorker: remove('/queue/admin/workers/{id}', 'worker.remove', 'Drops a worker; its leases expire by themselves.'),
   pruneWorkers: post('/queue/admin/workers/prune', 'worker.remove', 'Pruned', {

@@ -197,6 +197,8 @@ export const REQUESTS = {
   }),
   Part: z.strictObject(part),
   Bootstrap: z.strictObject({ secret: text(128).min(1) }),
+  Erase: z.strictObject({ reason: text(500).optional(), confirm: z.boolean().optional() }),
+  Export: z.strictObject({ reason: text(500).optional(), cursor: text(200).optional() }),
   CategoryMode: z.strictObject({ mode: z.enum(CATEGORY_MODES) }),
   Verify: z.strictObject({
     client_id: clientId.optional(),

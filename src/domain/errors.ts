@@ -136,4 +136,5 @@ export function causesOf(error: unknown): readonly unknown[] {
 }
 
 /** An enqueue named a version of the registry of categories that is no longer the one: it is prepared anew. Never seen outside the library. */
+export const registryChanged = (): QueueError => new QueueError('registry_changed' as ErrorCode, '');
 export const isRegistryChanged = (error: unknown): boolean => error instanceof QueueError && (error.code as string) === 'registry_changed';

@@ -144,10 +144,8 @@ async function perform(desk: Desk, ask: Ask, row: OperationRow, principal: KeyPr
     input,
     inside,
     header: ask.header,
-    // Read only by what waits: a signal costs more than the rest of a call.
-    get signal() {
-      return ask.signal;
-    },
+    isGone: ask.isGone,
+    signal: ask.signal,
     stillOpen: () => authenticate(desk.bench, ask),
   };
   const performer = (PERFORM as Partial<Record<OperationName, Performer>>)[ask.name] ?? notThere;

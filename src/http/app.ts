@@ -197,6 +197,7 @@ const methodsAt = (path: string): readonly string[] => [...new Set(SHAPES.filter
 
 function askOf(context: Context<Env>, name: OperationName, maxBytes: number, requestId: string, draining: AbortSignal): Ask {
   const { req } = context;
+  let signal: AbortSignal | undefined;
   return {
     name,
     params: req.param() as Record<string, string>,
@@ -206,7 +207,8 @@ function askOf(context: Context<Env>, name: OperationName, maxBytes: number, req
     address: context.env.address,
     isLocal: context.env.isLocal === true,
     requestId,
-    signal: AbortSignal.any([req.raw.signal, draining]),
+    isGone: () => req.raw.signal.aborted || draining.aborted,
+    signal: () => (signal ??= AbortSignal.any([req.raw.signal, draining])),
   };
 }
 

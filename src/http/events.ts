@@ -41,7 +41,7 @@ async function* counted(stream: AsyncIterable<string>, add: (change: 1 | -1) => 
 
 async function* streamEvents(call: Call, reads: Pick<TaskReads, 'events'>, from: { readonly after?: number }): AsyncIterable<string> {
   const ended = new AbortController();
-  const signal = AbortSignal.any([call.signal, ended.signal]);
+  const signal = AbortSignal.any([call.signal(), ended.signal]);
   const place = createPlace();
   const entries = reads.events({ ...from, signal, reached: place.reached })[Symbol.asyncIterator]();
   let next = entries.next();
@@ -50,7 +50,7 @@ async function* streamEvents(call: Call, reads: Pick<TaskReads, 'events'>, from:
     // Who comes back before anything happened goes on from here.
     await Promise.race([place.known, next, pause.over]);
     yield `: open\n${place.line()}\n`;
-    for (let looks = 1; !call.signal.aborted; ) {
+    for (let looks = 1; !call.isGone(); ) {
       const step = await Promise.race([next, pause.over]);
       // Looked at by the clock, not when nothing happens: a busy stream ends with its key as well.
       if (pause.isOver()) {

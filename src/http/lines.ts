@@ -20,7 +20,7 @@ async function* chunks(call: Call, source: AsyncIterator<object>, first: Iterato
       if (text.length < CHUNK) continue;
       yield text;
       text = '';
-      call.signal.throwIfAborted();
+      call.signal().throwIfAborted();
       if (performance.now() - looked < LOOK_MS) continue;
       // A key that was revoked meanwhile reads no further.
       await call.stillOpen();

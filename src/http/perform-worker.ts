@@ -62,18 +62,18 @@ async function claim(call: Call, handle: WorkerHandle): Promise<{ readonly tasks
     const askedAt = performance.now();
     const left = from + waitMs - askedAt;
     const tasks = await claimOnce(call, handle, { ...options, waitMs: Math.max(0, Math.min(left, LOOK_MS)) });
-    if (call.signal.aborted) return { tasks: await handBack(handle, tasks), waitedMs: 0 };
+    if (call.isGone()) return { tasks: await handBack(handle, tasks), waitedMs: 0 };
     if (tasks.length > 0 || left <= LOOK_MS) return { tasks, waitedMs: Math.floor(askedAt - from + (tasks[0]?.waitedMs ?? 0)) };
     await call.stillOpen();
   }
 }
 
 /** Nothing, when the caller went away or the server drains. */
-async function claimOnce({ signal }: Call, handle: WorkerHandle, options: ClaimOptions): Promise<readonly ClaimedTask[]> {
+async function claimOnce(call: Call, handle: WorkerHandle, options: ClaimOptions): Promise<readonly ClaimedTask[]> {
   try {
-    return await handle.claim({ ...options, signal });
+    return await handle.claim(options.waitMs === 0 ? options : { ...options, signal: call.signal() });
   } catch (error) {
-    if (signal.aborted) return [];
+    if (call.isGone()) return [];
     throw error;
   }
 }

@@ -53,7 +53,7 @@ const enqueued = (answer: { readonly deduplicated: boolean; readonly taskId: str
 const bulked =
   (event: BulkEvent): Performer =>
   async (call, bench) =>
-    value(await clientOf(call, bench).bulk(event, { ...given<BulkRequest>(call), signal: call.signal }));
+    value(await clientOf(call, bench).bulk(event, { ...given<BulkRequest>(call), signal: call.signal() }));
 
 const taskPerformers = {
   async enqueue(call, bench) {
@@ -108,9 +108,9 @@ const taskPerformers = {
     for (;;) {
       const left = until - performance.now();
       // A server that drains answers the task as it is.
-      if (left <= 0 || call.signal.aborted) return value(await client.get(idOf(call)));
+      if (left <= 0 || call.isGone()) return value(await client.get(idOf(call)));
       try {
-        return value(await client.wait(idOf(call), { timeoutMs: Math.min(left, LOOK_MS), signal: call.signal }));
+        return value(await client.wait(idOf(call), { timeoutMs: Math.min(left, LOOK_MS), signal: call.signal() }));
       } catch (error) {
         if (!(error instanceof QueueError) || (error.code !== 'timeout' && error.code !== 'aborted')) throw error;
         await call.stillOpen();
@@ -158,6 +158,16 @@ const bookPerformers = {
     if (status === undefined) return value(changed);
     return value(await (status === 'active' ? clients.resume(idOf(call)) : clients.suspend(idOf(call))));
   },
+  encryptClient: async (call, bench) => ({ status: 201, value: await adminOf(call, bench).clients.encrypt(idOf(call)) }),
+  async eraseClient(call, bench) {
+    const { confirm = false, reason = '' } = given<{ confirm?: boolean; reason?: string }>(call);
+    const { clients } = adminOf(call, bench);
+    return value(await (confirm ? clients.confirmErase(idOf(call)) : clients.erase(idOf(call), reason)));
+  },
+  async exportClient(call, bench) {
+    const { reason = '', cursor } = given<{ reason?: string; cursor?: string }>(call);
+    return page('items', await adminOf(call, bench).clients.exportPage(idOf(call), { reason, ...(cursor === undefined ? {} : { cursor }) }));
+  },
   listWorkers: async (call, bench) => value({ workers: await bookOf(call, bench).workers() }),
   async removeWorker(call, bench) {
     await adminOf(call, bench).workers.remove(idOf(call));
@@ -191,7 +201,7 @@ const bookPerformers = {
   auditTrail: async (call, bench) => page('entries', await auditOf(call, bench).trail(given<TrailFilter>(call))),
   auditHeads: async (call, bench) => value({ heads: await auditOf(call, bench).heads(call.input) }),
   verifyAudit: async (call, bench) => value(await auditOf(call, bench).verify(given<VerifyOptions>(call))),
-  exportAudit: async (call, bench) => ({ stream: await lines(call, auditOf(call, bench).export({ ...call.input, signal: call.signal })) }),
+  exportAudit: async (call, bench) => ({ stream: await lines(call, auditOf(call, bench).export({ ...call.input, signal: call.signal() })) }),
   nextAnchor: async (call, bench) => value(await adminOf(call, bench).audit.nextAnchor()),
   async anchored(call, bench) {
     await adminOf(call, bench).audit.anchored(given<NextAnchor & { digest: string }>(call));

@@ -14,8 +14,13 @@ export interface Ask {
   readonly requestId: string;
   /** From this machine, by no proxy. */
   readonly isLocal?: boolean;
-  /** Fires when the caller goes away or the server drains. */
-  readonly signal: AbortSignal;
+  /** Whether the caller went away, or the server drains: nobody will hear the answer. */
+  readonly isGone: () => boolean;
+  /**
+   * Fires when the caller goes away or the server drains. Asked only by what waits: making one costs more than the rest of a call. No
+   * getter: an object literal with one is a hidden class of its own each time, which the collector can not let go before a full run.
+   */
+  readonly signal: () => AbortSignal;
 }
 
 /** A request that was authenticated and checked: what performs it is given. */
@@ -28,7 +33,8 @@ export interface Call {
   readonly input: Readonly<Record<string, unknown>>;
   readonly inside: { readonly clientId: string; readonly reason: string } | null;
   readonly header: Ask['header'];
-  readonly signal: AbortSignal;
+  readonly isGone: Ask['isGone'];
+  readonly signal: Ask['signal'];
   /** Throws when the credential no longer opens. */
   readonly stillOpen: () => Promise<unknown>;
 }

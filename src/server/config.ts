@@ -76,6 +76,16 @@ export const CONFIG = {
   auditAnchorMs: serve('PRISMQ_AUDIT_ANCHOR_MS', 'integer', 600_000, 'how often what is new is signed, ms', { range: [1000, 86_400_000] }),
   auditRetentionMs: serve('PRISMQ_AUDIT_RETENTION_MS', 'integer', '', `${LIMITS.auditRetentionMs.meaning}, ms`, { range: rangeOf('auditRetentionMs') }),
   payloadBytes: serve('PRISMQ_PAYLOAD_BYTES', 'integer', LIMITS.payloadBytes.default, LIMITS.payloadBytes.meaning, { range: rangeOf('payloadBytes') }),
+  masterKey: serve(
+    'PRISMQ_MASTER_KEY',
+    'text',
+    '',
+    'seals payloads of clients at rest: 64 hex digits, after a rotation the older ones behind it; never on the command line',
+    {
+      file: '',
+      secret: true,
+    },
+  ),
   logLevel: serve('PRISMQ_LOG_LEVEL', 'text', 'info', 'the least that is logged; `debug` has every request', { flag: '--log-level', choices: LOG_LEVELS }),
   logFormat: serve('PRISMQ_LOG_FORMAT', 'text', 'auto', '`auto` is pretty on a terminal and JSON elsewhere', {
     flag: '--log-format',

@@ -5,6 +5,7 @@ import { CONFIG } from './config.ts';
 import type { Environment } from './config.ts';
 import { configRefused } from './settings.ts';
 import type { ServerSettings } from './settings.ts';
+import { isMasterKey } from '../service/sealed/master.ts';
 
 export interface Surroundings {
   readonly env: Environment;
@@ -26,11 +27,13 @@ const HOST_NAME = /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,62})(\.[A-Za-z0-9-]{
 
 /** Before anything is opened. Throws `config_refused`. */
 export function checkSettings(settings: ServerSettings, { env, execArgv }: Surroundings): void {
-  const { host, db, tlsCert, tlsKey, proxies, rateAddress, maxBodyBytes, payloadBytes, issuers } = settings;
+  const { host, db, tlsCert, tlsKey, proxies, rateAddress, maxBodyBytes, payloadBytes, issuers, masterKey } = settings;
   if (!isIPv4(host) && !isIPv6(host) && (!HOST_NAME.test(host) || /^[\d.]+$/.test(host)))
     throw configRefused(CONFIG.host.flag, `${JSON.stringify(host)} is no address: give one like 127.0.0.1 or ::1, without a port`);
   if (db === ':memory:') throw configRefused(CONFIG.db.flag, 'a server keeps what it acknowledges: name a file');
   if (/^https?:/i.test(db)) throw configRefused(CONFIG.db.flag, 'this is the address of a server: name the file that this one is to serve');
+  if (masterKey !== undefined && !isMasterKey(masterKey))
+    throw configRefused(CONFIG.masterKey.env, 'a master key is 64 hex digits, several are separated by commas: `openssl rand -hex 32` makes one');
   if (maxBodyBytes < payloadBytes + 1000)
     throw configRefused(
       CONFIG.maxBodyBytes.env,

@@ -58,6 +58,7 @@ export async function serve(settings: ServerSettings, options: ServeOptions): Pr
     ...anchors,
     payloadBytes: settings.payloadBytes,
     createClients: false,
+    ...(settings.masterKey === undefined ? {} : { masterKey: settings.masterKey }),
     ...(verifyToken === undefined ? {} : { verifyToken }),
     onError: quietly(log, now),
   });

@@ -38,6 +38,7 @@ export interface ServerSettings {
   readonly auditAnchorMs: number;
   readonly auditRetentionMs: number | undefined;
   readonly payloadBytes: number;
+  readonly masterKey: string | undefined;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
   readonly logFormat: 'auto' | 'json' | 'pretty';
 }
@@ -109,6 +110,9 @@ function find(name: SettingName, { flags, env, base }: SettingSources, file: Con
   if (row.default === '') return { value: undefined, from: 'default' };
   return { value: checked(row, row.env, typeof row.default === 'string' ? parseSetting(row.env, row.type, row.default) : row.default, base), from: 'default' };
 }
+
+/** A secret that commands want which open the queue themselves. */
+export const secretFrom = (name: SettingName, env: Environment, base: string): string | undefined => textOf(rowOf(name), env, base)?.text;
 
 /** What the variable says; of a secret, also what the file says that `<variable>_FILE` names. */
 function textOf({ env: variable, secret }: Setting, env: Environment, base: string): { readonly text: string; readonly from: string } | undefined {

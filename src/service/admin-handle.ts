@@ -1,6 +1,7 @@
 // What an admin holds, and what it is answered. Types only; `handles.ts` has the other roles.
 import type { GrantSpec, Json, Task, TickReport, WorkerInfo } from '../domain/task.ts';
 import type { AuditAdmin } from './audit-handle.ts';
+import type { PrivacyAdmin } from './privacy-handle.ts';
 import type { ClientHandle, LimitHandle, Page, QueueStats, ScheduleHandle, TaskMoves, TaskReads } from './handles.ts';
 
 export interface ClientInfo {
@@ -98,7 +99,7 @@ export interface AdminHandle extends TaskReads, TaskMoves {
     suspend(clientId: string): Promise<ClientInfo>;
     resume(clientId: string): Promise<ClientInfo>;
     weight(clientId: string, weight: number): Promise<ClientInfo>;
-  };
+  } & PrivacyAdmin;
   readonly workers: {
     list(): Promise<readonly WorkerInfo[]>;
     /** Drops the worker; its leases expire by themselves. */

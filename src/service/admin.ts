@@ -16,6 +16,8 @@ import type { Deps } from './deps.ts';
 import type { AdminHandle, ClientHandle, Page, QueueStats, SecurityEvent } from './handles.ts';
 import { keyAdmin } from './keys.ts';
 import { limitList } from './limits.ts';
+import { privacyAdmin } from './privacy.ts';
+import type { PrivacyAdmin } from './privacy-handle.ts';
 import { scheduleList } from './schedules.ts';
 import { checkPage, notFound, raise, statsOf, taskMoves, taskReads } from './tasks.ts';
 
@@ -31,7 +33,7 @@ export function adminHandle(deps: Deps, principal: AdminPrincipal, scope: StoreS
       const refusal = await deps.store.purge(scope, taskId);
       if (refusal !== null) throw QueueError.from(refusal);
     },
-    clients: clientAdmin(deps, principal, scope),
+    clients: { ...clientAdmin(deps, principal, scope), ...privacyAdmin(deps, principal, scope) },
     workers: workerAdmin(deps, principal, scope),
     grants: grantAdmin(deps, principal, scope),
     keys: keyAdmin(deps, principal, scope),
@@ -120,7 +122,7 @@ export async function securityEvents(
   return { items: items.map((row) => ({ ...row, details: row.details === null ? {} : (JSON.parse(row.details) as SecurityEvent['details']) })), nextCursor };
 }
 
-function clientAdmin(deps: Deps, principal: Principal, scope: StoreScope): AdminHandle['clients'] {
+function clientAdmin(deps: Deps, principal: Principal, scope: StoreScope): Omit<AdminHandle['clients'], keyof PrivacyAdmin> {
   const { store } = deps;
   const unknown = (clientId: string): never => raise(new QueueError('not_found', `there is no client ${clientId}`));
   const update = async (

@@ -48,7 +48,7 @@ export interface BulkRequest {
 }
 
 export interface BulkReport {
-  /** Tasks that the ids or the filter named. */
+  /** Tasks that the ids or the filter named when the call began. */
   readonly matched: number;
   /** Moved; 0 in a dry run. */
   readonly moved: number;
@@ -125,14 +125,12 @@ function checkFilter(scope: StoreScope, { status, type, metadata, olderThanMs, e
 }
 
 interface Walk {
-  readonly full: () => boolean;
-  readonly left: () => number;
   take(items: readonly BulkItem[], only: readonly TaskState[] | null): Promise<void>;
   stop(cursor: BulkCursor | null): void;
   report(): BulkReport;
 }
 
-function createWalk(store: Store, scope: StoreScope, { event, dryRun = false, limit, reason, priority, onProgress, signal }: Asked): Walk {
+function createWalk(store: Store, scope: StoreScope, { event, dryRun = false, reason, priority, onProgress, signal }: Asked): Walk {
   let matched = 0;
   let moved = 0;
   let refused = 0;
@@ -141,8 +139,6 @@ function createWalk(store: Store, scope: StoreScope, { event, dryRun = false, li
   let nextCursor: string | null = null;
   const report = (): BulkReport => ({ matched, moved, refused, refusals: [...refusals], sample: [...sample], nextCursor });
   return {
-    full: () => matched >= limit,
-    left: () => limit - matched,
     stop: (cursor) => void (nextCursor = cursor === null ? null : bulkCursorText(cursor)),
     report,
     async take(items, only) {
@@ -175,21 +171,39 @@ async function walkIds(store: Store, scope: StoreScope, { event, cascade = false
   }
 }
 
-async function walkFilter({ store }: Deps, scope: StoreScope, { event, cursor }: Asked, filter: BulkFilter, walk: Walk): Promise<void> {
-  const places = placesOf(event, filter.status);
-  const { status: _, olderThanMs, ...rest } = filter;
+/** Finds all that the filter names before anything moves: what a move brings into the filter (a task that waited) is not of this call. */
+async function walkFilter({ store }: Deps, scope: StoreScope, asked: Asked, filter: BulkFilter, walk: Walk): Promise<void> {
+  const { items, next } = await findAll(store, scope, asked, filter);
+  // In another state than it was found in: it is still of a filter that names none.
+  const only = filter.status === undefined ? null : [filter.status];
+  for (let from = 0; from < items.length; from += A_TURN) await walk.take(items.slice(from, from + A_TURN), only);
+  walk.stop(next);
+}
+
+interface Found {
+  readonly items: readonly BulkItem[];
+  /** Where the next call goes on; null: the filter names no more. */
+  readonly next: BulkCursor | null;
+}
+
+async function findAll(store: Store, scope: StoreScope, { event, cursor, limit, signal }: Asked, filter: BulkFilter): Promise<Found> {
+  const { status, olderThanMs, ...rest } = filter;
   const age = olderThanMs === undefined ? {} : { createdBeforeUtc: store.now() - olderThanMs };
+  const items = new Map<string, BulkItem>();
   let at = cursor === undefined ? START : unwrap(parseBulkCursor(cursor));
-  for (const place of places) {
+  for (const place of placesOf(event, status)) {
     if (place < at.at) continue;
     if (place > at.at) at = { at: place, sort: START.sort, key: START.key };
     for (;;) {
-      if (walk.full()) return walk.stop(at);
+      if (items.size >= limit) return { items: [...items.values()], next: at };
+      signal?.throwIfAborted();
       const where = BULK_PLACES[place] as (typeof BULK_PLACES)[number];
-      const found = await store.bulkFind(scope, { place: where, sort: at.sort, key: at.key, scan: Math.min(A_LOOK, walk.left()), ...rest, ...age });
-      for (let from = 0; from < found.items.length; from += A_TURN) await walk.take(found.items.slice(from, from + A_TURN), [where.state]);
+      const found = await store.bulkFind(scope, { place: where, sort: at.sort, key: at.key, scan: Math.min(A_LOOK, limit - items.size), ...rest, ...age });
+      // One that moved on meanwhile is met again; it is the same.
+      for (const item of found.items) if (!items.has(item.taskId)) items.set(item.taskId, item);
       if (found.last === null) break;
       at = { at: place, ...found.last };
     }
   }
+  return { items: [...items.values()], next: null };
 }

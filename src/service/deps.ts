@@ -11,6 +11,8 @@ import type { Store, StoreScope } from '../store/store.ts';
 import type { VerifyToken } from './credential.ts';
 import type { Keyring } from './keyring.ts';
 import type { Refusals } from './refusals.ts';
+import type { DataKeys } from './sealed/keys.ts';
+import type { MasterKey } from './sealed/master.ts';
 
 /** What the composition root gives. */
 export interface Given {
@@ -27,6 +29,8 @@ export interface Given {
   readonly strategies: readonly Strategy[];
   /** Whether a client that the program names is made on first use. */
   readonly createClients: boolean;
+  /** Wraps the data keys of clients; absent: nothing is sealed. */
+  readonly masterKey?: MasterKey;
   /** For tokens that are no API keys; absent: none is taken. */
   readonly verifyToken?: VerifyToken;
   /** For schedules by cron; absent: those are left to whoever has it. */
@@ -36,6 +40,8 @@ export interface Given {
 }
 
 export interface Deps extends Given {
+  /** Where a master key is given. */
+  readonly sealing?: DataKeys;
   readonly refusals: Refusals;
   readonly keyring: Keyring;
 }

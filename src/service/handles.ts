@@ -20,18 +20,8 @@ export type { BulkFilter, BulkReport, BulkRequest } from './bulk.ts';
 import type { ChildrenResult, DependencyPage, EnqueueItem, EnqueueItemResult, EnqueueResult, TaskHandle, WaitOptions } from './enqueue-handle.ts';
 export type { ChildrenResult, DependencyPage, EnqueueItem, EnqueueItemResult, EnqueueResult, TaskHandle, WaitOptions } from './enqueue-handle.ts';
 export type { CallerOrigin, TokenVerdict, VerifyToken } from './credential.ts';
-export type {
-  BootstrapSecret,
-  ClientInfo,
-  GrantInfo,
-  KeyInfo,
-  NewKey,
-  MadeKey,
-  RotateOptions,
-  CategoryInfo,
-  SecurityEvent,
-  AdminHandle,
-} from './admin-handle.ts';
+export type * from './admin-handle.ts';
+export type { DataKeyInfo, Erasure, ExportLine, ExportPage, PrivacyAdmin } from './privacy-handle.ts';
 export type { LimitHandle, Part } from './limit-handle.ts';
 export type { QueueStats } from './queue-stats.ts';
 export type { ScheduleHandle } from './schedule-handle.ts';

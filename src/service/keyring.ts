@@ -73,7 +73,7 @@ export function createKeyring(given: Given): Keyring {
       const opened = await open(given, credential, digest, now);
       if ('fault' in opened) return refuse(given, opened, from);
       if (opened.suspended) return refuseSuspended(given, opened.principal, from);
-      if (opened.isLogin && !tokens.has(digest)) noteLogin(given, opened.principal, from);
+      if (opened.isLogin && !tokens.has(digest)) await noteLogin(given, opened.principal, from);
       if (opened.principal.keyId === undefined) rememberToken(tokens, digest);
       if (seen === changes) remember(digest, opened, now);
       return opened.principal;
@@ -115,15 +115,15 @@ function rememberToken(tokens: Set<string>, digest: string): void {
   tokens.add(digest);
 }
 
-/** Beside the request, which neither waits for it nor fails with it. */
-function noteLogin({ store }: Given, principal: KeyPrincipal, { address, requestId }: CallerOrigin): void {
+/** On record before the request goes on, which does not fail with it: where nothing can be written, there is still something to read. */
+async function noteLogin({ store }: Given, principal: KeyPrincipal, { address, requestId }: CallerOrigin): Promise<void> {
   const details = {
     ...(principal.keyId === undefined ? { by: 'token' } : { by: 'key' }),
     ...(address === undefined ? {} : { address: address.slice(0, 64) }),
     ...(requestId === undefined ? {} : { request_id: requestId.slice(0, 64) }),
   };
   const event = { actor: actorOf(principal), action: 'authenticate', clientId: clientOf(principal), object: principal.keyId ?? null, outcome: 'done' } as const;
-  void store.recordSecurity({ ...event, details: JSON.stringify(details) }).catch(() => undefined);
+  await store.recordSecurity({ ...event, details: JSON.stringify(details) }).catch(() => undefined);
 }
 
 /** The client of a token has no row of its own to tell: the book of clients is asked. */

@@ -16,6 +16,9 @@ import { createKeyring } from './keyring.ts';
 import { openBootstrap, useBootstrap } from './keys.ts';
 import { Refusals } from './refusals.ts';
 import { fireSchedules } from './schedules.ts';
+import { dataKeys } from './sealed/keys.ts';
+import { sealedStore } from './sealed/store.ts';
+import { watchingKeys, watchingOpen } from './sealed/watch.ts';
 import { statsOf, taskReads } from './tasks.ts';
 import { workerHandle } from './worker.ts';
 
@@ -84,8 +87,11 @@ export function createQueue(given: Given, parts: QueueParts): Queue {
 
 function wire(given: Given): Deps {
   const refusals = new Refusals(given.store);
-  const { store, digest, verifyToken } = given;
-  return { ...given, refusals, keyring: createKeyring({ store, digest, refusals, verifyToken }) };
+  const { store, digest, verifyToken, masterKey } = given;
+  const keyring = createKeyring({ store, digest, refusals, verifyToken });
+  if (masterKey === undefined) return { ...given, store: watchingOpen(store), refusals, keyring };
+  const sealing = dataKeys(store, masterKey);
+  return { ...given, store: watchingKeys(sealedStore(store, sealing), sealing), refusals, keyring, sealing };
 }
 
 function handleOf(deps: Deps, principal: Principal, raw: boolean): HandleOf<Principal> {

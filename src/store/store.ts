@@ -8,6 +8,7 @@ import type { ClientRow, GrantRow, KeyRow, NewKeyRow, Rotation, FoundKey, Catego
 export type { ClientRow, GrantRow, KeyRow, NewKeyRow, Rotation, FoundKey, CategoryRow, SecurityRow, NewSecurityEvent } from './book-rows.ts';
 import type { BulkStore } from './bulk.ts';
 export type { BulkItem, BulkRefusal } from './bulk.ts';
+import type { DataKeyStore } from './data-keys.ts';
 import type { BackoffPolicy } from '../domain/retry.ts';
 import type { Refusal, Result } from '../domain/errors.ts';
 import type { ExplainFacts } from '../domain/explain.ts';
@@ -115,7 +116,7 @@ export interface Counts {
 
 export type CategoryMode = 'open' | 'hierarchical' | 'registered';
 
-export interface Store extends CutStore, BulkStore {
+export interface Store extends CutStore, BulkStore, DataKeyStore {
   readonly capabilities: {
     readonly renewal: 'thread' | 'loop';
     readonly file: string | null;

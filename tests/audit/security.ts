@@ -211,6 +211,18 @@ export function securitySuite(open: () => Promise<SecurityStand>): void {
     );
 
     it(
+      'a login is on record before the first answer that it gets',
+      standing(async ({ queue }) => {
+        for (let i = 0; i < 5; i++) {
+          const { key, keyId } = await queue.admin().keys.create({ role: 'auditor' });
+          await queue.principalOf(key);
+          const [last] = (await queue.admin().securityEvents({ limit: 1 })).items;
+          assert.deepEqual([last?.action, last?.object], ['authenticate', keyId]);
+        }
+      }),
+    );
+
+    it(
       'a login is on record with its key and where it came from, once an hour; a key that does not open each time',
       standing(async ({ queue }) => {
         const { key, keyId } = await queue.admin().keys.create({ role: 'auditor' });

@@ -173,6 +173,9 @@ it('clients are made, weighed, suspended and resumed', async () => {
   assert.deepEqual([refused.code, refused.err.includes('error [client_suspended]')], [4, true]);
   assert.equal(await text('clients', 'resume', 'tenant'), 'The client tenant is active.\n');
   assert.ok((await list('clients')).items.some((client) => client['client_id'] === 'tenant'));
+  const exported = (await text('clients', 'export', 'tenant', '--reason', 'a request')).trim().split('\n');
+  assert.deepEqual([...new Set(exported.map((line) => (JSON.parse(line) as { kind: string }).kind))], ['event']);
+  assert.equal((await ask('clients', 'erase', 'tenant', '--reason', 'a request'))['state'], 'asked');
   assert.match(await text('clients', 'list'), /^CLIENT +STATUS +WEIGHT[^]*tenant +active +5/);
 });
 

@@ -12,7 +12,7 @@ import { connect } from '../../src/client/connect.ts';
 import { run } from '../../src/cli/program.ts';
 import { QueueError } from '../../src/domain/errors.ts';
 import { openQueue } from '../../src/index.ts';
-import { memoryIo, outside, temporaryFolder } from './rig.ts';
+import { memoryIo, outside, passedOn, temporaryFolder } from './rig.ts';
 
 interface DevAnswer {
   readonly url: string;
@@ -142,7 +142,7 @@ for (const [env, goesOn] of [
     const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
     const child = spawn('python3', ['-c', TERMINAL, process.execPath, '--conditions=prismq-source', main, 'dev'], {
       cwd: base,
-      env: { PATH: process.env['PATH'], HOME: base, ...env },
+      env: { ...passedOn(), HOME: base, ...env },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     after(() => child.kill('SIGKILL'));

@@ -70,9 +70,12 @@ export interface Started {
   readonly ended: Promise<Said & { readonly signal: NodeJS.Signals | null }>;
 }
 
-/** A real process. Nothing of the surroundings of the tests reaches it but the path. */
+/** What of the surroundings of the tests reaches a process that they start: the path, and where what was compiled once is kept. */
+export const passedOn = (): NodeJS.ProcessEnv => ({ PATH: process.env['PATH'], NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] });
+
+/** A real process. */
 export function start(argv: readonly string[], { base, stdin = '', env = {} }: Surroundings): Started {
-  const child = spawn(process.execPath, ['--conditions=prismq-source', MAIN, ...argv], { cwd: base, env: { PATH: process.env['PATH'], HOME: base, ...env } });
+  const child = spawn(process.execPath, ['--conditions=prismq-source', MAIN, ...argv], { cwd: base, env: { ...passedOn(), HOME: base, ...env } });
   const said = { out: '', err: '' };
   let look: () => void = () => undefined;
   child.stdout.setEncoding('utf8').on('data', (text: string) => (said.out += text));

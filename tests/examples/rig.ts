@@ -30,9 +30,13 @@ export interface Process {
   readonly ended: Promise<Ended>;
 }
 
-/** Nothing of the surroundings of the tests reaches it but the path. */
+/** Nothing of the surroundings of the tests reaches it but the path, and where what was compiled once is kept. */
 export function run(command: string, args: readonly string[], env: Readonly<Record<string, string>>, path = process.env['PATH'] ?? ''): Process {
-  const child = spawn(command, args, { cwd: ROOT, env: { PATH: path, HOME: tmpdir(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(command, args, {
+    cwd: ROOT,
+    env: { PATH: path, NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'], HOME: tmpdir(), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const said = { out: '', err: '' };
   const looks = new Set<() => void>();
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

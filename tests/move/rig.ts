@@ -14,7 +14,7 @@ export function folderOf(t: TestContext): string {
 
 /** Closed by its caller, or at the end of the test. */
 export async function quiet(t: TestContext, url: string): Promise<Queue> {
-  const queue = await openQueue(url, { janitorMs: 0, listenUrl: null, connections: 2, lanesPerClient: 1000 });
+  const queue = await openQueue(url, { janitorMs: 0, listenUrl: null, connections: 2, lanesPerClient: 1000, masterKey: '7'.repeat(64) });
   t.after(() => queue.close());
   return queue;
 }

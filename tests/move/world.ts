@@ -17,6 +17,8 @@ export const ORDER = { idempotencyKey: 'order-1', priority: 7 } as const;
 export async function fill(queue: Queue): Promise<World> {
   const admin = queue.admin();
   for (const id of ['acme', 'globex', 'Ümläut'.normalize().replaceAll(/[^A-Za-z]/g, 'x')]) await admin.clients.create(id, { weight: id.length });
+  // Its payloads are moved as they lie, and open in the new place.
+  await admin.clients.encrypt('globex');
   await admin.clients.suspend('globex');
   await admin.clients.resume('globex');
   await admin.categories.set({ pattern: 'Mail.*', priority: 50, maxAttempts: 3, backoff: { initialMs: 1, maxMs: 1, multiplier: 1, jitter: 0 } });
@@ -82,7 +84,11 @@ export async function portrait(queue: Queue): Promise<unknown> {
     grants: await admin.grants.list(),
     keys: await admin.keys.list(),
     categories: await admin.categories.list(),
-    events: (await admin.securityEvents({ limit: 1000 })).items.map((event) => ({ ...event, eventId: 0 })),
+    // Within each client: over all of them the order of what happens in one millisecond is each engine's own.
+    events: Object.groupBy(
+      (await admin.securityEvents({ limit: 1000 })).items.map((event) => ({ ...event, eventId: 0 })),
+      ({ clientId }) => clientId ?? '',
+    ),
     secret: await queue.secret('receipts'),
     audit: { faults, rows, unsealed, heads },
   };

@@ -66,6 +66,7 @@ const INSIDE: Readonly<Record<string, string>> = {
   schedules: '15_schedules',
   limits: '16_limits',
   explain: '17_explain',
+  'data-keys': '14_data_keys',
 };
 
 describe('PostgreSQL and SQLite', { skip: binaries().length === 0 }, () => {

@@ -8,6 +8,7 @@ import { after, before, describe, it } from 'node:test';
 import { openQueue } from '../../src/index.ts';
 import type { PostgresLogins } from '../../src/index.ts';
 import { parseEnvLines } from '../../src/postgres.ts';
+import { passedOn } from '../cli/rig.ts';
 import { binaries, startServer } from './server.ts';
 import type { Server } from './server.ts';
 
@@ -23,7 +24,7 @@ describe('setup', { skip: binaries().length === 0 }, () => {
     execFileSync(process.execPath, ['--conditions=prismq-source', '--no-warnings', '--', CLI, ...args], {
       encoding: 'utf8',
       cwd: folder,
-      env: { PATH: process.env['PATH'], ...env },
+      env: { ...passedOn(), ...env },
     });
 
   before(async () => {
@@ -87,16 +88,10 @@ describe('setup', { skip: binaries().length === 0 }, () => {
     for (const [wrong, reason] of [
       [{ ...logins, clientUrl: url }, /superuser/],
       [{ ...logins, clientUrl: logins.workerUrl }, /prismq_worker/],
-      [{ ...logins, signingKey: `k00000000:${'0'.repeat(64)}` }, null],
-    ] as const) {
-      const opening = openQueue(wrong, { janitorMs: 0 });
-      if (reason !== null) {
-        await assert.rejects(opening, { code: 'store_refused', message: reason });
-        continue;
-      }
-      await using queue = await opening;
-      await assert.rejects(queue.client('acme').enqueue('Mail.Send'), { code: 'forbidden' });
-    }
+    ] as const)
+      await assert.rejects(openQueue(wrong, { janitorMs: 0 }), { code: 'store_refused', message: reason });
+    const otherKey = { ...logins, signingKey: `k00000000:${'0'.repeat(64)}` };
+    await assert.rejects(openQueue(otherKey, { janitorMs: 0 }), { code: 'forbidden' });
   });
 
   it('refuses a login with a second class, a table without forced row security and a function for PUBLIC', async () => {

@@ -10,7 +10,7 @@ import type { Server } from './server.ts';
 
 interface Shared {
   readonly server: Server;
-  readonly queue: Queue;
+  readonly url: string;
   readonly owner: pg.Client;
 }
 
@@ -18,26 +18,27 @@ export function takeOver(): void {
   let made: Promise<Shared> | undefined;
   // The clock of whoever has the queue now.
   let now: () => number = () => 1_800_000_000_000;
+  const clock = {
+    get now() {
+      return now();
+    },
+  };
+  const queues = new Map<OpenOptions['masterKey'], Promise<Queue>>();
+  const queueWith = (url: string, masterKey: OpenOptions['masterKey']): Promise<Queue> => {
+    const open = queues.get(masterKey) ?? openQueue(url, withClock(clock, masterKey === undefined ? {} : { masterKey }));
+    queues.set(masterKey, open);
+    return open;
+  };
   const make = async (): Promise<Shared> => {
     const server = (await startServer()) as Server;
     const url = await server.database();
     const owner = new pg.Client({ connectionString: url });
     await owner.connect();
-    const queue = await openQueue(
-      url,
-      withClock(
-        {
-          get now() {
-            return now();
-          },
-        },
-        {},
-      ),
-    );
-    return { server, queue, owner };
+    return { server, url, owner };
   };
   opener.open = async (options: OpenOptions) => {
-    const { queue, owner } = await (made ??= make());
+    const { url, owner } = await (made ??= make());
+    const queue = await queueWith(url, options.masterKey);
     await owner.query(EMPTY);
     now = options.now ?? Date.now;
     const kept = async (): Promise<void> => undefined;
@@ -45,7 +46,7 @@ export function takeOver(): void {
   };
   after(async () => {
     const shared = await made;
-    await shared?.queue.close();
+    for (const queue of queues.values()) await (await queue).close();
     await shared?.owner.end();
     shared?.server.stop();
   });

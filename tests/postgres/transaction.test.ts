@@ -135,6 +135,23 @@ describe('transactions on PostgreSQL', { skip: binaries().length === 0 }, () => 
     }, 'reporter');
   });
 
+  it('plain SQL stores nothing for a client whose payloads are sealed', async () => {
+    const sealing = await openQueue(url, { janitorMs: 0, listenUrl: null, masterKey: 'a'.repeat(64) });
+    await sealing.admin().clients.create('closed');
+    await bindSqlRoleUrl(url, 'reporter', 'closed');
+    await withApp(async (client) => {
+      await client.query(`SELECT prismq.enqueue('closed', 'Report.Daily', '1')`);
+      await sealing.admin().clients.encrypt('closed');
+      await assert.rejects(client.query(`SELECT prismq.enqueue('closed', 'Report.Daily', '1')`), /sealed/);
+    }, 'reporter');
+    assert.equal(await total('closed'), 1);
+    for (const who of ['ada', 'bob']) {
+      const { clients } = sealing.as({ role: 'admin', keyId: who });
+      await (who === 'ada' ? clients.erase('closed', 'the end') : clients.confirmErase('closed'));
+    }
+    await sealing.close();
+  });
+
   it('a role bound to another client is refused, whatever it sets', () =>
     withApp(async (client) => {
       for (const sql of [

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { run } from '../../src/cli/program.ts';
 import { openQueue } from '../../src/index.ts';
 import type { MadeKey, NewKey } from '../../src/service/handles.ts';
-import { memoryIo } from '../cli/rig.ts';
+import { memoryIo, passedOn } from '../cli/rig.ts';
 import type { Said } from '../cli/rig.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
@@ -76,7 +76,7 @@ export interface ServerProcess {
 export async function startServer(base: string, argv: readonly string[] = [], env: Files = {}): Promise<ServerProcess> {
   const child = spawn(process.execPath, ['--conditions=prismq-source', MAIN, 'serve', '--port', '0', ...argv], {
     cwd: base,
-    env: { PATH: process.env['PATH'], HOME: base, ...env },
+    env: { ...passedOn(), HOME: base, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   after(() => child.kill('SIGKILL'));

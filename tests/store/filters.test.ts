@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { loadStatements } from '../../src/store/sql-files.ts';
-import { CLIENT_TABLES } from '../../src/store/sqlite/rights.ts';
+import { CLIENT_TABLES } from '../../src/store/sqlite/tables.ts';
 
 const ALL = 'it is the step of the system over every client';
 const WORKER = 'a worker and its capability set are of no one client';

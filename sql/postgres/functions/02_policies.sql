@@ -59,7 +59,7 @@ BEGIN
   EXECUTE format('CREATE POLICY auth_change ON prismq.api_keys FOR UPDATE TO prismq_auth USING (%s) WITH CHECK (%s)', any_client, any_client);
   -- When a key was used is noted by whoever found it.
   EXECUTE 'CREATE POLICY auth_secrets ON prismq.secrets FOR ALL TO prismq_auth USING (true) WITH CHECK (true)';
-  EXECUTE 'CREATE POLICY auth_meta ON prismq.meta FOR ALL TO prismq_auth USING (key = ''bootstrap'') WITH CHECK (key = ''bootstrap'')';
+  EXECUTE 'CREATE POLICY auth_meta ON prismq.meta FOR ALL TO prismq_auth USING (key IN (''bootstrap'', ''categories_version'')) WITH CHECK (key IN (''bootstrap'', ''categories_version''))';
   EXECUTE 'CREATE POLICY auth_signing ON prismq.signing_keys FOR SELECT TO prismq_auth USING (true)';
   EXECUTE 'CREATE POLICY auth_grants ON prismq.worker_grants FOR SELECT TO prismq_auth USING (true)';
   EXECUTE 'CREATE POLICY auth_workers ON prismq.workers FOR SELECT TO prismq_auth USING (true)';

@@ -35,6 +35,7 @@ BEGIN
   IF octet_length(payload) > 256000 THEN PERFORM prismq.refuse('payload_too_large', 'at most 256,000 bytes'); END IF;
   IF priority NOT BETWEEN 1 AND 1000 OR length(idempotency_key) NOT BETWEEN 1 AND 255 THEN PERFORM prismq.refuse('invalid_input', 'priority is 1 to 1000, a key has 1 to 255 characters'); END IF;
   PERFORM payload::json;
+  IF prismq.is_sealed(token, client) THEN PERFORM prismq.refuse('forbidden', 'payloads of this client are sealed, which plain SQL can not: enqueue through the queue'); END IF;
   SELECT e.* INTO answer FROM prismq.enqueue_batch(token, false, false, 10000, ARRAY[client], ARRAY[prismq.new_id()], ARRAY[type], ARRAY['{}'], NULL, NULL,
     ARRAY[coalesce(priority, prismq.category_number(type, 'priority'), 100)::integer], ARRAY[coalesce(prismq.category_number(type, 'max_attempts'), 5)::integer], ARRAY[coalesce(prismq.category_number(type, 'max_run_ms'), 3600000)],
     NULL, ARRAY[floor(extract(epoch FROM run_after) * 1000)::bigint], NULL, NULL, NULL, NULL, ARRAY[payload], NULL, ARRAY[idempotency_key],

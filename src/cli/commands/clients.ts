@@ -8,10 +8,11 @@ import type { Context } from '../context.ts';
 import { withDesk } from '../desk.ts';
 import { relative, state, table } from '../format.ts';
 import { row } from '../rows.ts';
+import { privacyCommands } from './clients-privacy.ts';
 import { parseInteger } from '../values.ts';
 
 export function clientsCommand(cli: Cli, program: Command): void {
-  const group = program.command('clients').description('Clients: create, list, suspend, resume, weight.');
+  const group = program.command('clients').description('Clients: create, list, suspend, resume, weight, encrypt, erase, export.');
   const list = declareList(cli, group, { summary: 'List the clients (what `clients` alone does).', examples: ['clients', 'clients list --json'], exits: [7] });
   perform(cli, list, async (context) =>
     withDesk(context, 'there', async (desk) => {
@@ -34,6 +35,7 @@ export function clientsCommand(cli: Cli, program: Command): void {
   perform(cli, suspend, async (context, [id = '']) => change(context, 'there', (clients) => clients.suspend(id), 'is suspended'));
   const resume = declare(cli, group, 'resume', { summary: 'Take a suspension back.', examples: ['clients resume acme'], exits: [3, 7] }).argument('<id>');
   perform(cli, resume, async (context, [id = '']) => change(context, 'there', (clients) => clients.resume(id), 'is active'));
+  privacyCommands(cli, group);
   const weigh = declare(cli, group, 'weight', { summary: 'Change the share of a client.', examples: ['clients weight acme 3'], exits: [3, 7] })
     .argument('<id>')
     .argument('<n>', '1–1000');

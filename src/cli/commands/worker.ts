@@ -17,7 +17,7 @@ import { untilSignal } from '../signals.ts';
 import { oneLine } from '../text.ts';
 import { planWorker } from '../working/settings.ts';
 import type { WorkerFlags, WorkerPlan } from '../working/settings.ts';
-import { whereOf } from '../where.ts';
+import { masterKeyAt, whereOf } from '../where.ts';
 
 type Flags = WorkerFlags & { readonly verbose?: true };
 
@@ -46,7 +46,7 @@ async function work(context: Context, plan: WorkerPlan, isVerbose: boolean): Pro
   const say = (text: string): void => void context.io.err.write(`${oneLine(text)}\n`);
   const where = whereOf(context, plan.place);
   if (where.kind === 'server') return workAt(where, context, plan, isVerbose, say);
-  await using queue = await openQueue(where.db, { cron, schemas, onError: (error) => say(`janitor: ${reasonOf(error)}`) });
+  await using queue = await openQueue(where.db, { cron, schemas, ...masterKeyAt(context.io), onError: (error) => say(`janitor: ${reasonOf(error)}`) });
   await workAt(queue, context, plan, isVerbose, say);
 }
 

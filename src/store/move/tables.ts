@@ -45,6 +45,11 @@ export const MOVED: readonly MovedTable[] = [
     columns: { client_id: 'text', status: 'text', weight: 'int', created_at_utc: 'int', draw_floor: 'real', limited: 'flag' },
   },
   {
+    name: 'data_keys',
+    key: ['client_id', 'key_no'],
+    columns: { client_id: 'text', key_no: 'int', wrapped: 'text', made_at_utc: 'int' },
+  },
+  {
     name: 'lanes',
     key: ['client_id', 'type', 'compatibility', 'limit_key'],
     columns: { client_id: 'text', type: 'text', compatibility: 'text', limit_key: 'text', region: 'text' },

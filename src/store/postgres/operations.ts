@@ -12,6 +12,7 @@ import { SYSTEM } from './acting.ts';
 import { keyOperations } from './api-keys.ts';
 import { auditOperations } from './audit.ts';
 import { cutOperations } from './cuts.ts';
+import { dataKeyOperations } from './data-keys.ts';
 import { limitOperations } from './limits.ts';
 import { scheduleOperations } from './schedules.ts';
 import * as book from './book.ts';
@@ -37,6 +38,7 @@ export function wire(engine: Engine, claimer: Claimer, watch: Watch, database: D
     ...keyOperations(engine),
     ...auditOperations(engine),
     ...cutOperations(engine),
+    ...dataKeyOperations(engine),
     schedules: scheduleOperations(engine),
     limits: limitOperations(engine),
     async tick({ retentionMs }) {

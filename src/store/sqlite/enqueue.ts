@@ -1,7 +1,6 @@
 // Enqueue: many callers' tasks in one transaction. Each item is refused or stored by itself; places and audit rows are set-based.
-import { ok, refuse } from '../../domain/errors.ts';
+import { ok, QueueError, refuse, registryChanged } from '../../domain/errors.ts';
 import type { Refusal, Result } from '../../domain/errors.ts';
-import { QueueError } from '../../domain/errors.ts';
 import type { TaskState } from '../../domain/lifecycle.ts';
 import type { NewTask } from '../../domain/task.ts';
 import type { EnqueueOutcome } from '../store.ts';
@@ -10,13 +9,15 @@ import type { createSets } from './capability-sets.ts';
 import { nameEarlier, placeEdges, resolveParents } from './enqueue-edges.ts';
 import type { PendingEdges } from './enqueue-edges.ts';
 import { limitLane } from './limits.ts';
-import { bump, draws } from './engine.ts';
+import { bump, categoriesVersion, draws } from './engine.ts';
 import type { Engine } from './engine.ts';
 import type { Row } from './statements.ts';
 
 export interface EnqueueItem {
   readonly task: NewTask;
   readonly createClient: boolean;
+  /** The version of the registry of categories that it was prepared by; absent: whatever it is. */
+  readonly seen?: string | undefined;
 }
 
 export interface Batch {
@@ -59,6 +60,7 @@ export function enqueueBatch(
     delayed: false,
     metadata: false,
   };
+  if (items.some(({ seen }) => seen !== undefined && seen !== categoriesVersion(engine))) throw registryChanged();
   engine.wall.bind({ clients: [...new Set(items.map((item) => item.task.clientId))].sort() });
   const answers = items.map((item) => {
     const answer = enqueueOne(batch, item);

@@ -47,8 +47,8 @@ export function taskOperations(parts: Parts): TaskOperations {
     writer.one(scope.actor, action, (refusal) => (refusal === null ? moved(scope, taskId, isReady) : NOTHING));
   const readEvents = createEvents();
   return {
-    enqueue(scope, tasks, { atomic, createClients }) {
-      const items = tasks.map((task) => ({ task, createClient: createClients }));
+    enqueue(scope, tasks, { atomic, createClients, seen }) {
+      const items = tasks.map((task) => ({ task, createClient: createClients, seen }));
       // The rows of clients name their own actor, so that batches of many clients run as one.
       const actor = scope.role === 'client' ? null : scope.actor;
       const kind = atomic ? '' : `enqueue ${actor ?? ''}`;
@@ -159,6 +159,11 @@ type BookOperations = Pick<
   | 'recordSecurity'
 >;
 
+function registryOf({ categories }: Parts): Store['categories'] {
+  const now = perTurn(() => read(() => categories.read()));
+  return async (remembered = false) => (remembered ? categories.empty() : null) ?? now();
+}
+
 export function bookOperations(parts: Parts): BookOperations {
   const { engine } = parts;
   const { writer } = engine;
@@ -170,7 +175,7 @@ export function bookOperations(parts: Parts): BookOperations {
     grants: (scope, workerId) => read(() => book.listGrants(engine, scope, workerId)),
     deleteGrant: (scope, grantId) => writer.one(scope.actor, () => book.deleteGrant(engine, scope, grantId)),
     setCategory: (scope, category) => writer.one(scope.actor, () => book.setCategory(engine, scope, category)),
-    categories: perTurn(() => read(() => parts.categories())),
+    categories: registryOf(parts),
     deleteCategory: (scope, pattern) => writer.one(scope.actor, () => book.deleteCategory(engine, scope, pattern)),
     setCategoryMode: (scope, mode) => writer.one(scope.actor, () => book.setCategoryMode(engine, scope, mode)),
     securityEvents: (scope, page) => read(() => readSecurity(parts.reader, scope, page)),

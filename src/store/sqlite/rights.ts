@@ -1,43 +1,8 @@
 // What each class of statement may read and write on the SQLite connection, as data. `wall.ts` enforces it with the
-// authorizer; the attack suite and the mutants run against it. A class that is not in here can do nothing.
+// authorizer; the attack suite and the mutants run against it. A class that is not in here can do nothing. Whose rows the tables have: tables.ts.
 
 /** `owner` opens and migrates; `engine` moves tasks and `registry` keeps the book of workers, grants, clients and keys, both bound by rows; the others read. */
 export type StatementClass = 'none' | 'owner' | 'engine' | 'registry' | 'sealer' | 'client' | 'worker' | 'admin' | 'platform' | 'auditor';
-
-/** Tables whose rows belong to one client: each gets a walled view and row triggers. `lease` tables also belong to a worker. */
-export const CLIENT_TABLES = {
-  tasks: 'client',
-  ready: 'client',
-  delayed: 'client',
-  leases: 'lease',
-  blocked: 'client',
-  finished: 'client',
-  lanes: 'client',
-  task_attempts: 'client',
-  task_events: 'client',
-  task_messages: 'client',
-  task_progress: 'client',
-  task_metadata: 'client',
-  capability_lanes: 'client',
-  clients: 'client',
-  worker_grants: 'client',
-  api_keys: 'client',
-  security_events: 'client',
-  audit_seals: 'client',
-  task_dependencies: 'client',
-  ended_parents: 'client',
-  priority_changes: 'client',
-  audit_anchors: 'client',
-  audit_cuts: 'client',
-  audit_retention: 'client',
-  schedules: 'client',
-  limits: 'client',
-  lane_limits: 'client',
-  limit_starts: 'client',
-} as const;
-
-/** Tables without a client: the registry's own. */
-export const SHARED_TABLES = ['capability_sets', 'workers', 'categories', 'meta', 'secrets', 'audit_passed', 'audit_anchored'] as const;
 
 export interface WriteRight {
   readonly insert?: true;
@@ -112,6 +77,7 @@ const REGISTRY: Readonly<Record<string, WriteRight>> = {
   meta: { insert: true, update: ['value'], keys: ['key'] },
   security_events: { insert: true },
   secrets: { insert: true },
+  data_keys: { insert: true, delete: true, keys: ['client_id'] },
   limits: { insert: true, delete: true, keys: ['client_id', 'name'] },
   lane_limits: { insert: true, delete: true, keys: ['client_id', 'name'] },
   limit_starts: { delete: true, keys: ['client_id', 'name'] },
@@ -188,6 +154,7 @@ export const READS: Readonly<Partial<Record<StatementClass, Readonly<Record<stri
     categories: true,
     meta: true,
     secrets: true,
+    data_keys: true,
     leases: { only: ['task_no', 'worker_id', 'client_id', 'lane_id'] },
     limits: true,
     lane_limits: true,

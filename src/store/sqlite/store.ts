@@ -11,6 +11,7 @@ import { createSets } from './capability-sets.ts';
 import { createClaimer, reachIn } from './claim.ts';
 import { goOn } from './go-on.ts';
 import { openConnection } from './connection.ts';
+import { dataKeyOperations } from './data-keys.ts';
 import { createCategories } from './engine.ts';
 import type { Engine } from './engine.ts';
 import { asQueueError } from './errors.ts';
@@ -98,6 +99,7 @@ export function storeOn(db: DatabaseSync, options: SqliteOptions): Store {
     ...workerOperations(parts),
     ...bookOperations(parts),
     ...keyOperations(engine, read),
+    ...dataKeyOperations(parts),
     ...systemOperations(parts),
     schedules: scheduleOperations(parts),
     limits: limitOperations(parts),

@@ -4,7 +4,8 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { constants as sqlite } from 'node:sqlite';
 import { FUNCTIONS } from './functions.ts';
-import { CLIENT_TABLES, READS, SHARED_TABLES, WRITES } from './rights.ts';
+import { READS, WRITES } from './rights.ts';
+import { CLIENT_TABLES, SHARED_TABLES } from './tables.ts';
 import type { ReadRight, StatementClass } from './rights.ts';
 
 export const WALL_MESSAGE = 'prismq: row of a client that is not bound';

@@ -36,6 +36,8 @@ interface Outcome {
 const touchedBy = ({ waiting: { job }, answers }: Outcome): Touched[] => (answers === undefined ? [] : [job.touched?.(answers) ?? EVERYTHING]);
 
 const ITEMS_A_TURN = 1000;
+/** Rounds of the event loop that a turn is kept open at most. */
+const MOST_ROUNDS = 16;
 const BUSY_FIRST_MS = 2;
 const BUSY_MOST_MS = 100;
 
@@ -47,6 +49,9 @@ export class Writer {
   readonly #committed: (touched: () => Touched[]) => void;
   readonly #control = new Map<string, StatementSync>();
   #owners = new Map<string, Waiting[]>();
+  /** Jobs that wait, and those of the turn before. */
+  #jobs = 0;
+  #before = 0;
   #scheduled = false;
   #closed = false;
   #idle: Promise<void> = Promise.resolve();
@@ -66,6 +71,7 @@ export class Writer {
       const mine = this.#owners.get(job.owner);
       if (mine === undefined) this.#owners.set(job.owner, [waiting]);
       else mine.push(waiting);
+      this.#jobs++;
       this.#schedule();
     });
   }
@@ -86,12 +92,26 @@ export class Writer {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    this.#idle = new Promise((done) => setImmediate(() => void this.#turns().finally(done)));
+    this.#idle = new Promise((done) => this.#gather(0, MOST_ROUNDS, done));
+  }
+
+  /**
+   * Who was answered together comes back together, but over several rounds of the loop when each comes by a socket of its own: while a
+   * round brings more, the turn stays open, so that they share a commit. A caller alone is not kept.
+   */
+  #gather(seen: number, rounds: number, done: () => void): void {
+    setImmediate(() => {
+      const more = this.#jobs > seen && this.#jobs + this.#before > 2;
+      if (more && rounds > 0) this.#gather(this.#jobs, rounds - 1, done);
+      else void this.#turns().finally(done);
+    });
   }
 
   async #turns(): Promise<void> {
     try {
       const turn = this.#take();
+      this.#before = turn.length;
+      this.#jobs -= turn.length;
       if (turn.length > 0) await this.#commit(turn);
     } finally {
       this.#scheduled = false;

@@ -51,6 +51,9 @@ export const ABSENT: Subject = {
   limit: 'nothing',
 };
 
+/** So that a client can be sealed. */
+export const MASTER_KEY = '5'.repeat(64);
+
 /** The words that mark what is one client's and no other's. */
 export const secretOf = (clientId: string): string => `secret-of-${clientId}`;
 
@@ -75,7 +78,7 @@ export async function onFile(t: Pick<TestContext, 'after'>): Promise<Ground> {
   return { world, server, fresh: server, refusing: (_, still) => Promise.resolve(still), rowsOf: (rig) => Promise.resolve(rowsOf(rig)), sides: () => CLIENTS };
 }
 
-export const open = (t: Pick<TestContext, 'after'>, file: string): Promise<Rig> => serve(t, { from: file, open: { now: () => NOW } });
+export const open = (t: Pick<TestContext, 'after'>, file: string): Promise<Rig> => serve(t, { from: file, open: { now: () => NOW, masterKey: MASTER_KEY } });
 
 /** Made in a server of its own, which is closed: nothing but the file is left. */
 export async function makeWorld(t: Pick<TestContext, 'after'>): Promise<World> {

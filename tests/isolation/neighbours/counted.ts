@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { DEFAULT_BACKOFF } from '../../../src/domain/retry.ts';
 import type { Queue } from '../../../src/service/handles.ts';
 import { createQueue } from '../../../src/service/queue.ts';
+import { FUNCTIONS } from '../../../src/store/sqlite/functions.ts';
 import { loadStatements } from '../../../src/store/sql-files.ts';
 import { openConnection } from '../../../src/store/sqlite/connection.ts';
 import { loadMigrations, migrate } from '../../../src/store/sqlite/migrate.ts';
@@ -25,6 +26,7 @@ export function openCounted(): Counted {
   const connection = { file: ':memory:', readOnly: false, synchronous: 'NORMAL', now } as const;
   const db = openConnection(connection);
   migrate(db, loadMigrations(new URL('migrations/', SQL)), START, false);
+  FUNCTIONS.add('passes');
   db.function('passes', { deterministic: false }, () => {
     rows += 1;
     return 1;

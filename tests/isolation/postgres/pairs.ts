@@ -17,6 +17,10 @@ const rewritten = (fn: string, from: string, to: string): string =>
 
 const ONLY_PLATFORM = "IF who[2] <> '*' THEN RAISE EXCEPTION 'this is for the platform' USING ERRCODE = '42501'; END IF;";
 
+const KEY_FILTER = " AND (who[2] = '*' OR x.client_id = ANY (string_to_array(who[2], ',')))";
+
+const GRANT_FILTER = " AND (who[2] = '*' OR g.client_id = ANY (string_to_array(who[2], ',')))";
+
 export const PAIRS: readonly Pair[] = [
   {
     mutant: 'force is taken from tasks',
@@ -40,12 +44,23 @@ export const PAIRS: readonly Pair[] = [
     by: /program_grants/,
     own: { login: 'admin', sql: `SELECT prismq.program_grants('{token}', 'w-b', '[{"grant_id":"g","client_id":"b","pattern":"*","attributes":"{}"}]')` },
   },
-  {
-    mutant: 'auth_change on api_keys: USING (true)',
-    hiddenBy: 'the other half of the policy: the row that comes out has to be of the client as well',
-    harm: 'ALTER POLICY auth_change ON prismq.api_keys USING (true) WITH CHECK (true)',
-    by: /key_(revoke|rotate)/,
-  },
+  ...[
+    { mutant: 'auth_change on api_keys: both parts (true)', hiddenBy: 'the filters of key_revoke and key_rotate themselves', by: /key_(revoke|rotate)/ },
+    { mutant: `key_revoke: ${KEY_FILTER} becomes nothing`, hiddenBy: 'the policy on keys: only those of the client are found', by: /key_revoke/ },
+    { mutant: `key_rotate: ${KEY_FILTER} becomes nothing`, hiddenBy: 'the policies on keys: only those of the client are found, or made', by: /key_rotate/ },
+  ].map((pair) => ({
+    ...pair,
+    harm: `ALTER POLICY auth_change ON prismq.api_keys USING (true) WITH CHECK (true); ALTER POLICY auth_add ON prismq.api_keys WITH CHECK (true);
+      ${rewritten('key_revoke', KEY_FILTER, '')}; ${rewritten('key_rotate', KEY_FILTER, '')}`,
+  })),
+  ...[
+    { mutant: 'engine_remove on worker_grants: USING (true)', hiddenBy: 'the filter of grant_delete itself' },
+    { mutant: `grant_delete: ${GRANT_FILTER} becomes nothing`, hiddenBy: 'the policy on grants: only those of the client are removed' },
+  ].map((pair) => ({
+    ...pair,
+    harm: `ALTER POLICY engine_remove ON prismq.worker_grants USING (true); ${rewritten('grant_delete', GRANT_FILTER, '')}`,
+    by: /grant_delete/,
+  })),
   {
     mutant: `client_change: ${ONLY_PLATFORM} becomes nothing`,
     hiddenBy: 'the policy on clients: an admin of a client changes no row of another',

@@ -2,7 +2,8 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { constants as sqlite } from 'node:sqlite';
 import { FUNCTIONS } from '../../../src/store/sqlite/functions.ts';
-import { CLIENT_TABLES, READS, SHARED_TABLES, WRITES } from '../../../src/store/sqlite/rights.ts';
+import { READS, WRITES } from '../../../src/store/sqlite/rights.ts';
+import { CLIENT_TABLES, SHARED_TABLES } from '../../../src/store/sqlite/tables.ts';
 import type { ReadRight, StatementClass, WriteRight } from '../../../src/store/sqlite/rights.ts';
 import { CLASSES, closedColumns, COLUMNS, NAMES } from '../../store/attacks/closed.ts';
 

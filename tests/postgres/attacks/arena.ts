@@ -173,6 +173,7 @@ const TENANT_TABLES = [
   'worker_grants',
   'api_keys',
   'capability_lanes',
+  'data_keys',
 ];
 const LOOK = TENANT_TABLES.map(
   (table) => `SELECT '${table}', coalesce(string_agg(t::text, E'\\n' ORDER BY t::text), '') FROM prismq.${table} t WHERE client_id = 'b'`,

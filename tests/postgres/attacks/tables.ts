@@ -78,6 +78,7 @@ const TABLES = [
   'audit_numbers',
   'audit_seals',
   'audit_passed',
+  'data_keys',
   'audit_last',
   'audit_anchors',
   'audit_anchored',

@@ -5,7 +5,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { openConnection } from '../../../src/store/sqlite/connection.ts';
 import { loadMigrations, migrate } from '../../../src/store/sqlite/migrate.ts';
 import type { StatementClass } from '../../../src/store/sqlite/rights.ts';
-import { CLIENT_TABLES } from '../../../src/store/sqlite/rights.ts';
+import { CLIENT_TABLES } from '../../../src/store/sqlite/tables.ts';
 import type { Row } from '../../../src/store/sqlite/statements.ts';
 import { Statements } from '../../../src/store/sqlite/statements.ts';
 import type { Scope, Wall } from '../../../src/store/sqlite/wall.ts';
@@ -87,6 +87,7 @@ function seed(c: string, base: number): string {
     INSERT INTO workers VALUES ('worker-of-${c}', 1, '{}', 'FIFO', 'weighted', 'ready', '{}', ${NOW}, ${NOW});
     INSERT INTO worker_grants VALUES ('grant-of-${c}', 'worker-of-${c}', '${c}', 'mail', '{}', 0, ${NOW});
     INSERT INTO api_keys VALUES ('api-of-${c}', 'digest-of-${c}', 'client', '${c}', NULL, NULL, ${NOW}, NULL, NULL, NULL, NULL, NULL, NULL);
+    INSERT INTO data_keys VALUES ('${c}', 1, 'wrapped-of-${c}', ${NOW});
     INSERT INTO audit_seals (chain, client_id, seq, rows, first_id, last_id, prev_hash, hash, marks, at_utc) VALUES ('tasks', '${c}', 1, 1, ${base + 61}, ${base + 61}, 'prev-of-${c}', 'hash-of-${c}', '', ${NOW});
     INSERT INTO audit_anchors VALUES ('${c}', 'tasks', 1, 'hash-of-${c}', 1, ${NOW});
     INSERT INTO audit_cuts VALUES ('${c}', 'security', 1, 'hash-of-${c}', 0, ${NOW});

@@ -2,7 +2,8 @@
 // written by hand, so that a right too many in the table of rights is found here; the rest says that the table is enforced.
 import { DatabaseSync } from 'node:sqlite';
 import { loadMigrations, migrate } from '../../../src/store/sqlite/migrate.ts';
-import { CLIENT_TABLES, READS, SHARED_TABLES, WRITES } from '../../../src/store/sqlite/rights.ts';
+import { READS, WRITES } from '../../../src/store/sqlite/rights.ts';
+import { CLIENT_TABLES, SHARED_TABLES } from '../../../src/store/sqlite/tables.ts';
 import type { StatementClass } from '../../../src/store/sqlite/rights.ts';
 import type { AttackGroup } from './group.ts';
 
@@ -49,6 +50,7 @@ const SECRETS: Readonly<Record<string, readonly StatementClass[]>> = {
   'task_events.details': ['sealer'],
   'api_keys.digest': ['registry'],
   'secrets.value': ['registry'],
+  'data_keys.wrapped': ['registry'],
   'task_queue.payload': ['client', 'admin'],
   'task_queue.result': ['client', 'admin'],
   'task_queue.progress': ['client', 'admin'],

@@ -1,7 +1,7 @@
 // Conformance: many tasks at once, by ids or by a filter, counted before and walked through in steps that can be gone on with.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { BulkFilter, BulkReport, BulkRequest, ClientHandle, Queue } from '../../../src/service/handles.ts';
+import type { BulkFilter, BulkReport, BulkRequest, ClientHandle, EnqueueItemResult, Queue } from '../../../src/service/handles.ts';
 import { history, settle } from './rig.ts';
 import type { Conformance } from './rig.ts';
 
@@ -138,6 +138,34 @@ export function bulkSuite(suite: Conformance): void {
     assert.equal((await client.logs(ids[3] as string)).items.at(-1)?.details['reason'], 'all of it');
     assert.deepEqual(numbers(await client.bulk('requeue', { ids: [ids[0] as string], cascade: true })), [4, 4, 0]);
     assert.deepEqual(await byStatus(client), { blocked: 3, queued: 2 });
+  });
+
+  test(`${suite.name}: what the moves themselves bring into the filter is not of this call, and what they end is counted once`, async (t) => {
+    const { client, clock } = await settle(suite, t);
+    const named = (items: readonly EnqueueItemResult[]): string[] => items.map((item) => (item.ok ? item.taskId : ''));
+    const parents = named(await client.enqueueMany([{ type: 'B.Parent' }, { type: 'B.Parent', delayMs: 1000 }]));
+    const waiting = (policy: 'ignore' | 'cancel', more: object = {}) => ({
+      type: 'B.Parent',
+      dependsOn: parents.map((taskId) => ({ taskId, policy })),
+      ...more,
+    });
+    const made = await client.enqueueMany([waiting('ignore', { priority: 900 }), waiting('ignore', { delayMs: 60_000 }), waiting('cancel')]);
+    const [ready, later, ended] = named(made) as [string, string, string];
+    assert.deepEqual(numbers(await client.bulk('cancel', { filter: { status: 'queued' } })), [2, 2, 0]);
+    assert.deepEqual(await byStatus(client), { cancelled: 3, queued: 2 });
+    assert.deepEqual(await Promise.all([ready, later, ended].map(async (taskId) => (await client.get(taskId)).status)), ['queued', 'queued', 'cancelled']);
+    assert.deepEqual(await history(client, ready), ['enqueue', 'unblock']);
+    clock.now += 1;
+    const [first] = named(await client.enqueueMany([{ type: 'B.Chain', dependsOn: [ready] }]));
+    await client.enqueueMany([{ type: 'B.Chain', dependsOn: [{ taskId: first ?? '', policy: 'ignore' }] }]);
+    // The second is set free by the end of the first, and is of a filter without a state all the same.
+    assert.deepEqual(numbers(await client.bulk('cancel', { filter: { type: 'B.Chain' } })), [2, 2, 0]);
+    // With the parent goes the child that asks for it; it was named too, and is refused as ended.
+    await client.enqueueMany([{ type: 'B.Pair' }, { type: 'B.Pair', dependsOn: [{ position: 0, policy: 'cancel' }] }]);
+    assert.deepEqual(numbers(await client.bulk('cancel', { filter: { type: 'B.Pair' } })), [2, 2, 0]);
+    const pair = await client.enqueueMany([{ type: 'B.Trio', dependsOn: [later] }]);
+    await client.enqueueMany([{ type: 'B.Trio', dependsOn: [{ taskId: named(pair)[0] ?? '', policy: 'cancel' }] }]);
+    assert.deepEqual(numbers(await client.bulk('cancel', { filter: { type: 'B.Trio', status: 'blocked' } })), [2, 1, 1]);
   });
 
   test(`${suite.name}: what names nothing, or two things, is refused`, async (t) => {

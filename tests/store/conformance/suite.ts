@@ -15,6 +15,7 @@ import { lendingSuite } from './lending.ts';
 import { limitSuite } from './limits.ts';
 import { listSuite } from './lists.ts';
 import type { Conformance } from './rig.ts';
+import { privacySuite } from './privacy.ts';
 import { retentionSuite } from './retention.ts';
 import { settlingSuite } from './settling.ts';
 import { scheduleSuite } from './schedules.ts';
@@ -42,6 +43,7 @@ export function conformance(suite: Conformance): void {
   retentionSuite(suite);
   grantSuite(suite);
   workerSuite(suite);
+  privacySuite(suite);
   dependencySuite(suite);
   lendingSuite(suite);
   volumeSuite(suite);

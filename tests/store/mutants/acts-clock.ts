@@ -153,9 +153,13 @@ const limits = {
     await see('nobody', () => queue.client(me).explain(BORROWED[you as 'acme']));
     clock.now += 30 * SECOND;
     await see('of all', () => queue.admin().explain(idOf('mail')));
-    await queue.admin().clients.suspend(me);
-    await see('suspended', () => queue.client(me).explain(idOf('mail')));
-    await queue.admin().clients.resume(me);
+    // One that waits: of a task that runs it is not asked whether its client is suspended.
+    const waits = await queue.client(me).enqueue('Mail.Waits');
+    for (const clientId of [me, you]) {
+      await queue.admin().clients.suspend(clientId);
+      await see(`with ${clientId} suspended`, () => queue.client(me).explain(waits.taskId));
+      await queue.admin().clients.resume(clientId);
+    }
   },
   async rates(scene) {
     const { queue, see, clock } = scene;

@@ -106,6 +106,18 @@ async function sealed({ queue, store, me, see }: Scene): Promise<void> {
     for (const after of [0, 9]) await see(`${chain} after ${after}`, () => store.audit(scope, chain, after, 6));
 }
 
+async function dataKeys({ store, me, you, see }: Scene): Promise<void> {
+  const scope = { role: 'admin', actor: 'admin', clients: '*' } as const;
+  await see('whether there are any', () => store.hasDataKeys());
+  for (const clientId of [me, you])
+    for (const keyNo of [1, 2, 1])
+      await see(`key ${keyNo} of ${clientId}`, () => store.addDataKey(scope, { clientId, keyNo, wrapped: `${keyNo} of ${clientId}` }));
+  await see('of one', () => store.dataKeys(me));
+  await see('shredded', () => store.shredDataKeys(scope, me));
+  await see('of the other', () => store.dataKeys(you));
+  await see('whether there are still', () => store.hasDataKeys());
+}
+
 /** Anchored step by step and cut twice, with a day between, while the other client's chain grows beside it. */
 async function cut(scene: Scene): Promise<void> {
   const { queue, store, clock, me, you, see } = scene;
@@ -652,6 +664,7 @@ export const ACTS: readonly Act[] = [
   { name: 'events', play: events },
   { name: 'numbers', play: numbers },
   { name: 'sealed', play: sealed },
+  { name: 'data keys', play: dataKeys },
   { name: 'cut', play: cut },
   { name: 'inboxes', play: inboxes },
   { name: 'repeats', play: repeats },

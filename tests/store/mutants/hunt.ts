@@ -2,7 +2,7 @@
 // that use the statement are played. A second round reads the tables themselves instead of the walled views: there the statement's
 // own filter must hold, without the wall behind it.
 import type { NamedStatement } from '../../../src/store/sql-files.ts';
-import { CLIENT_TABLES, SHARED_TABLES } from '../../../src/store/sqlite/rights.ts';
+import { CLIENT_TABLES, SHARED_TABLES } from '../../../src/store/sqlite/tables.ts';
 import { CLOCK_ACTS } from './acts-clock.ts';
 import { ACTS } from './acts.ts';
 import type { Act } from './acts.ts';
