@@ -17,6 +17,7 @@ import type { Queue, VerifyToken } from './service/handles.ts';
 import type { AnchorOptions } from './anchoring.ts';
 import { startBackground } from './background.ts';
 import type { RenewalData } from './renewal.ts';
+import { AWAITED_STEP } from './sealer.ts';
 import type { SealingData } from './sealing.ts';
 import { createQueue } from './service/queue.ts';
 import { masterKeyOf } from './service/sealed/master.ts';
@@ -165,7 +166,8 @@ export async function openQueue(url: string | PostgresLogins = 'prismq.db', opti
     },
     { url: typeof url === 'string' ? shownUrl(url) : shownUrl(url.clientUrl), renewal, onClose: () => background?.stop() },
   );
-  const background = startBackground({ ...options, now }, queue.system(), (most) => store.seal(most), sealing);
+  const step = isPostgres(url) ? AWAITED_STEP : undefined;
+  const background = startBackground({ ...options, now }, queue.system(), { seal: store.seal.bind(store), step, thread: sealing });
   return queue;
 }
 

@@ -226,8 +226,8 @@ export interface Store extends CutStore, BulkStore, DataKeyStore {
   readonly quotas: QuotaStore;
 
   // the system
-  /** Chains up to `most` rows of the audit that have no seal yet; how many. */
-  seal(most: number): Promise<number>;
+  /** Chains up to `most` rows of the audit that have no seal yet; how many. `patient` leaves the youngest to a process that was faster before. */
+  seal(most: number, options?: { readonly patient?: boolean }): Promise<number>;
   audit(scope: StoreScope, chain: ChainName, after: number, most: number): Promise<AuditPage>;
   auditHeads(scope: StoreScope): Promise<readonly AnchoredHead[]>;
   trail(scope: StoreScope, filter: TrailFilter): Promise<StorePage<TrailRow>>;

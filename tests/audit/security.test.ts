@@ -9,7 +9,7 @@ import { securitySuite } from './security.ts';
 securitySuite(async () => {
   const folder = mkdtempSync(join(tmpdir(), 'prismq-audit-'));
   const file = join(folder, 'queue.db');
-  const queue = await openQueue(file, { janitorMs: 0, synchronous: 'NORMAL', createClients: false });
+  const queue = await openQueue(file, { janitorMs: 0, synchronous: 'NORMAL', createClients: false, masterKey: '5'.repeat(64) });
   return {
     queue,
     async breakAudit() {

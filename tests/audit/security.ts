@@ -38,6 +38,21 @@ const acts: readonly Act[] = [
     act: (admin) => admin.clients.suspend('globex'),
   },
   { action: 'client.weight', client: 'acme', object: () => 'acme', details: () => ({ weight: 7 }), act: (admin) => admin.clients.weight('acme', 7) },
+  { action: 'client.encrypt', client: 'acme', object: () => 'acme', details: () => ({ key_no: 1 }), act: (admin) => admin.clients.encrypt('acme') },
+  {
+    action: 'client.erase',
+    client: 'acme',
+    object: () => 'acme',
+    details: () => ({ step: 'asked', reason: 'request 17' }),
+    act: (admin) => admin.clients.erase('acme', 'request 17'),
+  },
+  {
+    action: 'client.export',
+    client: 'acme',
+    object: () => 'acme',
+    details: () => ({ reason: 'request 18' }),
+    act: (admin) => admin.clients.exportPage('acme', { reason: 'request 18' }),
+  },
   {
     action: 'key.create',
     client: 'acme',

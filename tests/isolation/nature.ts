@@ -3,12 +3,6 @@
 
 export const NATURE = [
   {
-    what: 'how much the whole queue does: the numbers of log entries and security events rise over all clients',
-    who: 'a client, its admin',
-    engine: 'both',
-    because: 'one order over all clients is what lets a stream of events go on where it broke off; the numbers tell volume and nothing else',
-  },
-  {
     what: 'how long things take, and that a claim waits for a commit of others',
     who: 'anyone',
     engine: 'both',

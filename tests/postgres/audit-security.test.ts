@@ -13,7 +13,7 @@ describe('the security events on PostgreSQL', { skip: binaries().length === 0 },
   after(() => server?.stop());
   securitySuite(async () => {
     const url = await server.database({ realClock: true });
-    const queue = await openQueue(url, { janitorMs: 0, listenUrl: null, createClients: false });
+    const queue = await openQueue(url, { janitorMs: 0, listenUrl: null, createClients: false, masterKey: '5'.repeat(64) });
     return {
       queue,
       breakAudit: async () =>

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import fc from 'fast-check';
 import { openQueue } from '../../src/index.ts';
-import type { Queue } from '../../src/index.ts';
+import type { MasterKey, OpenOptions, Queue } from '../../src/index.ts';
 import { seal, sealJson, unseal, unsealJson } from '../../src/service/sealed/cipher.ts';
 import { masterKeyOf } from '../../src/service/sealed/master.ts';
 import { binaries, startServer } from '../postgres/server.ts';
@@ -22,7 +22,7 @@ const folder = mkdtempSync(join(tmpdir(), 'prismq-sealed-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 interface Place {
-  open(masterKey?: string | readonly string[]): Promise<Queue>;
+  open(masterKey?: OpenOptions['masterKey']): Promise<Queue>;
   /** Every byte that the store keeps, as text. */
   everything(): Promise<string>;
 }
@@ -115,6 +115,37 @@ for (const [engine, place] of [
       await assert.rejects(keyless.client('acme').enqueue('T.Work', { word: SECRET }), { code: 'store_refused' });
       assert.ok(!(await there.everything()).includes(SECRET));
       assert.deepEqual((await queue.client('acme').list({ limit: 1 })).items[0]?.payload, { word: SECRET });
+    });
+
+    test('while a service for keys is away, what it would open goes back without an attempt, and other clients go on', async () => {
+      const there = await place('away');
+      const inner = masterKeyOf(MASTER, (bytes) => '0'.repeat(bytes * 2));
+      let isAway = false;
+      const service: MasterKey = {
+        wrap: (key, clientId) => inner.wrap(key, clientId),
+        unwrap: (wrapped, clientId) => (isAway ? Promise.reject(new Error('the service for keys is away')) : inner.unwrap(wrapped, clientId)),
+      };
+      await using first = await there.open(service);
+      await first.admin().clients.create('acme');
+      await first.admin().clients.encrypt('acme');
+      const { taskId } = await first.client('acme').enqueue('T.Work', SECRET);
+      await first.client('acme').schedules.set('once', { atUtc: Date.now() + 1, type: 'T.Work', payload: SECRET });
+      await first.close();
+      isAway = true;
+      await using queue = await there.open(service);
+      const worker = queue.worker('w');
+      await assert.rejects(worker.claim(), /away/);
+      await assert.rejects(queue.client('acme').get(taskId), /away/);
+      const { taskId: other } = await queue.client('globex').enqueue('T.Work', 1);
+      assert.deepEqual(
+        (await worker.claim({ max: 5 })).map((task) => task.taskId),
+        [other],
+      );
+      await assert.rejects(queue.system().fire(), /away/);
+      isAway = false;
+      const back = await queue.client('acme').get(taskId);
+      assert.deepEqual([back.payload, back.status, back.attempts, back.releases], [SECRET, 'queued', 0, 1]);
+      assert.equal(await queue.system().fire(), 1);
     });
 
     test('after an erasure nothing opens what copies still hold', async () => {

@@ -130,7 +130,7 @@ GRANT SELECT (client_id, key, value, task_id) ON prismq.task_metadata TO prismq_
 GRANT SELECT (client_id, status, weight, created_at_utc, draw_floor, limited, quota_tasks, quota_bytes) ON prismq.clients TO prismq_client, prismq_admin;
 GRANT SELECT (pattern, priority, max_attempts, max_run_ms, backoff, schema, max_wait_ms, version) ON prismq.categories TO prismq_client, prismq_admin;
 GRANT SELECT (key, value) ON prismq.meta TO prismq_client, prismq_admin;
-GRANT SELECT (chain, client_id, no, task_id, seq) ON prismq.audit_numbers TO prismq_client, prismq_admin;
+GRANT SELECT (chain, client_id, last_no, n, task_ids, seqs) ON prismq.audit_numbers TO prismq_client, prismq_admin;
 GRANT SELECT (chain, client_id, no) ON prismq.audit_last TO prismq_client, prismq_admin;
 -- An admin of the platform reads everything but contents.
 GRANT SELECT (worker_id, set_id, capabilities, strategy, fairness, status, versions, registered_at_utc, heartbeat_utc) ON prismq.workers TO prismq_admin;

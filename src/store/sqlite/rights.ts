@@ -106,6 +106,7 @@ const SEALS: Readonly<Record<string, WriteRight>> = {
   task_events: { delete: true, keys: ['log_id', 'client_id', 'task_no'] },
   security_events: { delete: true, keys: ['event_id', 'client_id'] },
   tasks: { delete: true, keys: ['', 'task_no'] },
+  task_dependencies: { delete: true, keys: ['client_id', 'parent_no', 'task_no'] },
   ...Object.fromEntries(TASK_PARTS.map((table) => [table, { keys: ['task_no'] }])),
 };
 
