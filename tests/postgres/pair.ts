@@ -1,5 +1,5 @@
-// Two queues on one database, given to one test after the other with everything emptied between: opening and warming connections
-// costs more than most tests.
+// Two queues on one database, given to one test after the other with everything emptied between: making a database, opening and
+// warming connections cost more than most tests. A test with options of its own gets two more queues on the same database.
 import { randomFillSync } from 'node:crypto';
 import type { TestContext } from 'node:test';
 import { createIds } from '../../src/domain/ids.ts';
@@ -34,44 +34,33 @@ export function withClock(clock: { readonly now: number }, options: OpenOptions 
 /** `over` are options of every queue. */
 export function pairOf(server: Server, over: OpenOptions = {}): Pair {
   const clock = { now: START };
-  let made: Promise<{ readonly queue: Queue; readonly other: Queue; readonly owner: pg.Client }> | undefined;
-  const make = async (): Promise<{ readonly queue: Queue; readonly other: Queue; readonly owner: pg.Client }> => {
+  // One maker of ids for all: those of two processes are in no order within a millisecond, and the clock stands still.
+  const { next } = createIds({ nowMs: () => clock.now, random: (bytes) => void randomFillSync(bytes) });
+  let place: Promise<{ readonly url: string; readonly owner: pg.Client }> | undefined;
+  let made: Promise<readonly [Queue, Queue]> | undefined;
+  const found = async (): Promise<{ readonly url: string; readonly owner: pg.Client }> => {
     const url = await server.database();
     const owner = new pg.Client({ connectionString: url });
     await owner.connect();
-    // One maker of ids for both: those of two processes are in no order within a millisecond, and the clock stands still.
-    const { next } = createIds({ nowMs: () => clock.now, random: (bytes) => void randomFillSync(bytes) });
-    const open = (): Promise<Queue> => openQueue(url, withClock(clock, { newId: next, ...over }));
-    return { queue: await open(), other: await open(), owner };
+    return { url, owner };
+  };
+  const two = async (url: string, options: OpenOptions): Promise<readonly [Queue, Queue]> => {
+    const open = (): Promise<Queue> => openQueue(url, withClock(clock, { newId: next, ...over, ...options }));
+    return [await open(), await open()];
   };
   return {
     async open(t, options) {
-      if (options !== undefined) return separate(server, t, { ...over, ...options });
-      const { queue, other, owner } = await (made ??= make());
+      const { url, owner } = await (place ??= found());
       await owner.query(EMPTY);
       // Never back: ids would go on from where they were.
       clock.now += 1000;
+      const [queue, other] = await (options === undefined ? (made ??= two(url, {})) : two(url, options));
+      if (options !== undefined) t.after(async () => void (await Promise.all([queue.close(), other.close()])));
       return { queue, other, clock };
     },
     async close() {
-      const pair = await made;
-      if (pair === undefined) return;
-      await pair.queue.close();
-      await pair.other.close();
-      await pair.owner.end();
+      for (const queue of (await made) ?? []) await queue.close();
+      await (await place)?.owner.end();
     },
   };
-}
-
-async function separate(server: Server, t: TestContext, options: OpenOptions): Promise<Opened> {
-  const clock = { now: START };
-  const url = await server.database();
-  const { next } = createIds({ nowMs: () => clock.now, random: (bytes) => void randomFillSync(bytes) });
-  const queue = await openQueue(url, withClock(clock, { newId: next, ...options }));
-  const other = await openQueue(url, withClock(clock, { newId: next, ...options }));
-  t.after(async () => {
-    await queue.close();
-    await other.close();
-  });
-  return { queue, other, clock };
 }
