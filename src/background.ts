@@ -3,10 +3,8 @@
 import { anchorAll } from './anchoring.ts';
 import type { AnchorOptions } from './anchoring.ts';
 import { startSealer } from './sealer.ts';
-import type { Sealer } from './sealer.ts';
-import type { SealingData } from './sealing.ts';
+import type { Sealer, SealerParts } from './sealer.ts';
 import type { SystemHandle } from './service/handles.ts';
-import type { Store } from './store/store.ts';
 
 const JANITOR_MS = 1000;
 const ANCHOR_MS = 600_000;
@@ -24,8 +22,7 @@ export interface BackgroundOptions {
 export function startBackground(
   { janitorMs = JANITOR_MS, anchors, onError = () => undefined, now }: BackgroundOptions,
   system: SystemHandle,
-  seal: Store['seal'],
-  thread: SealingData | null,
+  sealing: Omit<SealerParts, 'onError'>,
 ): Sealer | undefined {
   if (janitorMs === 0) return undefined;
   const upkeep = async (): Promise<void> => {
@@ -37,7 +34,7 @@ export function startBackground(
     // A process that is started again and again anchors too.
     timers.push(every(everyMs, () => anchorAll(system, anchors, now), onError, Math.min(everyMs, SOON_MS)));
   }
-  const sealer = startSealer({ seal, thread, onError });
+  const sealer = startSealer({ ...sealing, onError });
   return {
     async stop() {
       await Promise.all(timers.map((timer) => timer.stop()));

@@ -17,6 +17,7 @@ import type { Queue, VerifyToken } from './service/handles.ts';
 import type { AnchorOptions } from './anchoring.ts';
 import { startBackground } from './background.ts';
 import type { RenewalData } from './renewal.ts';
+import { AWAITED_STEP } from './sealer.ts';
 import type { SealingData } from './sealing.ts';
 import { createQueue } from './service/queue.ts';
 import { masterKeyOf } from './service/sealed/master.ts';
@@ -41,7 +42,10 @@ export type * from './domain/task.ts';
 export type { Dependency, DependencyInput, DependencyPolicy, EdgeState } from './domain/dependencies.ts';
 export type { BulkEvent } from './domain/bulk.ts';
 export type * from './domain/principal.ts';
-export type { Explanation, Reason, ReasonCode } from './domain/explain.ts';
+export type { Explanation, Reason, ReasonCode, Unroutable } from './domain/explain.ts';
+export type { Forecast, Miss, Span } from './domain/forecast.ts';
+export type { Quota, QuotaInfo } from './domain/quota.ts';
+export type { SlaFilter, SlaState } from './domain/sla.ts';
 export type { CompileSchema, SchemaTrouble } from './domain/schema.ts';
 export type { LimitInfo, LimitInput } from './domain/work-limit.ts';
 export type { Missed, NextCron, Schedule, ScheduleInput, ScheduleOptions } from './domain/schedule.ts';
@@ -162,7 +166,8 @@ export async function openQueue(url: string | PostgresLogins = 'prismq.db', opti
     },
     { url: typeof url === 'string' ? shownUrl(url) : shownUrl(url.clientUrl), renewal, onClose: () => background?.stop() },
   );
-  const background = startBackground({ ...options, now }, queue.system(), (most) => store.seal(most), sealing);
+  const step = isPostgres(url) ? AWAITED_STEP : undefined;
+  const background = startBackground({ ...options, now }, queue.system(), { seal: store.seal.bind(store), step, thread: sealing });
   return queue;
 }
 

@@ -1,15 +1,18 @@
 // When the audit is sealed: on a timer by the process itself while there is little, by a thread of its own once a step was full.
 import { Worker } from 'node:worker_threads';
 import type { SealingData } from './sealing.ts';
+import type { Store } from './store/store.ts';
 
 /** An event is sealed within a second. */
 export const SEAL_MS = 500;
-/** Rows of one step, on the event loop and in a thread. */
+/** Rows of one step: of an engine that holds the event loop, of one that does not, and in a thread. */
 const SEAL_STEP = 1000;
+export const AWAITED_STEP = 5000;
 export const THREAD_STEP = 5000;
 
 export interface SealerParts {
-  readonly seal: (most: number) => Promise<number>;
+  readonly seal: Store['seal'];
+  readonly step?: number | undefined;
   /** Null where a second connection is none: in memory. */
   readonly thread: SealingData | null;
   readonly onError: (error: unknown) => void;
@@ -20,14 +23,14 @@ export interface Sealer {
   stop(): Promise<void>;
 }
 
-export function startSealer({ seal, thread, onError }: SealerParts): Sealer {
+export function startSealer({ seal, step: most = SEAL_STEP, thread, onError }: SealerParts): Sealer {
   let worker: Worker | null = null;
   let stopped = false;
   /** Whether it is more than the event loop should do; without a thread it does all of it. */
   const round = async (): Promise<boolean> => {
-    let sealed = await seal(SEAL_STEP);
-    while (sealed === SEAL_STEP && thread === null && !stopped) sealed = await seal(SEAL_STEP);
-    return sealed === SEAL_STEP;
+    let sealed = await seal(most, { patient: true });
+    while (sealed === most && thread === null && !stopped) sealed = await seal(most, { patient: true });
+    return sealed === most;
   };
   let step: Promise<void> | null = null;
   const timer = setInterval(() => {

@@ -34,7 +34,7 @@ export function openSealing(data: SealingData): Sealing {
   // It syncs the log before and the file after, at this setting as at any other.
   const log = openConnection({ file: data.file, readOnly: false, synchronous: 'NORMAL', now: Date.now });
   return {
-    seal: (most) => store.seal(most),
+    seal: (most) => store.seal(most, { patient: true }),
     checkpoint: () => log.exec('PRAGMA wal_checkpoint(PASSIVE)'),
     async close() {
       log.close();

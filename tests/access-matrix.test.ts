@@ -52,6 +52,9 @@ const CALLS: { readonly [O in Operation]?: Calls } = {
   'task.payload': { client: payloadOf, ...admins((h, s) => h.payload(s.taskId, 'a ticket')) },
   'task.list': reads((h) => h.list()),
   'task.explain': reads((h, s) => h.explain(s.taskId)),
+  'client.usage': clientLike((h) => h.quota()),
+  'task.unroutable': reads((h) => h.unroutable()),
+  'task.forecast': reads((h, s) => h.forecast(s.taskId)),
   'task.stats': { ...reads((h) => h.stats()), auditor: (h) => h.stats(), system: (h) => h.stats() },
   'task.wait': clientLike((h, s) => h.wait(s.endedId)),
   'task.cancel': reads((h, s) => h.cancel(s.taskId)),
@@ -98,6 +101,8 @@ const CALLS: { readonly [O in Operation]?: Calls } = {
   'client.list': admins((h) => h.clients.list()),
   'client.suspend': admins((h, s) => h.clients.suspend(s.clientId)),
   'client.weight': admins((h, s) => h.clients.weight(s.clientId, 2)),
+  'client.quota': admins((h, s) => h.clients.quota(s.clientId, { tasks: 100 })),
+  'category.forecast': clientLike((h) => h.forecastType('T.New')),
   'client.encrypt': admins((h, s) => h.clients.encrypt(s.clientId)),
   'client.erase': admins((h, s) => h.clients.erase(s.clientId, 'a request')),
   'client.export': admins((h, s) => h.clients.exportPage(s.clientId, { reason: 'a request' })),
@@ -189,7 +194,7 @@ async function snapshot(queue: Queue): Promise<unknown> {
 test('the table of the code is the table of the tests, cell for cell', () => {
   const rows = Object.entries<AccessRule>(ACCESS).map(([operation, { reach, foreign, audit }]) => ({ operation, reach, foreign, audit }));
   assert.deepEqual(rows, EXPECTED);
-  assert.equal(EXPECTED.length, 74);
+  assert.equal(EXPECTED.length, 79);
   for (const { operation, reach } of EXPECTED)
     for (const column of Object.keys(CALLS[operation as Operation] ?? {})) assert.ok(column in reach, `${operation} has a column ${column}`);
 });

@@ -9,6 +9,8 @@ task.get           own    -      own          meta           -       -      not_
 task.payload       own    lease  own          named          -       -      not_found   denied
 task.list          own    -      own          meta           -       -      empty       denied
 task.explain       own    -      own          meta           -       -      not_found   denied
+task.unroutable    own    -      own          meta           -       -      empty       denied
+task.forecast      own    -      own          meta           -       -      not_found   denied
 task.stats         own    -      own          any            any     any    empty       none
 task.wait          own    -      own          -              -       -      not_found   denied
 task.cancel        own    -      own          any            -       any    not_found   denied
@@ -50,11 +52,14 @@ client.create      -      -      -            any            -       -      n/a 
 client.list        -      -      -            any            any     -      empty       none
 client.suspend     -      -      -            any            -       -      not_found   always
 client.weight      -      -      -            any            -       -      not_found   always
+client.quota       -      -      -            any            -       -      not_found   always
+client.usage       own    -      own          named          -       -      n/a         denied
 client.encrypt     -      -      own          any            -       -      not_found   always
 client.erase       -      -      -            any            -       -      not_found   always
 client.export      -      -      own          any            -       -      not_found   always
 category.set       -      -      -            any            -       -      n/a         always
 category.list      any    any    any          any            any     -      empty       none
+category.forecast  own    -      own          named          -       -      n/a         denied
 category.delete    -      -      -            any            -       -      not_found   always
 schedule.set       own    -      own          named          -       -      n/a         always
 schedule.list      own    -      own          meta           -       -      empty       none

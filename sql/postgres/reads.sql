@@ -9,9 +9,13 @@ SELECT t.client_id FROM prismq.clients c JOIN prismq.tasks t ON t.client_id = c.
 
 -- What happened after a number of the client's chain. Numbers are given when nothing can come between (functions/13_audit.sql).
 -- name: events_of (client)
-SELECT n.no, e.log_id, e.task_id, e.client_id, e.at_utc, e.level, e.message, e.event, e.from_status, e.to_status, e.actor, e.attempt, e.details
-FROM (SELECT x.no, x.client_id, x.task_id, x.seq FROM prismq.audit_numbers x WHERE x.chain = 'tasks' AND x.client_id = :client_id AND x.no > :after ORDER BY x.no LIMIT :most) n
-JOIN prismq.task_logs e ON e.client_id = n.client_id AND e.task_id = n.task_id AND e.log_id = n.seq ORDER BY n.no;
+SELECT n.last_no - n.n + u.o, e.log_id, e.task_id, e.client_id, e.at_utc, e.level, e.message, e.event, e.from_status, e.to_status, e.actor, e.attempt, e.details
+FROM (SELECT m.* FROM (SELECT l.*, sum(l.n) OVER (ORDER BY l.last_no) - l.n AS ahead FROM (
+    SELECT x.last_no, x.n, x.task_ids, x.seqs FROM prismq.audit_numbers x WHERE x.chain = 'tasks' AND x.client_id = :client_id AND x.last_no > :after ORDER BY x.last_no LIMIT :most) l) m
+  WHERE m.ahead < CAST(:most AS bigint) + 63) n
+CROSS JOIN LATERAL unnest(n.task_ids, n.seqs) WITH ORDINALITY u (task_id, seq, o)
+CROSS JOIN LATERAL (SELECT y.* FROM prismq.task_logs y WHERE y.client_id = :client_id AND y.task_id = u.task_id AND y.log_id = u.seq OFFSET 0) e
+WHERE n.last_no - n.n + u.o > :after ORDER BY n.last_no, u.o LIMIT :most;
 
 -- name: events_last_of (client)
 SELECT l.no FROM prismq.audit_last l WHERE l.chain = 'tasks' AND l.client_id = :client_id;

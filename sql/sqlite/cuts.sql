@@ -66,5 +66,9 @@ DELETE FROM main.audit_anchors WHERE client_id = :client_id AND chain = :chain A
 SELECT t.task_no FROM walled.tasks t WHERE t.task_no IN (SELECT value FROM json_each(:task_nos)) AND t.purged_at_utc IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM walled.task_events e WHERE e.task_no = t.task_no);
 
+-- Who waited for whom goes with either: a number may be given to another task.
+-- name: cut_edges_drop (sealer)
+DELETE FROM main.task_dependencies WHERE client_id = :client_id AND (parent_no IN (SELECT value FROM json_each(:task_nos)) OR task_no IN (SELECT value FROM json_each(:task_nos)));
+
 -- name: cut_tombstones_drop (sealer)
 DELETE FROM main.tasks WHERE task_no IN (SELECT value FROM json_each(:task_nos));

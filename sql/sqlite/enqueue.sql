@@ -2,7 +2,7 @@
 -- transaction that inserted them.
 
 -- name: client_state (engine)
-SELECT status FROM walled.clients WHERE client_id = :client_id;
+SELECT CASE WHEN c.quota_tasks IS NULL AND c.quota_bytes IS NULL THEN c.status ELSE c.status || ' quota' END FROM walled.clients c WHERE c.client_id = :client_id;
 
 -- name: client_create (registry)
 INSERT INTO main.clients (client_id, created_at_utc) VALUES (:client_id, :now);

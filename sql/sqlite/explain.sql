@@ -12,3 +12,10 @@ SELECT s.key, sum(w.heartbeat_utc > :alive_since AND w.status IN ('ready', 'busy
 
 -- name: explain_ahead (engine)
 SELECT count(*) FROM (SELECT 1 FROM walled.ready r WHERE r.client_id = :client_id AND (r.priority, r.task_no) < (:priority, :task_no) LIMIT :most);
+
+-- Work that is due and that no live worker may take, by what it needs. Only what nobody covers is probed for tasks.
+-- name: unroutable (engine)
+SELECT n.client_id, n.type, n.compatibility, sum((SELECT count(*) FROM (SELECT 1 FROM walled.ready r WHERE r.lane_id = n.lane_id AND +r.client_id = n.client_id LIMIT :most_waiting)))
+FROM walled.lanes n WHERE (:client_id IS NULL OR n.client_id = :client_id) AND EXISTS (SELECT 1 FROM walled.ready r WHERE r.lane_id = n.lane_id AND +r.client_id = n.client_id)
+  AND NOT EXISTS (SELECT 1 FROM walled.capability_lanes c CROSS JOIN walled.workers w ON w.set_id = c.set_id WHERE c.lane_id = n.lane_id AND +c.client_id = n.client_id AND w.heartbeat_utc > :alive_since AND w.status IN ('ready', 'busy'))
+GROUP BY n.client_id, n.type, n.compatibility ORDER BY n.client_id, n.type, n.compatibility LIMIT :most;

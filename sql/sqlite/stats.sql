@@ -25,9 +25,9 @@ FROM (SELECT coalesce(f.run_ms, f.finished_at_utc - f.processing_started_utc) AS
 -- name: worker_counts (client)
 SELECT count(*), count(*) FILTER (WHERE w.heartbeat_utc >= :active), count(*) FILTER (WHERE w.heartbeat_utc < :stale) FROM walled.workers w WHERE w.status <> 'offline';
 
--- The whole audit, for every client: only the owner of the file asks for it. Every lane has tasks: a refused enqueue makes none.
+-- The whole audit, for every client: only the owner of the file asks for it. A lane may have no task: the first one of it was refused.
 -- name: audit_totals (owner)
-SELECT count(*) FILTER (WHERE e.event = 'enqueue'), count(DISTINCT e.client_id), (SELECT count(DISTINCT type) FROM main.lanes)
+SELECT count(*) FILTER (WHERE e.event = 'enqueue'), count(DISTINCT e.client_id), (SELECT count(DISTINCT n.type) FROM main.tasks t CROSS JOIN main.lanes n ON n.lane_id = t.lane_id)
 FROM main.task_events e;
 
 -- One pass over the audit in the order of each task: where an event starts must be where the one before it ended.

@@ -13,7 +13,7 @@ import type { Context } from './context.ts';
 import { hintOf, isMissing, masterKeyAt, requireFile, whereOf } from './where.ts';
 
 /** What `of` answers: what can be read of one client or of all. */
-export type Reads = Pick<AdminHandle, 'list' | 'stats' | 'securityEvents'>;
+export type Reads = Pick<AdminHandle, 'list' | 'stats' | 'securityEvents' | 'unroutable'>;
 
 export interface Desk {
   /** Flags with which a hint says where this is. */

@@ -17,6 +17,8 @@ import { grantsCommand } from './commands/grants.ts';
 import { limitsCommand, pauseCommand, resumeCommand } from './commands/limits.ts';
 import { schedulesCommand } from './commands/schedules.ts';
 import { explainCommand } from './commands/explain.ts';
+import { forecastCommand } from './commands/forecast.ts';
+import { unroutableCommand } from './commands/unroutable.ts';
 import { keysCommand } from './commands/keys.ts';
 import { migrateStoreCommand } from './commands/migrate-store.ts';
 import { migrateCommand } from './commands/migrate.ts';
@@ -47,6 +49,8 @@ const COMMANDS = [
   reprioritiseCommand,
   purgeCommand,
   explainCommand,
+  forecastCommand,
+  unroutableCommand,
   statsCommand,
   workersCommand,
   clientsCommand,

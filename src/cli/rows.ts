@@ -26,8 +26,8 @@ export function categoryRow({ backoff, ...category }: CategoryInfo): JsonRow {
   return { ...row(category), backoff: backoff === null ? null : row(backoff) };
 }
 
-export function statsRow({ throughput, retries, runMs, byStatus, byType, workers, ...rest }: QueueStats): JsonRow {
-  return { ...row(rest), by_status: byStatus, by_type: byType, throughput: row(throughput), retries: row(retries), run_ms: runMs, workers };
+export function statsRow({ throughput, retries, runMs, byStatus, byType, workers, sla, ...rest }: QueueStats): JsonRow {
+  return { ...row(rest), by_status: byStatus, by_type: byType, throughput: row(throughput), retries: row(retries), run_ms: runMs, workers, sla: row(sla) };
 }
 
 export function auditRow({

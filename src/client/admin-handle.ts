@@ -86,6 +86,7 @@ const clientAdmin = ({ call }: Line): AdminHandle['clients'] => ({
   list: async () => (await call('listClients')).clients,
   suspend: (id) => call('updateClient', { path: { id }, body: { status: 'suspended' } }),
   resume: (id) => call('updateClient', { path: { id }, body: { status: 'active' } }),
+  quota: (id, quota) => call('setQuota', { path: { id }, body: { ...quota } }),
   weight: (id, weight) => call('updateClient', { path: { id }, body: { weight } }),
   encrypt: (id) => call('encryptClient', { path: { id } }),
   erase: (id, reason) => call('eraseClient', { path: { id }, body: { reason } }),

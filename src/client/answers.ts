@@ -3,7 +3,9 @@ import type { OperationName } from '../contract/operations.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { Role } from '../domain/principal.ts';
 import type { NextAnchor } from '../domain/audit-anchor.ts';
-import type { Explanation } from '../domain/explain.ts';
+import type { Explanation, Unroutable } from '../domain/explain.ts';
+import type { Forecast } from '../domain/forecast.ts';
+import type { QuotaInfo } from '../domain/quota.ts';
 import type { Schedule } from '../domain/schedule.ts';
 import type { DependencyInfo, HeartbeatResult, LogEntry, SettleResult, Task, WorkerInfo } from '../domain/task.ts';
 import type { LimitInfo } from '../domain/work-limit.ts';
@@ -65,6 +67,9 @@ export interface Answers {
   readonly taskDependencies: Paged & { readonly dependencies: readonly DependencyInfo[] };
   readonly waitTask: Task;
   readonly explainTask: Explanation;
+  readonly unroutable: { readonly work: readonly Unroutable[] };
+  readonly forecastTask: Forecast;
+  readonly forecastType: Forecast;
   readonly stats: QueueStats;
   readonly register: WorkerInfo;
   readonly beat: HeartbeatResult;
@@ -84,6 +89,8 @@ export interface Answers {
   readonly createClient: ClientInfo;
   readonly listClients: { readonly clients: readonly ClientInfo[] };
   readonly updateClient: ClientInfo;
+  readonly setQuota: QuotaInfo;
+  readonly quota: QuotaInfo;
   readonly encryptClient: DataKeyInfo;
   readonly eraseClient: Erasure;
   readonly exportClient: ExportPage;
@@ -126,7 +133,7 @@ export interface Answers {
 }
 
 /** All but the streams and what wants no key: those are not asked by `call`. */
-export type Callable = Exclude<OperationName, 'events' | 'exportAudit' | 'metrics' | 'livez' | 'readyz' | 'openapi'>;
+export type Callable = Exclude<OperationName, 'events' | 'enqueueStream' | 'exportAudit' | 'metrics' | 'livez' | 'readyz' | 'openapi'>;
 
 /** What is missing above does not compile here. */
 export type AnswerOf<Name extends Callable> = Answers[Name];

@@ -33,6 +33,7 @@ export function clientHandle(line: Line, clientId: string): ClientHandle {
     },
     enqueueMany: (items, { atomic = false } = {}) => enqueueMany(line, items, atomic),
     enqueueStream: (items) => inBatches(items, (batch) => enqueueMany(line, batch, false)),
+    forecastType: (type, priority) => call('forecastType', { query: { type, priority }, headers }),
     reprioritise: (id, priority) => call('updateTask', { path: { id }, body: { priority }, headers }),
     amend: (id, change) =>
       call('updateTask', { path: { id }, body: { ...change, ...('payload' in change ? { payload: jsonOf(change.payload, 'payload') } : {}) }, headers }),
@@ -42,6 +43,7 @@ export function clientHandle(line: Line, clientId: string): ClientHandle {
       return report;
     },
     wait: (id, options = {}) => waitFor(line, id, options),
+    quota: () => call('quota', { headers }),
     schedules: scheduleHandle(line),
     limits: limitHandle(line),
   };

@@ -27,6 +27,8 @@ export function taskReads({ call, settings, headers }: Line): TaskReads {
     },
     events: (options) => entriesOf({ settings, headers }, options),
     stats: () => call('stats', { headers }),
+    unroutable: async (options = {}) => (await call('unroutable', { query: { ...options }, headers })).work,
+    forecast: (id) => call('forecastTask', { path: { id }, headers }),
     explain: (id) => call('explainTask', { path: { id }, headers }),
   };
 }

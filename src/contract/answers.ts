@@ -3,10 +3,11 @@ import { z } from 'zod';
 import { CHAINS } from '../domain/audit-chain.ts';
 import { CATEGORY_MODES } from '../domain/category.ts';
 import { EDGE_STATES, POLICIES } from '../domain/dependencies.ts';
-import { REASONS } from '../domain/explain.ts';
+import { SLA_STATES } from '../domain/sla.ts';
 import { TASK_EVENTS } from '../domain/lifecycle.ts';
 import { attributes, count, instant, json, leaseId, metadata, role, state } from './fields.ts';
-import { limit, schedule } from './clock-answers.ts';
+import { limit, schedule, worker } from './clock-answers.ts';
+import { explanation, forecast, quota, unroutable } from './sla-answers.ts';
 
 const enqueued = z.object({ task_id: z.string(), status: state, created_at_utc: instant, deduplicated: z.boolean() });
 const details = z.record(z.string(), z.unknown()).describe('what of it, by code');
@@ -46,6 +47,7 @@ const task = z.object({
   finished_at_utc: instant.nullable(),
   parent_task_id: z.string().nullable().describe('lineage: the task whose handler enqueued this one'),
   waiting_for: count.describe('how many parents a blocked task waits for'),
+  sla: z.enum(SLA_STATES).nullable().describe('how it stands with its due time'),
 });
 const claimed = z.object({
   task_id: z.string(),
@@ -81,16 +83,6 @@ const log = z.object({
   details: z.record(z.string(), z.unknown()),
 });
 const settled = z.object({ task_id: z.string(), ok: z.literal(true), status: state });
-const worker = z.object({
-  worker_id: z.string(),
-  capabilities: z.record(z.string(), z.unknown()),
-  status: z.enum(['ready', 'busy', 'draining', 'offline', 'stale']),
-  strategy: z.string(),
-  registered_at_utc: instant,
-  heartbeat_utc: instant,
-  active_tasks: count,
-  versions: z.record(z.string(), z.string()),
-});
 const client = z.object({ client_id: z.string(), status: z.enum(['active', 'suspended']), weight: z.int(), created_at_utc: instant });
 const grantInfo = z.object({
   grant_id: z.string(),
@@ -133,6 +125,11 @@ const fault = z.object({ chain: z.enum(CHAINS), client_id: z.string(), seq: z.in
 export const ANSWERS = {
   Enqueued: enqueued,
   EnqueuedMany: z.object({ results: z.array(z.union([enqueued.extend({ ok: z.literal(true) }), refusal])) }),
+  EnqueueLine: z.union([
+    enqueued.extend({ line: count, ok: z.literal(true) }),
+    refusal.extend({ line: count }),
+    z.object({ end: z.literal(true), lines: count, enqueued: count, deduplicated: count, refused: count }),
+  ]),
   Task: task,
   TaskPage: page({ tasks: z.array(task) }),
   DependencyPage: page({
@@ -170,6 +167,7 @@ export const ANSWERS = {
     retries: z.object({ rate, average_attempts: rate, dead_letters: count }),
     run_ms: z.object({ p50: rate, p95: rate, p99: rate, count }),
     workers: z.object({ total: count, active: count, stale: count }),
+    sla: z.object({ at_risk: count, breached: count, met: count }).describe('of the tasks with a due time that are kept'),
   }),
   Worker: worker,
   Workers: z.object({ workers: z.array(worker) }),
@@ -198,6 +196,7 @@ export const ANSWERS = {
   Settled: settled,
   SettledMany: z.object({ results: z.array(z.union([settled, refusal.extend({ task_id: z.string() })])) }),
   Client: client,
+  Quota: quota,
   Clients: z.object({ clients: z.array(client) }),
   DataKey: z.object({ client_id: z.string(), key_no: count }),
   Erasure: z.union([
@@ -213,7 +212,9 @@ export const ANSWERS = {
   Category: category,
   Categories: z.object({ mode: z.enum(CATEGORY_MODES), categories: z.array(category) }),
   CategoryMode: z.object({ mode: z.enum(CATEGORY_MODES) }),
-  Explanation: z.object({ task_id: z.string(), status: state, reasons: z.array(z.object({ code: z.enum(REASONS), message: z.string() })) }),
+  Explanation: explanation,
+  Forecast: forecast,
+  Unroutable: unroutable,
   Schedule: schedule,
   Schedules: page({ schedules: z.array(schedule) }),
   Preview: z.object({ ticks_utc: z.array(instant) }),

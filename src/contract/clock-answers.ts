@@ -35,3 +35,14 @@ export const limit = z.object({
   running: count,
   created_at_utc: instant,
 });
+
+export const worker = z.object({
+  worker_id: z.string(),
+  capabilities: z.record(z.string(), z.unknown()),
+  status: z.enum(['ready', 'busy', 'draining', 'offline', 'stale']),
+  strategy: z.string(),
+  registered_at_utc: instant,
+  heartbeat_utc: instant,
+  active_tasks: count,
+  versions: z.record(z.string(), z.string()),
+});

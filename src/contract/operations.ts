@@ -3,6 +3,7 @@
 import type { ErrorCode } from '../domain/errors.ts';
 import { AUDIT_OPERATIONS } from './audit-operations.ts';
 import { CLOCK_OPERATIONS } from './clock-operations.ts';
+import { OUTLOOK_OPERATIONS } from './outlook-operations.ts';
 import { ENQUEUE, LEASE, MOVE, TASK, bulk, get, post, remove, row } from './row.ts';
 import type { OperationRow } from './row.ts';
 
@@ -23,6 +24,16 @@ export const OPERATIONS = {
     errors: ENQUEUE,
     inside: true,
     summary: 'Enqueues up to 1,000 tasks in one transaction, each answered by itself; `atomic`: all or none.',
+  }),
+  enqueueStream: post('/queue/enqueue/stream', 'task.enqueue', 'EnqueueLine', {
+    query: 'StreamQuery',
+    body: 'Enqueue',
+    lines: true,
+    contentType: 'application/x-ndjson',
+    errors: ENQUEUE,
+    inside: true,
+    summary:
+      'Enqueues one task a line, in a body of any length. Answers a line for each that is refused, or with `outcomes=all` for each; the last says how many.',
   }),
   listTasks: get('/queue/tasks', 'task.list', 'TaskPage', { query: 'TaskQuery', inside: true, summary: 'Tasks, newest first.' }),
   getTask: get('/queue/tasks/{id}', 'task.get', 'Task', { errors: TASK, inside: true, summary: 'One task.' }),
@@ -239,6 +250,7 @@ export const OPERATIONS = {
   }),
   ...AUDIT_OPERATIONS,
   ...CLOCK_OPERATIONS,
+  ...OUTLOOK_OPERATIONS,
 
   // of the server
   metrics: get('/metrics', 'metrics.read', 'Metrics', {

@@ -25,6 +25,8 @@ export interface OperationRow {
   readonly inside?: true;
   /** Waits up to `wait_ms`. */
   readonly waits?: true;
+  /** The body is lines, each of them what `body` names. */
+  readonly lines?: true;
   /** Server-sent events. */
   readonly stream?: true;
   /** What the answer is, where it is no JSON. */

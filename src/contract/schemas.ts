@@ -8,6 +8,7 @@ import { MOST_PARENTS, POLICIES } from '../domain/dependencies.ts';
 import type { DependencyPolicy } from '../domain/dependencies.ts';
 import { LIMITS } from '../domain/limits.ts';
 import { MISSED } from '../domain/schedule.ts';
+import { SLA_FILTERS } from '../domain/sla.ts';
 import {
   attributes,
   clientId,
@@ -159,6 +160,7 @@ export const REQUESTS = {
   }),
   NewClient: z.strictObject({ client_id: clientId, weight: int('weight').optional() }),
   ClientChange: z.strictObject({ status: z.enum(['active', 'suspended']).optional(), weight: int('weight').optional() }),
+  Quota: z.strictObject({ tasks: z.int().min(0).nullable().optional(), bytes: z.int().min(0).nullable().optional() }),
   Prune: z.strictObject({ stale_ms: int('staleMs').optional() }),
   NewGrant: z.strictObject({ worker_id: workerId, ...grant }),
   NewKey: z.strictObject({
@@ -212,6 +214,7 @@ export const REQUESTS = {
     status: state.optional(),
     type: pattern.optional(),
     metadata: queryPairs.optional(),
+    sla: z.enum(SLA_FILTERS).optional(),
     limit: queryInt('listLimit').optional(),
     cursor: text(200).optional(),
   }),
@@ -232,6 +235,8 @@ export const REQUESTS = {
       .meta({ override: 'integer' })
       .optional(),
   }),
+  ForecastQuery: z.strictObject({ type, priority: queryInt('priority').optional() }),
+  StreamQuery: z.strictObject({ outcomes: z.enum(['refused', 'all']).optional() }),
   WaitQuery: z.strictObject({
     wait_ms: z
       .string()

@@ -51,7 +51,12 @@ export const ERRORS = {
   },
   already_exists: { status: 409, exit: 5, retryable: false, when: 'something with this name exists' },
   too_many_lanes: { status: 429, exit: 6, retryable: true, when: 'the client has too many distinct pairs of type and compatibility' },
-  quota_exceeded: { status: 429, exit: 6, retryable: true, when: 'the client reached a limit' },
+  quota_exceeded: {
+    status: 429,
+    exit: 6,
+    retryable: true,
+    when: 'the client has as much unfinished as its quota lets it, or as many limits or schedules as it may',
+  },
   worker_outdated: { status: 409, exit: 5, retryable: false, when: 'the worker is unknown or was removed: register again' },
   unknown_strategy: { status: 422, exit: 2, retryable: false, when: 'no strategy of that name; the sentence lists the known ones' },
   timeout: { status: 504, exit: 7, retryable: true, when: 'the wait ended before the task did' },
@@ -136,4 +141,5 @@ export function causesOf(error: unknown): readonly unknown[] {
 }
 
 /** An enqueue named a version of the registry of categories that is no longer the one: it is prepared anew. Never seen outside the library. */
+export const registryChanged = (): QueueError => new QueueError('registry_changed' as ErrorCode, '');
 export const isRegistryChanged = (error: unknown): boolean => error instanceof QueueError && (error.code as string) === 'registry_changed';

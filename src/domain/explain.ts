@@ -80,6 +80,13 @@ function reasonsOf(task: Task, facts: ExplainFacts): Reason[] {
   return reasons;
 }
 
+/** What keeps a task from starting however long it waits; null where it is only its turn, its time, or others. */
+export function obstacleOf(task: Task, facts: ExplainFacts): string | null {
+  const lasting: readonly ReasonCode[] = ['client_suspended', 'no_worker'];
+  const paused = facts.limits.filter(({ concurrency }) => concurrency === 0).flatMap(limitReasons);
+  return [...reasonsOf(task, facts).filter(({ code }) => lasting.includes(code)), ...paused][0]?.message ?? null;
+}
+
 function limitReasons({ name, concurrency, running, rate, perMs, started }: LimitRoom): Reason[] {
   const reasons: Reason[] = [];
   if (concurrency === 0)
@@ -89,8 +96,26 @@ function limitReasons({ name, concurrency, running, rate, perMs, started }: Limi
   return reasons;
 }
 
+/** Tasks that are due and that no live worker may take, by what they need. */
+export interface Unroutable {
+  readonly clientId: string;
+  readonly type: string;
+  readonly compatibility: LaneOf['compatibility'];
+  /** Up to `WAITING_MOST` of each free key. */
+  readonly waiting: number;
+  readonly message: string;
+}
+export const WAITING_MOST = 1000;
+
+/** The sets and the lanes are read one after the other: what a worker covers by now is left out. */
+export const unroutable = (lanes: readonly (LaneOf & { readonly waiting: number })[], sets: readonly WorkerSet[]): readonly Unroutable[] =>
+  lanes.flatMap(({ waiting, ...lane }) => {
+    const reason = workerReason({ lane, sets });
+    return reason === null ? [] : [{ ...lane, waiting, message: reason.message }];
+  });
+
 /** Null when a live worker can take it. What other clients' workers may is nobody's business here. */
-function workerReason({ lane, sets }: ExplainFacts): Reason | null {
+function workerReason({ lane, sets }: Pick<ExplainFacts, 'lane' | 'sets'>): Reason | null {
   if (sets.some((set) => set.live > 0 && covers(set.declared, set.grants, lane))) return null;
   const no = (why: string): Reason => because('no_worker', `no live worker can run this, because ${why}`);
   const mine = sets.filter(({ grants }) => grants.some(({ clientId }) => clientId === '*' || clientId === lane.clientId));

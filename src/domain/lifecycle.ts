@@ -69,6 +69,14 @@ export const EVENTS = {
     audited: true,
     guard: 'own task; the audit keeps both digests',
   },
+  at_risk: {
+    from: ['blocked', 'queued', 'leased', 'failed'],
+    to: 'same',
+    by: ['system'],
+    audited: true,
+    guard: 'the last fifth of the time until `due_at_utc` began',
+  },
+  breach: { from: ['blocked', 'queued', 'leased', 'failed'], to: 'same', by: ['system'], audited: true, guard: '`due_at_utc` passed' },
   purge: {
     from: ['completed', 'dead_letter', 'cancelled'],
     to: 'none',

@@ -2,6 +2,7 @@
 // Instants are integer milliseconds since the epoch (`…AtUtc`, `…UntilUtc`, `…AfterUtc`), durations end in `Ms`.
 import type { Dependency, DependencyInput, DependencyPolicy, EdgeState } from './dependencies.ts';
 import type { TaskEvent, TaskState } from './lifecycle.ts';
+import type { SlaState } from './sla.ts';
 
 /** Any JSON value. `payload` and `result` travel as their stored text, so key order and big numbers survive. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -116,6 +117,8 @@ export interface Task {
   readonly parentTaskId: string | null;
   /** How many parents a blocked task waits for. */
   readonly waitingFor: number;
+  /** How it stands with its due time; null without one. */
+  readonly sla: SlaState | null;
 }
 
 /** One edge: `taskId` waits for `parentId`. Status and type are those of the other end of the one that was asked for. */

@@ -15,7 +15,8 @@ import type { Buckets } from './buckets.ts';
 import type { Meter } from './metrics.ts';
 import { PERFORM } from './perform.ts';
 import { asRefusal, problem } from './problem.ts';
-import { readInput } from './read-ask.ts';
+import { linesOf } from './item-lines.ts';
+import { MOST_LINE, readInput } from './read-ask.ts';
 import type { Answer, Ask, Call, Reply } from './reply.ts';
 import { refusalInWireWords } from './words.ts';
 
@@ -142,6 +143,7 @@ async function perform(desk: Desk, ask: Ask, row: OperationRow, principal: KeyPr
     principal,
     params: ask.params,
     input,
+    lines: () => linesOf(ask.chunks?.() ?? notThere(), MOST_LINE),
     inside,
     header: ask.header,
     isGone: ask.isGone,

@@ -204,12 +204,19 @@ function askOf(context: Context<Env>, name: OperationName, maxBytes: number, req
     query: new URL(req.url).searchParams,
     header: (header) => req.header(header),
     body: () => readText(req.raw, maxBytes),
+    chunks: () => bytesOf(req.raw),
     address: context.env.address,
     isLocal: context.env.isLocal === true,
     requestId,
     isGone: () => req.raw.signal.aborted || draining.aborted,
     signal: () => (signal ??= AbortSignal.any([req.raw.signal, draining])),
   };
+}
+
+/** As it comes: who reads bounds it. */
+function bytesOf({ body, bodyUsed }: Request): AsyncIterable<Uint8Array> {
+  if (bodyUsed) throw bodyConsumed();
+  return (body ?? []) as AsyncIterable<Uint8Array>;
 }
 
 /** Stops at the limit, whatever the head said of the length. */

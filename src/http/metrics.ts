@@ -115,6 +115,13 @@ function doneBy(name: OperationName, { status, value }: Answer): readonly (reado
   }
 }
 
+const slaFamily = ({ atRisk, breached, met }: QueueStats['sla']): Family => ({
+  name: 'prismq_sla_tasks',
+  type: 'gauge',
+  help: 'tasks with a due time: not done and short of time, not done in time, done in time',
+  samples: Object.entries({ at_risk: atRisk, breached, met }).map(([sla, value]) => ({ labels: { sla }, value })),
+});
+
 /** The numbers of the queue, or of one client. */
 export function queueFamilies({
   byStatus,
@@ -125,6 +132,7 @@ export function queueFamilies({
   retries,
   runMs,
   workers,
+  sla,
 }: QueueStats): readonly Family[] {
   const activity = { active: workers.active, quiet: workers.total - workers.active - workers.stale, stale: workers.stale };
   return [
@@ -148,6 +156,7 @@ export function queueFamilies({
         ] as const
       ).map(([quantile, ms]) => ({ labels: { quantile }, value: ms / 1000 })),
     },
+    slaFamily(sla),
     {
       name: 'prismq_workers',
       type: 'gauge',

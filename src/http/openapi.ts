@@ -72,7 +72,12 @@ function operation(name: OperationName, row: OperationRow): Node {
     parameters: [...pathParameters(row), ...queryParameters(row), ...headerParameters(name, row)],
     ...(row.body === undefined
       ? {}
-      : { requestBody: { required: needsBody(row.body as RequestName), content: { 'application/json': { schema: reference(`${row.body}Request`) } } } }),
+      : {
+          requestBody: {
+            required: needsBody(row.body as RequestName),
+            content: { [row.lines === true ? 'application/x-ndjson' : 'application/json']: { schema: reference(`${row.body}Request`) } },
+          },
+        }),
     responses: { ...successes(row), ...refusals(row) },
   };
 }

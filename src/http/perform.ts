@@ -4,6 +4,7 @@ import type { OperationName } from '../contract/operations.ts';
 import type { NextAnchor } from '../domain/audit-anchor.ts';
 import type { BulkEvent } from '../domain/bulk.ts';
 import { QueueError } from '../domain/errors.ts';
+import type { Quota } from '../domain/quota.ts';
 import { JsonText } from '../domain/json-text.ts';
 import type { KeyPrincipal } from '../domain/principal.ts';
 import type {
@@ -24,6 +25,7 @@ import type {
 import { LOOK_MS, given, handleOf, itemOf } from './bench.ts';
 import type { Bench, Performer } from './bench.ts';
 import { adminOf, clientOf } from './insides.ts';
+import { enqueueLines } from './enqueue-stream.ts';
 import { clockPerformers } from './perform-clock.ts';
 import type { Answer, Call } from './reply.ts';
 import { lines } from './lines.ts';
@@ -68,6 +70,7 @@ const taskPerformers = {
     );
     return value({ results: results.map((result) => (result.ok ? result : { ...result, message: inWireWords(result.message) })) });
   },
+  enqueueStream: (call, bench) => enqueueLines(call, bench),
   listTasks: async (call, bench) => page('tasks', await reader(call, bench).list(call.input)),
   async taskDependencies(call, bench) {
     return page('dependencies', await reader(call, bench).dependencies(idOf(call), call.input));
@@ -118,6 +121,12 @@ const taskPerformers = {
     }
   },
   explainTask: async (call, bench) => value(await reader(call, bench).explain(idOf(call))),
+  unroutable: async (call, bench) => value({ work: await reader(call, bench).unroutable(call.input) }),
+  forecastTask: async (call, bench) => value(await reader(call, bench).forecast(idOf(call))),
+  async forecastType(call, bench) {
+    const { type, priority } = given<{ type: string; priority?: number }>(call);
+    return value(await clientOf(call, bench).forecastType(type, priority));
+  },
   stats: async (call, bench) => value(await (call.inside === null ? (handleOf(call, bench) as AuditorHandle) : clientOf(call, bench)).stats()),
   async events(call, bench) {
     const last = call.header('last-event-id') ?? given<{ lastEventId?: string }>(call).lastEventId;
@@ -158,6 +167,8 @@ const bookPerformers = {
     if (status === undefined) return value(changed);
     return value(await (status === 'active' ? clients.resume(idOf(call)) : clients.suspend(idOf(call))));
   },
+  setQuota: async (call, bench) => value(await adminOf(call, bench).clients.quota(idOf(call), given<Partial<Quota>>(call))),
+  quota: async (call, bench) => value(await clientOf(call, bench).quota()),
   encryptClient: async (call, bench) => ({ status: 201, value: await adminOf(call, bench).clients.encrypt(idOf(call)) }),
   async eraseClient(call, bench) {
     const { confirm = false, reason = '' } = given<{ confirm?: boolean; reason?: string }>(call);

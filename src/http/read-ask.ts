@@ -18,6 +18,10 @@ const MOST_FIELDS = 20;
 
 export async function readInput(ask: Ask, row: OperationRow, maxBytes: number): Promise<Record<string, unknown>> {
   const query = checked(row.query as RequestName | undefined, queryOf(ask.query));
+  if (row.lines === true) {
+    requireType(ask, NDJSON, 'application/x-ndjson, one task a line');
+    return query;
+  }
   const body = await ask.body();
   if (row.body === undefined) {
     if (body.trim() !== '') throw new QueueError('malformed_request', 'this operation takes no body');
@@ -43,11 +47,22 @@ function queryOf(search: URLSearchParams): Record<string, string | readonly stri
   return query;
 }
 
+/** One line of a body of lines. */
+export const readItem = (text: string): Record<string, unknown> => checked('Enqueue', parse(text, MOST_LINE));
+
+/** A task with the largest payload, and what is around it. */
+export const MOST_LINE = LIMITS.payloadBytes.max + 100_000;
+const NDJSON = /^application\/(x-ndjson|jsonl|x-jsonlines)(\s*;\s*charset=utf-8)?$/i;
+const JSON_ALONE = /^application\/json(\s*;\s*charset=utf-8)?$/i;
+
 function requireJson(ask: Ask): void {
+  requireType(ask, JSON_ALONE, 'application/json');
+}
+
+function requireType(ask: Ask, types: RegExp, words: string): void {
   const encoding = ask.header('content-encoding') ?? 'identity';
   if (encoding.toLowerCase() !== 'identity') throw new QueueError('unsupported_media_type', 'send the body as it is, without a content-encoding');
-  const type = ask.header('content-type') ?? '';
-  if (!/^application\/json(\s*;\s*charset=utf-8)?$/i.test(type)) throw new QueueError('unsupported_media_type', 'send the body as application/json');
+  if (!types.test(ask.header('content-type') ?? '')) throw new QueueError('unsupported_media_type', `send the body as ${words}`);
 }
 
 function parse(text: string, maxBytes: number): unknown {

@@ -10,6 +10,8 @@ export interface Ask {
   /** By lower-case name. */
   header(name: string): string | undefined;
   body(): Promise<string>;
+  /** The body as it comes; absent on the hot path, which has none so. */
+  readonly chunks?: () => AsyncIterable<Uint8Array>;
   readonly address: string;
   readonly requestId: string;
   /** From this machine, by no proxy. */
@@ -31,6 +33,8 @@ export interface Call {
   readonly params: Readonly<Record<string, string>>;
   /** camelCase; `payload` and the like are JsonText. */
   readonly input: Readonly<Record<string, unknown>>;
+  /** The lines of the body, of an operation that takes lines. */
+  readonly lines: () => AsyncIterable<string>;
   readonly inside: { readonly clientId: string; readonly reason: string } | null;
   readonly header: Ask['header'];
   readonly isGone: Ask['isGone'];

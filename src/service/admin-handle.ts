@@ -1,4 +1,5 @@
 // What an admin holds, and what it is answered. Types only; `handles.ts` has the other roles.
+import type { Quota, QuotaInfo } from '../domain/quota.ts';
 import type { GrantSpec, Json, Task, TickReport, WorkerInfo } from '../domain/task.ts';
 import type { AuditAdmin } from './audit-handle.ts';
 import type { PrivacyAdmin } from './privacy-handle.ts';
@@ -99,6 +100,8 @@ export interface AdminHandle extends TaskReads, TaskMoves {
     suspend(clientId: string): Promise<ClientInfo>;
     resume(clientId: string): Promise<ClientInfo>;
     weight(clientId: string, weight: number): Promise<ClientInfo>;
+    /** How much of it may be unfinished at once, from now on; what is left out is any. */
+    quota(clientId: string, quota: Partial<Quota>): Promise<QuotaInfo>;
   } & PrivacyAdmin;
   readonly workers: {
     list(): Promise<readonly WorkerInfo[]>;

@@ -5,6 +5,7 @@ import { reachOf } from '../domain/access.ts';
 import { checkGrant } from '../domain/capability.ts';
 import { LIMITS, checkInt } from '../domain/limits.ts';
 import { checkClientId, checkWorkerId } from '../domain/names.ts';
+import { checkQuota } from '../domain/quota.ts';
 import type { AdminPrincipal, Principal } from '../domain/principal.ts';
 import type { Task } from '../domain/task.ts';
 import type { StoreScope } from '../store/store.ts';
@@ -19,7 +20,8 @@ import { limitList } from './limits.ts';
 import { privacyAdmin } from './privacy.ts';
 import type { PrivacyAdmin } from './privacy-handle.ts';
 import { scheduleList } from './schedules.ts';
-import { checkPage, notFound, raise, statsOf, taskMoves, taskReads } from './tasks.ts';
+import { notFound, raise } from './refusal.ts';
+import { checkPage, statsOf, taskMoves, taskReads } from './tasks.ts';
 
 export function adminHandle(deps: Deps, principal: AdminPrincipal, scope: StoreScope): AdminHandle {
   return {
@@ -83,6 +85,8 @@ function inside(deps: Deps, principal: AdminPrincipal, clientId: string, reason:
       yield* await recorded('task.enqueue', 'a stream', async () => handle.enqueueStream(items));
     },
     reprioritise: (taskId, priority) => recorded('task.reprioritise', taskId, () => handle.reprioritise(taskId, priority)),
+    quota: () => recorded('client.usage', null, () => handle.quota()),
+    forecastType: (type, priority) => recorded('category.forecast', type, () => handle.forecastType(type, priority)),
     bulk: (event, request) =>
       request.dryRun === true ? handle.bulk(event, request) : recorded(`bulk.${event}`, 'many tasks', () => handle.bulk(event, request)),
   };
@@ -147,6 +151,10 @@ function clientAdmin(deps: Deps, principal: Principal, scope: StoreScope): Omit<
     },
     suspend: (clientId) => update('client.suspend', clientId, { status: 'suspended' }),
     resume: (clientId) => update('client.suspend', clientId, { status: 'active' }),
+    async quota(clientId, quota) {
+      await authorize(deps, principal, 'client.quota');
+      return (await store.quotas.set(scope, unwrap(checkClientId(clientId)), unwrap(checkQuota(quota)))) ?? unknown(clientId);
+    },
     weight: async (clientId, weight) => update('client.weight', clientId, { weight: unwrap(checkInt('weight', weight, 'weight')) }),
   };
 }

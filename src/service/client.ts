@@ -14,8 +14,10 @@ import { authorize } from './deps.ts';
 import type { Deps } from './deps.ts';
 import type { AmendInput, ClientHandle, EnqueueItem, EnqueueItemResult, EnqueueResult, TaskDefinition, TaskHandle, WaitOptions } from './handles.ts';
 import { storeMany, withoutPositions } from './many.ts';
-import { moved, notFound, raise, taskMoves, taskReads } from './tasks.ts';
 import { byRegistry } from './categories.ts';
+import { outlook } from './forecasts.ts';
+import { notFound, raise } from './refusal.ts';
+import { moved, taskMoves, taskReads } from './tasks.ts';
 import { limitHandle } from './limits.ts';
 import { prepareWith } from './prepare.ts';
 import { scheduleHandle } from './schedules.ts';
@@ -25,7 +27,6 @@ const WAIT_MS = 30_000;
 const LOOK_MS = 1000;
 
 export function clientHandle(deps: Deps, principal: Principal, clientId: string, scope: StoreScope, createClients: boolean): ClientHandle {
-  const reads = taskReads(deps, principal, scope);
   const wait = async (taskId: string, options: WaitOptions = {}): Promise<Task> => {
     await authorize(deps, principal, 'task.wait');
     return waitFor(deps, scope, taskId, options);
@@ -33,7 +34,7 @@ export function clientHandle(deps: Deps, principal: Principal, clientId: string,
   const enqueueOptions = (atomic: boolean): { atomic: boolean; createClients: boolean } => ({ atomic, createClients });
   return {
     clientId,
-    ...reads,
+    ...taskReads(deps, principal, scope),
     ...taskMoves(deps, principal, scope),
     async enqueue<Output = Json>(
       type: string | TaskDefinition<never, Output>,
@@ -60,6 +61,7 @@ export function clientHandle(deps: Deps, principal: Principal, clientId: string,
       await authorize(deps, principal, 'task.enqueue');
       yield* inBatches(items, (batch) => enqueueMany(deps, clientId, scope, batch, enqueueOptions(false)));
     },
+    ...outlook(deps, principal, scope, clientId),
     async reprioritise(taskId, priority) {
       await authorize(deps, principal, 'task.reprioritise');
       return moved(deps, scope, taskId, await deps.store.reprioritise(scope, taskId, unwrap(checkInt('priority', priority, 'priority'))));

@@ -1,7 +1,10 @@
 // What each role holds: the methods of its role and nothing else, with its client or worker bound inside. The HTTP client
 // implements the same interfaces. No method takes a client to trust; a foreign object answers like an absent one.
 import type { Operation } from '../domain/access.ts';
-import type { Explanation } from '../domain/explain.ts';
+import type { Explanation, Unroutable } from '../domain/explain.ts';
+import type { Forecast } from '../domain/forecast.ts';
+import type { QuotaInfo } from '../domain/quota.ts';
+import type { SlaFilter } from '../domain/sla.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { KeyPrincipal, Principal } from '../domain/principal.ts';
 import type { TaskDefinition } from '../domain/definition.ts';
@@ -54,6 +57,8 @@ export interface ListFilter {
   readonly status?: TaskState;
   /** A category, or a pattern `A.B.*`. */
   readonly type?: string;
+  /** How tasks stand with their due time; the latest due first. Not with metadata. */
+  readonly sla?: SlaFilter;
   /** All of these pairs. For who reads metadata: a client and its admin. */
   readonly metadata?: Readonly<Record<string, string>>;
   /** 1–1000, default 100. */
@@ -85,6 +90,10 @@ export interface TaskReads {
   dependencies(taskId: string, page?: DependencyPage): Promise<Page<DependencyInfo>>;
   /** Why the task does not run. */
   explain(taskId: string): Promise<Explanation>;
+  /** Work that is due and that no live worker may take, with the reason; 100 kinds unless told otherwise. */
+  unroutable(options?: { readonly limit?: number }): Promise<readonly Unroutable[]>;
+  /** When it will start and end, by what goes on now, and whether it will miss its due time. */
+  forecast(taskId: string): Promise<Forecast>;
 }
 export interface TaskMoves {
   cancel(taskId: string, reason?: string): Promise<Task>;
@@ -105,8 +114,12 @@ export interface ClientHandle extends TaskReads, TaskMoves {
   enqueueMany(items: readonly EnqueueItem[], options?: { readonly atomic?: boolean }): Promise<readonly EnqueueItemResult[]>;
   /** A stream of any length in bounded memory: an answer an item, in order, some hundred at a time. Each call by itself: positions are of none. */
   enqueueStream(items: AsyncIterable<EnqueueItem> | Iterable<EnqueueItem>): AsyncGenerator<EnqueueItemResult>;
+  /** The same for a task that would be enqueued now; the priority and the due time are the category's unless one is given. */
+  forecastType(type: string, priority?: number): Promise<Forecast>;
   reprioritise(taskId: string, priority: number): Promise<Task>;
   amend(taskId: string, change: AmendInput): Promise<Task>;
+  /** How much of the client may be unfinished at once, and how much is. */
+  quota(): Promise<QuotaInfo>;
   readonly schedules: ScheduleHandle;
   readonly limits: LimitHandle;
   /** Many tasks of the client at once, by ids or by a filter: `cancel`, `requeue`, `reprioritise`, `purge` (for admins). */

@@ -14,7 +14,7 @@ import type { CallerOrigin } from './credential.ts';
 import { authorize, ownClient, recordRefusal, scopeOf } from './deps.ts';
 import type { Deps } from './deps.ts';
 import type { AdminHandle, BootstrapSecret, MadeKey, NewKey, RotateOptions } from './handles.ts';
-import { raise } from './tasks.ts';
+import { raise } from './refusal.ts';
 
 const BOOTSTRAP_MS = 15 * 60_000;
 

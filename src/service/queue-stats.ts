@@ -16,5 +16,7 @@ export interface QueueStats {
   readonly retries: { readonly rate: number; readonly averageAttempts: number; readonly deadLetters: number };
   /** Run time of completed tasks of the last 24 h, ms, linear interpolation. */
   readonly runMs: { readonly p50: number; readonly p95: number; readonly p99: number; readonly count: number };
+  /** Of the tasks with a due time that are kept: not done and short of time, not done in time, done in time. */
+  readonly sla: { readonly atRisk: number; readonly breached: number; readonly met: number };
   readonly workers: { readonly total: number; readonly active: number; readonly stale: number };
 }

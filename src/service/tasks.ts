@@ -3,7 +3,8 @@ import { QueueError, unwrap } from '../domain/errors.ts';
 import type { Refusal } from '../domain/errors.ts';
 import type { Operation } from '../domain/access.ts';
 import { checkCategory, checkPattern } from '../domain/category.ts';
-import { explain } from '../domain/explain.ts';
+import { explain, unroutable } from '../domain/explain.ts';
+import { SLA_FILTERS } from '../domain/sla.ts';
 import { STATES } from '../domain/lifecycle.ts';
 import { checkInt, checkMetadata } from '../domain/limits.ts';
 import type { Principal } from '../domain/principal.ts';
@@ -11,12 +12,12 @@ import type { Task } from '../domain/task.ts';
 import type { Counts, StoreScope, TaskFilter } from '../store/store.ts';
 import { authorize } from './deps.ts';
 import type { Deps } from './deps.ts';
+import { forecastTaskOf } from './forecasts.ts';
+import { notFound, raise } from './refusal.ts';
 import type { EventOptions, ListFilter, QueueStats, TaskMoves, TaskReads } from './handles.ts';
 
 const EVENTS_A_READ = 500;
 const EVENT_LOOK_MS = 5000;
-
-export const notFound = (): QueueError => new QueueError('not_found', 'there is no such task');
 
 export function taskReads(deps: Deps, principal: Principal, scope: StoreScope): TaskReads {
   const may = (operation: Operation): Promise<void> => authorize(deps, principal, operation);
@@ -56,6 +57,12 @@ export function taskReads(deps: Deps, principal: Principal, scope: StoreScope): 
       const task = (await deps.store.task(scope, taskId)) ?? raise(notFound());
       return explain(task, (await deps.store.explain(scope, task.clientId, taskId)) ?? raise(notFound()));
     },
+    async unroutable({ limit = 100 } = {}) {
+      await may('task.unroutable');
+      const { lanes, sets } = await deps.store.unroutable(scope, unwrap(checkInt('limit', limit, 'listLimit')));
+      return unroutable(lanes, sets);
+    },
+    forecast: (taskId) => forecastTaskOf(deps, principal, scope, taskId),
     async stats() {
       await may('task.stats');
       return statsOf(await deps.store.counts(scope));
@@ -82,10 +89,6 @@ export async function moved(deps: Deps, scope: StoreScope, taskId: string, refus
   return (await deps.store.task(scope, taskId)) ?? raise(notFound());
 }
 
-export function raise(error: Error): never {
-  throw error;
-}
-
 export function checkPage(page: { readonly limit?: number; readonly cursor?: string }): { readonly limit: number; readonly cursor?: string } {
   const limit = unwrap(checkInt('limit', page.limit ?? 100, 'listLimit'));
   return page.cursor === undefined ? { limit } : { limit, cursor: page.cursor };
@@ -105,13 +108,20 @@ function checkFilter(filter: ListFilter): TaskFilter {
   if (filter.status !== undefined && !STATES.includes(filter.status))
     throw new QueueError('invalid_input', `status is one of ${STATES.join(', ')}`, { fields: [{ field: 'status', message: 'unknown' }] });
   if (filter.type !== undefined) unwrap(/[*]$/.test(filter.type) ? checkPattern(filter.type) : checkCategory(filter.type));
+  if (filter.sla !== undefined) checkSla(filter.sla, filter.metadata !== undefined);
   const pairs = filter.metadata === undefined ? null : unwrap(checkMetadata(filter.metadata));
   return {
     ...page,
     ...(filter.status === undefined ? {} : { status: filter.status }),
     ...(filter.type === undefined ? {} : { type: filter.type }),
+    ...(filter.sla === undefined ? {} : { sla: filter.sla }),
     ...(pairs === null ? {} : { metadata: JSON.parse(pairs) as Readonly<Record<string, string>> }),
   };
+}
+
+function checkSla(sla: unknown, hasMetadata: boolean): void {
+  const message = !SLA_FILTERS.some((name) => name === sla) ? `is one of ${SLA_FILTERS.join(', ')}` : hasMetadata ? 'not together with metadata' : null;
+  if (message !== null) throw new QueueError('invalid_input', `sla: ${message}`, { fields: [{ field: 'sla', message }] });
 }
 
 const share = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
@@ -132,5 +142,6 @@ export function statsOf(counts: Counts): QueueStats {
     retries: { rate: share(ended.retried, done), averageAttempts: share(ended.attempts, done), deadLetters: ended.deadLetter },
     runMs: counts.runMs,
     workers: counts.workers,
+    sla: counts.sla,
   };
 }

@@ -13,6 +13,8 @@ export interface CountRows {
   readonly ended: StoredRow | undefined;
   readonly runs: StoredRow | undefined;
   readonly workers: StoredRow | undefined;
+  /** at risk, breached, met. */
+  readonly sla: StoredRow | undefined;
 }
 
 export function countsOf(rows: CountRows, now: number): Counts {
@@ -21,6 +23,7 @@ export function countsOf(rows: CountRows, now: number): Counts {
   for (const { status, count } of byType) byStatus[status] += count;
   const ended = numbers(rows.ended);
   const [count = 0, p50 = 0, p95 = 0, p99 = 0] = numbers(rows.runs);
+  const [atRisk = 0, breached = 0, met = 0] = numbers(rows.sla);
   const [total = 0, active = 0, stale = 0] = numbers(rows.workers);
   return {
     byStatus,
@@ -29,6 +32,7 @@ export function countsOf(rows: CountRows, now: number): Counts {
     ended: { completed: ended[0] ?? 0, deadLetter: ended[1] ?? 0, retried: ended[2] ?? 0, attempts: ended[3] ?? 0, completedLastHour: ended[4] ?? 0 },
     runMs: { p50, p95, p99, count },
     workers: { total, active, stale },
+    sla: { atRisk, breached, met },
     nowUtc: now,
   };
 }

@@ -17,6 +17,9 @@ export function readerOf(scope: StoreScope): 'client' | 'admin' | 'platform' | '
 const wrongCursor = (): never =>
   unwrap(refuse('invalid_input', 'the cursor is not one that an earlier page answered', { fields: [{ field: 'cursor', message: 'not a cursor' }] }));
 
+/** In these states a task does not stand so any more, whatever was told. */
+export const SLA_OVER = { at_risk: `'completed', 'cancelled'`, breached: `'cancelled'` } as const;
+
 /** A cursor of a list of tasks is the sort value and the id of the last row of a page. */
 export function parseCursor(cursor: string | undefined): { readonly value: number; readonly id: string } | null {
   if (cursor === undefined) return null;

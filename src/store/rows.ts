@@ -1,8 +1,11 @@
 // Rows of any engine as the nouns of the domain. Each list of columns is the order in which the statements name them.
 import type { ChainName, Seal } from '../domain/audit-chain.ts';
 import { matches } from '../domain/category.ts';
+import type { LaneOf } from '../domain/capability.ts';
 import { JsonText } from '../domain/json-text.ts';
 import type { TaskEvent, TaskState } from '../domain/lifecycle.ts';
+import { slaOf } from '../domain/sla.ts';
+import type { SlaTold } from '../domain/sla.ts';
 import { LIMITS } from '../domain/limits.ts';
 import type { BackoffPolicy } from '../domain/retry.ts';
 import type { DependencyPolicy, EdgeState } from '../domain/dependencies.ts';
@@ -60,6 +63,7 @@ export const OPEN_COLUMNS = [
   'finished_at_utc',
   'parent_task_id',
   'waiting_for',
+  'sla',
 ] as const;
 export const PRIVATE_COLUMNS = ['payload', 'result', 'error_message', 'progress', 'idempotency_key', 'metadata'] as const;
 
@@ -100,13 +104,14 @@ export function taskOf(row: StoredRow, raw: boolean): Task {
     parentTaskId: row[26] as string | null,
     waitingFor: (row[27] as number | null) ?? 0,
   };
+  const sla = slaOf(open, row[28] as SlaTold | null);
   const rest = {
-    errorMessage: (row[30] as string | null | undefined) ?? null,
-    progress: given(row[31], raw),
-    idempotencyKey: (row[32] as string | null | undefined) ?? null,
-    metadata: (row[33] === undefined ? {} : (parse(row[33]) ?? {})) as Record<string, string>,
+    errorMessage: (row[31] as string | null | undefined) ?? null,
+    progress: given(row[32], raw),
+    idempotencyKey: (row[33] as string | null | undefined) ?? null,
+    metadata: (row[34] === undefined ? {} : (parse(row[34]) ?? {})) as Record<string, string>,
   };
-  return row.length > OPEN_COLUMNS.length ? { ...open, ...rest, payload: given(row[28], raw), result: given(row[29], raw) } : { ...open, ...rest };
+  return row.length > OPEN_COLUMNS.length ? { ...open, sla, ...rest, payload: given(row[29], raw), result: given(row[30], raw) } : { ...open, sla, ...rest };
 }
 
 export const logOf = (row: StoredRow): LogEntry => ({
@@ -212,6 +217,13 @@ export const categoryOf = (row: StoredRow): CategoryRow => ({
   schema: row[5] as string | null,
   maxWaitMs: row[6] as number | null,
   version: row[7] as number,
+});
+
+export const unroutableOf = (row: StoredRow): LaneOf & { readonly waiting: number } => ({
+  clientId: row[0] as string,
+  type: row[1] as string,
+  compatibility: parse(row[2]) as Compatibility,
+  waiting: row[3] as number,
 });
 
 export const securityOf = (row: StoredRow): SecurityRow => ({

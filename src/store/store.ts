@@ -11,11 +11,15 @@ export type { BulkItem, BulkRefusal } from './bulk.ts';
 import type { DataKeyStore } from './data-keys.ts';
 import type { BackoffPolicy } from '../domain/retry.ts';
 import type { Refusal, Result } from '../domain/errors.ts';
-import type { ExplainFacts } from '../domain/explain.ts';
+import type { LaneOf } from '../domain/capability.ts';
+import type { ExplainFacts, WorkerSet } from '../domain/explain.ts';
+import type { ForecastFacts } from '../domain/forecast.ts';
+import type { SlaFilter } from '../domain/sla.ts';
 import type { TaskState } from '../domain/lifecycle.ts';
 import type { Strategy } from '../domain/strategy.ts';
 import type { DatabaseCapabilities } from './database.ts';
 import type { LimitStore } from './limits.ts';
+import type { QuotaStore } from './quotas.ts';
 import type { ScheduleStore } from './schedules.ts';
 import type {
   ClaimedTask,
@@ -63,9 +67,17 @@ export interface TaskFilter {
   readonly type?: string;
   /** Pairs that a task has all of; at least one. Only with one client, and a scope that reads metadata. */
   readonly metadata?: Readonly<Record<string, string>>;
+  /** By due time, the latest first. Not with metadata. */
+  readonly sla?: SlaFilter;
   readonly limit: number;
   readonly cursor?: string;
 }
+export interface UnroutableFacts {
+  readonly lanes: readonly (LaneOf & { readonly waiting: number })[];
+  readonly sets: readonly WorkerSet[];
+}
+/** A task, or one that would be enqueued now. */
+export type ForecastAsked = { readonly taskId: string } | { readonly type: string; readonly priority: number };
 export interface StorePage<T> {
   readonly items: readonly T[];
   readonly nextCursor: string | null;
@@ -111,6 +123,8 @@ export interface Counts {
   };
   readonly runMs: { readonly p50: number; readonly p95: number; readonly p99: number; readonly count: number };
   readonly workers: { readonly total: number; readonly active: number; readonly stale: number };
+  /** Of the tasks with a due time that are kept. */
+  readonly sla: { readonly atRisk: number; readonly breached: number; readonly met: number };
   readonly nowUtc: number;
 }
 
@@ -148,6 +162,10 @@ export interface Store extends CutStore, BulkStore, DataKeyStore {
   counts(scope: StoreScope): Promise<Counts>;
   /** What is known of why a task of this client does not run. */
   explain(scope: StoreScope, clientId: string, taskId: string): Promise<ExplainFacts | null>;
+  /** Lanes with tasks that are due and that no live worker covers, and the workers there are. */
+  unroutable(scope: StoreScope, most: number): Promise<UnroutableFacts>;
+  /** What a forecast is made from; null when there is no such task of this client. */
+  forecast(scope: StoreScope, clientId: string, asked: ForecastAsked): Promise<ForecastFacts | null>;
   cancel(scope: StoreScope, taskId: string, reason: string): Promise<Refusal | null>;
   requeue(scope: StoreScope, taskId: string): Promise<Refusal | null>;
   reprioritise(scope: StoreScope, taskId: string, priority: number): Promise<Refusal | null>;
@@ -205,10 +223,11 @@ export interface Store extends CutStore, BulkStore, DataKeyStore {
 
   readonly schedules: ScheduleStore;
   readonly limits: LimitStore;
+  readonly quotas: QuotaStore;
 
   // the system
-  /** Chains up to `most` rows of the audit that have no seal yet; how many. */
-  seal(most: number): Promise<number>;
+  /** Chains up to `most` rows of the audit that have no seal yet; how many. `patient` leaves the youngest to a process that was faster before. */
+  seal(most: number, options?: { readonly patient?: boolean }): Promise<number>;
   audit(scope: StoreScope, chain: ChainName, after: number, most: number): Promise<AuditPage>;
   auditHeads(scope: StoreScope): Promise<readonly AnchoredHead[]>;
   trail(scope: StoreScope, filter: TrailFilter): Promise<StorePage<TrailRow>>;

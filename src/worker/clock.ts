@@ -29,9 +29,10 @@ export const systemClock: Clock = {
 export const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 
 const FIRST_MS = 100;
-const CAP_MS = 5_000;
+/** Not more: what was down is back at work within this time, and a try is one short call. */
+const CAP_MS = 1_000;
 
-/** Capped exponential back-off with full jitter: up to 100 ms after the first failure, up to 5 s from the seventh on. */
+/** Capped exponential back-off with full jitter: up to 100 ms after the first failure, up to 1 s from the fifth on. */
 export function backoffMs(failures: number, random: () => number): number {
   const ceiling = Math.min(CAP_MS, FIRST_MS * 2 ** Math.min(failures - 1, 10));
   return Math.max(1, Math.ceil(random() * ceiling));

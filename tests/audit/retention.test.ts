@@ -80,3 +80,27 @@ test('the audit stays append-only for everybody else: nothing goes that no cut c
   ])
     assert.throws(() => db.exec(sql), /append-only/, sql);
 });
+
+test('of an edge whose tasks are gone nothing is left', async (t) => {
+  const rig = await fileRig(t, { auditRetentionMs: DAY });
+  const client = rig.queue.client('acme');
+  const parent = (await client.enqueue('Mail.Send', 'parent')).taskId;
+  const child = (await client.enqueue('Mail.Send', 'child', { dependsOn: [{ taskId: parent, policy: 'ignore' }] })).taskId;
+  for (const taskId of [parent, child]) await client.cancel(taskId);
+  for (const taskId of [parent, child]) await rig.queue.as({ role: 'admin', clientId: 'acme' }).purge(taskId);
+  const { DatabaseSync } = await import('node:sqlite');
+  const edges = (): unknown => {
+    const db = new DatabaseSync(rig.file, { readOnly: true });
+    const [row] = db.prepare('SELECT count(*) AS n FROM task_dependencies').all();
+    db.close();
+    return row?.['n'];
+  };
+  for (let step = 0; step < 3; step++) {
+    assert.equal(edges(), 1, 'the control: as long as their audit is kept');
+    await rig.work();
+    await rig.anchor();
+    rig.clock.now += 2 * DAY;
+  }
+  await rig.cut();
+  assert.equal(edges(), 0);
+});

@@ -126,6 +126,35 @@ export function retentionSuite(open: (options: OpenOptions) => Promise<Queue>): 
       }),
     );
     it(
+      'takes who waited for whom with the tombstones of either, and nothing of tasks that stay',
+      rigged({ auditRetentionMs: 5 * DAY }, async (rig) => {
+        const client = rig.queue.client('acme');
+        const admin = rig.queue.as({ role: 'admin', clientId: 'acme' });
+        const parent = (await client.enqueue('Mail.Send', 'parent')).taskId;
+        const child = (await client.enqueue('Mail.Send', 'child', { dependsOn: [{ taskId: parent, policy: 'ignore' }] })).taskId;
+        await client.cancel(parent);
+        await client.cancel(child);
+        const above = (await client.enqueue('Mail.Send', 'above')).taskId;
+        const below = (await client.enqueue('Mail.Send', 'below', { dependsOn: [{ taskId: above, policy: 'ignore' }] })).taskId;
+        await client.cancel(above);
+        await client.cancel(below);
+        rig.clock.now += DAY;
+        for (const taskId of [parent, child, above]) await admin.purge(taskId);
+        await days(rig, 2);
+        rig.clock.now += 2 * DAY;
+        await days(rig, 3);
+        const parentsOf = async (taskId: string): Promise<number> => (await client.dependencies(taskId)).items.length;
+        assert.equal(await parentsOf(below), 1);
+        await rig.cut();
+        await assert.rejects(client.dependencies(child), { code: 'not_found' });
+        assert.equal(await parentsOf(below), 0);
+        // Whatever numbers new tasks are given, they wait for nobody.
+        const fresh = await client.enqueueMany(Array.from({ length: 5 }, () => ({ type: 'Mail.Send' })));
+        for (const answer of fresh) assert.equal(await parentsOf(answer.ok ? answer.taskId : ''), 0);
+        assert.deepEqual((await rig.verify()).faults, []);
+      }),
+    );
+    it(
       'goes on for years: cut after cut, never more than one a day for a chain, and whole after each',
       rigged({ auditRetentionMs: 2 * DAY }, async (rig) => {
         let rows = 0;

@@ -73,3 +73,16 @@ it('limits are set, listed and removed; a pause holds a task back, and explain s
   ] as const)
     assert.equal((await inside(args, here)).code, code, args.join(' '));
 });
+
+it('due times are listed, and a forecast says what it knows', async () => {
+  await ask('enqueue', 'Due.Now', '--client', 'due', '--due', '1ms');
+  const { id } = await ask('enqueue', 'Due.Later', '--client', 'due', '--due', '1h');
+  const listed = await ask('tasks', '--client', 'due', '--sla', 'met');
+  assert.deepEqual(listed['items'], []);
+  assert.match(String((await ask('forecast', String(id)))['reason']), /no live worker|no rate/);
+  assert.equal((await ask('forecast', '--client', 'due', '--type', 'Due.Later'))['status'], null);
+  assert.equal((await ask('task', String(id)))['sla'], 'on_time');
+  assert.deepEqual((await ask('stats', '--client', 'due'))['sla'], { at_risk: 0, breached: 0, met: 0 });
+  for (const wrong of [['tasks', '--sla', 'late'], ['forecast'], ['forecast', String(id), '--type', 'A']])
+    assert.equal((await inside(wrong, here)).code, 2, wrong.join(' '));
+});

@@ -22,6 +22,8 @@ lapse        | blocked queued failed                     | cancelled
 requeue      | dead_letter cancelled                     | queued blocked
 reprioritise | blocked queued failed                     | =
 amend        | blocked queued failed dead_letter         | =
+at_risk      | blocked queued leased failed              | =
+breach       | blocked queued leased failed              | =
 purge        | completed dead_letter cancelled           | -
 `;
 const rows = DESIGNED.trim()

@@ -38,7 +38,7 @@ const wanted: fc.Arbitrary<Wanted> = fc.record({
   maxAttempts: fc.constantFrom(1, 2, 3, 9),
   maxRunMs: fc.constantFrom(2000, 3_600_000, 3_600_000),
   ttlMs: fc.constantFrom(null, null, null, 1000, 5000),
-  dueAtUtc: fc.constantFrom(null, START + 1000, START + 2000),
+  dueAtUtc: fc.constantFrom(null, START + 1000, START + 2000, START + 100_000),
   key: fc.option(fc.constantFrom('k1', 'k2', 'k3'), { freq: 4 }),
 });
 const ending = fc.record({
@@ -289,7 +289,7 @@ async function withWorld(ballast: boolean, act: (world: World) => Promise<void>)
 /** What the commands brought about, so that a generator that stops reaching a move fails too. */
 const MOVES: readonly TaskEvent[] = [
   ...(['enqueue', 'claim', 'complete', 'fail', 'expire', 'release', 'retry', 'bury'] as const),
-  ...(['unblock', 'cancel', 'lapse', 'requeue', 'reprioritise', 'amend', 'purge'] as const),
+  ...(['unblock', 'cancel', 'lapse', 'requeue', 'reprioritise', 'amend', 'purge', 'at_risk', 'breach'] as const),
 ];
 
 test(`${RUNS * COMMANDS} commands end as the reference says, and every log joins up`, async () => {

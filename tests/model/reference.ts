@@ -72,6 +72,8 @@ export interface ModelTask {
   /** Cancelled when it is not claimed before this instant. */
   expiresAt: number | null;
   endedAt: number;
+  /** When the janitor looks at its due time again. */
+  nextSla: number | null;
   lease: Lease | null;
   /** The lease that it ended under: its holder is told of a cancellation. */
   lastLease: Lease | null;
@@ -167,6 +169,7 @@ export class Reference {
       notBefore: this.now + wanted.delayMs,
       expiresAt: wanted.ttlMs === null ? null : this.now + wanted.ttlMs,
       endedAt: 0,
+      nextSla: wanted.dueAtUtc === null ? null : wanted.dueAtUtc - Math.trunc((wanted.dueAtUtc - this.now) / 5),
       lease: null,
       lastLease: null,
       ended: new Map(),
@@ -261,6 +264,7 @@ export class Reference {
         this.#move(task, 'lapse', 'cancelled');
         gone++;
       }
+    for (const task of this.tasks.values()) if (task.nextSla !== null && task.nextSla <= this.now) this.#timed(task, dueOf(task));
     this.promote();
     const old = [...this.tasks.values()].filter(({ status, endedAt }) => ENDED.includes(status as TaskState) && endedAt < this.now - KEPT_MS);
     for (const task of old) this.#empty(task);
@@ -269,6 +273,12 @@ export class Reference {
 
   promote(): void {
     for (const task of this.tasks.values()) if (task.status === 'failed' && task.notBefore <= this.now) this.#move(task, 'retry', 'queued');
+  }
+
+  #timed(task: ModelTask, due: number): void {
+    const isOver = this.now >= due;
+    task.nextSla = isOver || task.status === 'completed' || task.status === 'purged' ? null : due;
+    if (task.status !== 'purged' && !ENDED.includes(task.status)) this.#keep(task, isOver ? 'breach' : 'at_risk');
   }
 
   #failed(task: ModelTask, event: 'fail' | 'expire', { retry = true, retryInMs }: EndOptions): void {

@@ -48,6 +48,30 @@ describe('the retention of the audit on PostgreSQL', { skip: binaries().length =
     assert.deepEqual(ours, await headsOf((options) => openQueue(':memory:', options)));
   });
 
+  it('of an edge whose tasks are gone nothing is left, and of a run of numbers only what has rows', async () => {
+    const rig = await openRig(open, { auditRetentionMs: DAY });
+    const client = rig.queue.client('acme');
+    const parent = (await client.enqueue('Mail.Send', 'parent')).taskId;
+    const child = (await client.enqueue('Mail.Send', 'child', { dependsOn: [{ taskId: parent, policy: 'ignore' }] })).taskId;
+    for (const taskId of [parent, child]) await client.cancel(taskId);
+    for (const taskId of [parent, child]) await rig.queue.as({ role: 'admin', clientId: 'acme' }).purge(taskId);
+    const counted = async (sql: string): Promise<number> => Number((await server.query(opened.url, `SELECT count(*)::text AS n FROM ${sql}`))[0]?.[0]);
+    for (let step = 0; step < 3; step++) {
+      assert.equal(await counted('prismq.task_dependencies'), 1, 'the control: as long as their audit is kept');
+      await client.enqueueMany(Array.from({ length: 70 }, () => ({ type: 'Mail.Send' })));
+      await rig.work();
+      await rig.anchor();
+      rig.clock.now += 2 * DAY;
+    }
+    await rig.cut();
+    assert.equal(await counted('prismq.task_dependencies'), 0);
+    assert.ok((await counted('prismq.task_events')) > 0);
+    const left = `prismq.audit_places p WHERE p.chain = 'tasks' AND NOT EXISTS (SELECT FROM prismq.task_events e WHERE e.client_id = p.client_id AND e.task_id = p.task_id AND e.seq = p.seq)`;
+    assert.ok((await counted(left)) < 64, 'at most a part of one run');
+    assert.deepEqual((await rig.verify()).faults, []);
+    await rig.queue.close();
+  });
+
   it('the audit stays append-only for everybody else, the superuser included', async () => {
     const rig = await openRig(open, { auditRetentionMs: DAY });
     for (let step = 0; step < 3; step++) {

@@ -106,11 +106,11 @@ describe('the sealed audit on PostgreSQL', { skip: binaries().length === 0 }, ()
   for (const [name, harm] of [
     [
       'a row that was changed',
-      `UPDATE prismq.task_events SET actor = 'somebody' WHERE (client_id, task_id, seq) IN (SELECT client_id, task_id, seq FROM prismq.audit_numbers WHERE chain = 'tasks' AND id = 5)`,
+      `UPDATE prismq.task_events SET actor = 'somebody' WHERE (client_id, task_id, seq) IN (SELECT client_id, task_id, seq FROM prismq.audit_places WHERE chain = 'tasks' AND id = 5)`,
     ],
     [
       'a row that was taken out',
-      `DELETE FROM prismq.task_events WHERE (client_id, task_id, seq) IN (SELECT client_id, task_id, seq FROM prismq.audit_numbers WHERE chain = 'tasks' AND id = 5)`,
+      `DELETE FROM prismq.task_events WHERE (client_id, task_id, seq) IN (SELECT client_id, task_id, seq FROM prismq.audit_places WHERE chain = 'tasks' AND id = 5)`,
     ],
     [
       'a seal that was taken out',

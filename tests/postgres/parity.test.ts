@@ -66,6 +66,8 @@ const INSIDE: Readonly<Record<string, string>> = {
   schedules: '15_schedules',
   limits: '16_limits',
   explain: '17_explain',
+  sla: '18_sla',
+  quotas: '19_quotas',
   'data-keys': '14_data_keys',
 };
 

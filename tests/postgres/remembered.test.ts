@@ -60,4 +60,19 @@ describe('what is remembered on PostgreSQL', { skip: binaries().length === 0 }, 
     assert.equal(found.length, 3);
     assert.equal((await worker.claim({ max: 3 })).length, 1);
   });
+
+  it('a claim without a look keeps to the order within a client, and what is left over too', async () => {
+    const worker = queue.worker('orderly');
+    await worker.register();
+    for (let got = 1; got > 0; ) got = (await worker.claim({ max: 100 })).length;
+    const priorities = Array.from({ length: 60 }, (_, i) => ((i * 37) % 60) + 1);
+    for (const id of ['one', 'two']) await other.client(id).enqueueMany(priorities.map((priority, i) => ({ type: `Found.K${i % 7}`, payload: {}, priority })));
+    const found = [...(await worker.claim({ max: 50 })), ...(await worker.claim({ max: 50 })), ...(await worker.claim({ max: 50 }))];
+    assert.equal(found.length, 120);
+    for (const id of ['one', 'two'])
+      assert.deepEqual(
+        found.filter(({ clientId }) => clientId === id).map(({ priority }) => priority),
+        priorities.toSorted((a, b) => a - b),
+      );
+  });
 });

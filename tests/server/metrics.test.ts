@@ -240,6 +240,7 @@ it('no caller makes a new label: they are operations, codes, states and classes'
     status: [...STATES, '2xx', '3xx', '4xx', '5xx'],
     move: ['enqueued', 'claimed', 'completed', 'failed', 'dead_letter', 'queued', 'lost', 'refused'],
     activity: ['active', 'quiet', 'stale'],
+    sla: ['at_risk', 'breached', 'met'],
     quantile: ['0.5', '0.95', '0.99', '1'],
     kind: ['used', 'total', 'external'],
     file: ['main', 'wal'],

@@ -50,7 +50,7 @@ test('a statement does not prepare with the rights of a class that lacks them', 
 });
 
 /** Tables that have a status of their own, which is no state of a task. */
-const OTHER_STATUS = new Set(['clients', 'workers', 'task_dependencies', 'edges']);
+const OTHER_STATUS = new Set(['clients', 'workers', 'task_dependencies', 'edges', 'task_sla']);
 
 const literals = (text: string): string[] => [...text.matchAll(/'([^']*)'/g)].map((match) => match[1] as string);
 

@@ -63,6 +63,8 @@ export const en = {
     requeue: 'Requeued',
     reprioritise: 'New priority',
     amend: 'Amended',
+    at_risk: 'Short of time',
+    breach: 'Overdue',
     purge: 'Emptied',
   } satisfies Record<TaskEvent, string>,
   signIn: {

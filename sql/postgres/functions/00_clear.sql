@@ -1,6 +1,6 @@
 -- Views, policies and functions are made anew at every migration; tables are not touched.
 SET LOCAL check_function_bodies = off;
-DROP VIEW IF EXISTS prismq.task_queue, prismq.task_queue_open, prismq.task_logs, prismq.worker_inbox;
+DROP VIEW IF EXISTS prismq.task_queue, prismq.task_queue_open, prismq.task_logs, prismq.worker_inbox, prismq.audit_places;
 DO $$
 DECLARE p record; f regprocedure;
 BEGIN

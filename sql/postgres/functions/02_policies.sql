@@ -14,7 +14,7 @@ BEGIN
   END LOOP;
 
   -- The engine: owner of the functions that move tasks. Not free of policies: it reaches the clients of the call and no other.
-  FOREACH t IN ARRAY ARRAY['tasks', 'ready', 'delayed', 'blocked', 'finished', 'lanes', 'task_attempts', 'task_events', 'task_messages', 'task_progress', 'task_metadata', 'clients', 'task_dependencies', 'ended_parents', 'priority_changes'] LOOP
+  FOREACH t IN ARRAY ARRAY['tasks', 'ready', 'delayed', 'blocked', 'finished', 'lanes', 'task_attempts', 'task_events', 'task_messages', 'task_progress', 'task_metadata', 'clients', 'task_dependencies', 'ended_parents', 'priority_changes', 'task_sla'] LOOP
     EXECUTE format('CREATE POLICY engine_read ON prismq.%I FOR SELECT TO prismq_engine USING (%s)', t, any_client);
     EXECUTE format('CREATE POLICY engine_add ON prismq.%I FOR INSERT TO prismq_engine WITH CHECK (%s)', t, any_client);
     EXECUTE format('CREATE POLICY engine_change ON prismq.%I FOR UPDATE TO prismq_engine USING (%s) WITH CHECK (%s)', t, any_client, any_client);
@@ -66,7 +66,7 @@ BEGIN
   EXECUTE 'CREATE POLICY auth_clients ON prismq.clients FOR SELECT TO prismq_auth USING (true)';
 
   -- What the three classes read. None of them writes a table.
-  FOREACH t IN ARRAY ARRAY['tasks', 'ready', 'delayed', 'leases', 'blocked', 'finished', 'lanes', 'task_attempts', 'task_events', 'task_messages', 'task_progress', 'clients', 'audit_numbers', 'audit_last', 'task_dependencies'] LOOP
+  FOREACH t IN ARRAY ARRAY['tasks', 'ready', 'delayed', 'leases', 'blocked', 'finished', 'lanes', 'task_attempts', 'task_events', 'task_messages', 'task_progress', 'clients', 'audit_numbers', 'audit_last', 'task_dependencies', 'task_sla'] LOOP
     EXECUTE format('CREATE POLICY client_read ON prismq.%I FOR SELECT TO prismq_client USING (%s)', t, mine);
     EXECUTE format('CREATE POLICY admin_read ON prismq.%I FOR SELECT TO prismq_admin USING (%s)', t, any_client);
   END LOOP;
@@ -107,7 +107,8 @@ GRANT SELECT, INSERT, UPDATE ON prismq.tasks, prismq.clients TO prismq_engine;
 GRANT SELECT, INSERT, UPDATE, DELETE ON prismq.ready, prismq.delayed, prismq.leases, prismq.blocked, prismq.finished, prismq.task_attempts, prismq.task_messages,
   prismq.task_progress, prismq.task_metadata, prismq.capability_lanes, prismq.capability_sets, prismq.workers, prismq.worker_grants, prismq.categories, prismq.meta, prismq.sql_roles TO prismq_engine;
 GRANT SELECT, INSERT ON prismq.lanes, prismq.task_events TO prismq_engine;
-GRANT SELECT, INSERT, UPDATE, DELETE ON prismq.task_dependencies, prismq.ended_parents, prismq.priority_changes TO prismq_engine;
+GRANT SELECT, INSERT, UPDATE, DELETE ON prismq.task_dependencies, prismq.ended_parents, prismq.priority_changes, prismq.task_sla TO prismq_engine;
+GRANT SELECT (client_id, task_id, due_at_utc, state, next_utc) ON prismq.task_sla TO prismq_client, prismq_admin;
 GRANT SELECT (client_id, parent_id, task_id, position, policy, state, priority) ON prismq.task_dependencies TO prismq_client, prismq_admin;
 GRANT SELECT, INSERT ON prismq.security_events, prismq.audit_numbers, prismq.audit_seals TO prismq_audit;
 GRANT SELECT, INSERT, UPDATE ON prismq.audit_last TO prismq_audit;
@@ -126,10 +127,10 @@ GRANT SELECT (client_id, task_id, seq, attempt, at_utc, event, from_status, to_s
 GRANT SELECT (client_id, task_id, message_id, at_utc, attempt, message, details) ON prismq.task_messages TO prismq_client;
 GRANT SELECT (client_id, task_id, at_utc, value) ON prismq.task_progress TO prismq_client;
 GRANT SELECT (client_id, key, value, task_id) ON prismq.task_metadata TO prismq_client;
-GRANT SELECT (client_id, status, weight, created_at_utc, draw_floor, limited) ON prismq.clients TO prismq_client, prismq_admin;
+GRANT SELECT (client_id, status, weight, created_at_utc, draw_floor, limited, quota_tasks, quota_bytes) ON prismq.clients TO prismq_client, prismq_admin;
 GRANT SELECT (pattern, priority, max_attempts, max_run_ms, backoff, schema, max_wait_ms, version) ON prismq.categories TO prismq_client, prismq_admin;
 GRANT SELECT (key, value) ON prismq.meta TO prismq_client, prismq_admin;
-GRANT SELECT (chain, client_id, no, task_id, seq) ON prismq.audit_numbers TO prismq_client, prismq_admin;
+GRANT SELECT (chain, client_id, last_no, n, task_ids, seqs) ON prismq.audit_numbers TO prismq_client, prismq_admin;
 GRANT SELECT (chain, client_id, no) ON prismq.audit_last TO prismq_client, prismq_admin;
 -- An admin of the platform reads everything but contents.
 GRANT SELECT (worker_id, set_id, capabilities, strategy, fairness, status, versions, registered_at_utc, heartbeat_utc) ON prismq.workers TO prismq_admin;

@@ -13,7 +13,8 @@ SELECT t.task_id AS id, t.client_id, n.type, t.priority, t.effective_priority, n
   coalesce(l.reserved_at_utc, f.reserved_at_utc) AS reserved_at_utc,
   f.processing_started_utc, f.finished_at_utc, coalesce(l.worker_id, f.worker_id) AS locked_by, t.created_at_utc,
   coalesce(f.finished_at_utc, l.reserved_at_utc, t.amended_at_utc, t.created_at_utc) AS updated_at_utc,
-  n.region, t.format, f.reason, t.created_by, t.traceparent, t.due_at_utc, t.expires_at_utc, t.max_run_ms, t.purged_at_utc, f.run_ms, t.parent_task_id, coalesce(b.waiting, 0) AS waiting_for
+  n.region, t.format, f.reason, t.created_by, t.traceparent, t.due_at_utc, t.expires_at_utc, t.max_run_ms, t.purged_at_utc, f.run_ms, t.parent_task_id, coalesce(b.waiting, 0) AS waiting_for,
+  (SELECT s.state FROM prismq.task_sla s WHERE s.client_id = t.client_id AND s.task_id = t.task_id) AS sla
 FROM prismq.tasks t
 JOIN prismq.lanes n ON n.client_id = t.client_id AND n.lane_no = t.lane_no
 LEFT JOIN prismq.finished f ON f.client_id = t.client_id AND f.task_id = t.task_id
@@ -38,6 +39,11 @@ SELECT e.seq AS log_id, e.task_id, e.client_id, e.at_utc,
 FROM prismq.task_events e;
 
 -- What the worker that asks may claim now: no payload, and nothing for who is no worker.
+-- The runs of the audit's numbers, row by row: for what goes through all of them.
+CREATE VIEW prismq.audit_places WITH (security_invoker = true) AS
+SELECT n.chain, n.last_id, n.last_id - n.n + u.o AS id, n.client_id, n.last_no - n.n + u.o AS no, u.task_id, u.seq, u.event_id
+FROM prismq.audit_numbers n CROSS JOIN LATERAL unnest(n.task_ids, n.seqs, n.event_ids) WITH ORDINALITY u (task_id, seq, event_id, o);
+
 CREATE VIEW prismq.worker_inbox WITH (security_invoker = true, security_barrier = true) AS
 SELECT t.task_id AS id, r.client_id, n.type, r.priority, r.attempt AS attempts, t.run_after_utc, n.compatibility
 FROM prismq.capability_lanes c
@@ -54,6 +60,7 @@ JOIN prismq.tasks t ON t.client_id = d.client_id AND t.task_id = d.task_id;
 ALTER VIEW prismq.task_queue OWNER TO prismq_owner;
 ALTER VIEW prismq.task_queue_open OWNER TO prismq_owner;
 ALTER VIEW prismq.task_logs OWNER TO prismq_owner;
+ALTER VIEW prismq.audit_places OWNER TO prismq_owner;
 ALTER VIEW prismq.worker_inbox OWNER TO prismq_owner;
 GRANT SELECT ON prismq.task_queue TO prismq_client;
 GRANT SELECT ON prismq.task_queue_open, prismq.task_logs TO prismq_client, prismq_admin;

@@ -33,8 +33,11 @@ BEGIN
   -- What was prepared by a registry that is no longer the same is prepared anew.
   IF seen IS NOT NULL AND seen IS DISTINCT FROM (SELECT m.value FROM prismq.meta m WHERE m.key = 'categories_version') THEN PERFORM prismq.refuse('registry_changed', ''); END IF;
   -- Clients: made on first use where that is allowed, refused otherwise.
-  FOR pair IN SELECT u.client_id, c.status FROM (SELECT DISTINCT x.client_id FROM unnest(client_ids) x(client_id)) u LEFT JOIN prismq.clients c ON c.client_id = u.client_id WHERE c.status IS DISTINCT FROM 'active' LOOP
-    IF pair.status IS NULL AND create_clients THEN
+  FOR pair IN SELECT u.client_id, c.status, c.quota_tasks, c.quota_bytes FROM (SELECT DISTINCT x.client_id FROM unnest(client_ids) x(client_id)) u LEFT JOIN prismq.clients c ON c.client_id = u.client_id
+    WHERE c.status IS DISTINCT FROM 'active' OR c.quota_tasks IS NOT NULL OR c.quota_bytes IS NOT NULL ORDER BY 1 LOOP
+    IF pair.status = 'active' THEN
+      verdicts := prismq.quota_verdicts(pair.client_id, pair.quota_tasks, pair.quota_bytes, client_ids, keys, payloads, verdicts, now_utc);
+    ELSIF pair.status IS NULL AND create_clients THEN
       INSERT INTO prismq.clients (client_id, created_at_utc) VALUES (pair.client_id, now_utc) ON CONFLICT DO NOTHING;
     ELSE
       FOR n IN 1 .. cardinality(client_ids) LOOP
@@ -95,6 +98,13 @@ BEGIN
     INSERT INTO prismq.task_metadata (client_id, task_id, key, value)
     SELECT x.client_id, x.task_id, m.key, m.value FROM unnest(client_ids, task_ids, metadatas) x(client_id, task_id, metadata) JOIN unnest(stored) s(id) ON s.id = x.task_id, jsonb_each_text(x.metadata::jsonb) m
     WHERE x.metadata IS NOT NULL;
+  END IF;
+  -- Due times, where any has one: somebody looks when a fifth of the time is left.
+  IF due_ats IS NOT NULL OR max_waits IS NOT NULL THEN
+    INSERT INTO prismq.task_sla (client_id, task_id, due_at_utc, state, next_utc)
+    SELECT x.client_id, x.task_id, x.due, 'on_time', x.due - (x.due - now_utc) / 5
+    FROM (SELECT u.client_id, u.task_id, coalesce(u.due_at, now_utc + u.max_wait) AS due FROM unnest(client_ids, task_ids, due_ats, max_waits) u(client_id, task_id, due_at, max_wait)) x
+    JOIN unnest(stored) s(id) ON s.id = x.task_id WHERE x.due IS NOT NULL;
   END IF;
   IF cardinality(stored) = cardinality(task_ids) THEN
     IF cardinality(task_ids) > 1 AND waiting = '{}' THEN

@@ -246,7 +246,7 @@ BEGIN
       got := share.tids[1:left_over];
       IF cardinality(got) < least(shares[share.o], left_over) AND NOT by_lane AND EXISTS (SELECT FROM prismq.ready r WHERE r.client_id = clients[share.o] OFFSET shares[share.o] * 3 + 32) THEN
         -- Behind a backlog of what it may not take: by its lanes.
-        got := got || ARRAY(SELECT unnest(prismq.pick(clients[share.o], set_of_call, ordering, shares[share.o], 'probe', now_utc)) EXCEPT SELECT unnest(got));
+        got := got || ARRAY(SELECT x.t FROM unnest(prismq.pick(clients[share.o], set_of_call, ordering, shares[share.o], 'probe', now_utc)) WITH ORDINALITY x (t, o) WHERE x.t NOT IN (SELECT unnest(got)) ORDER BY x.o);
         got := got[1:least(shares[share.o], left_over)];
       END IF;
       picked := picked || got;
@@ -258,7 +258,8 @@ BEGIN
       CONTINUE WHEN k <= cardinality(shares) AND shares[k] < 0;
       -- Whoever was suspended meanwhile is passed over, as it is among the shares.
       CONTINUE WHEN NOT EXISTS (SELECT FROM prismq.clients c WHERE c.client_id = clients[k] AND c.status = 'active');
-      got := ARRAY(SELECT unnest(prismq.pick(clients[k], set_of_call, ordering, left_over + CASE WHEN k <= cardinality(shares) THEN shares[k] ELSE 0 END, CASE WHEN by_lane THEN 'lane' ELSE 'probe' END, now_utc)) EXCEPT SELECT unnest(picked));
+      got := ARRAY(SELECT x.t FROM unnest(prismq.pick(clients[k], set_of_call, ordering, left_over + CASE WHEN k <= cardinality(shares) THEN shares[k] ELSE 0 END, CASE WHEN by_lane THEN 'lane' ELSE 'probe' END, now_utc)) WITH ORDINALITY x (t, o)
+        WHERE x.t NOT IN (SELECT unnest(picked)) ORDER BY x.o);
       picked := picked || got[1:left_over];
       left_over := left_over - least(cardinality(got), left_over);
     END LOOP;

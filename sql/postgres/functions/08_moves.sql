@@ -38,6 +38,7 @@ BEGIN
   CASE place
     WHEN 'ready' THEN UPDATE prismq.ready r SET events = events + 1 WHERE r.client_id = client AND r.priority = in_priority AND r.task_id = task AND r.events = seen;
     WHEN 'delayed' THEN UPDATE prismq.delayed d SET events = events + 1 WHERE d.client_id = client AND d.task_id = task AND d.events = seen;
+    WHEN 'leases' THEN UPDATE prismq.leases l SET events = events + 1 WHERE l.client_id = client AND l.task_id = task AND l.events = seen;
     WHEN 'blocked' THEN UPDATE prismq.blocked b SET events = events + 1 WHERE b.client_id = client AND b.task_id = task AND b.events = seen;
     WHEN 'finished' THEN UPDATE prismq.finished f SET events = events + 1 WHERE f.client_id = client AND f.task_id = task AND f.events = seen;
   END CASE;
@@ -73,6 +74,7 @@ BEGIN
     VALUES (client, task, p.lane_no, 'cancelled', now_utc, p.attempt, p.claims, p.releases, p.events + 1, change->>'reason', p.worker_id, p.lease_id, p.reserved_at_utc);
     details := jsonb_build_object('reason', change->'reason');
   ELSIF asked = 'requeue' THEN
+    UPDATE prismq.quota_room q SET tasks = 0, bytes = 0, counted_at_utc = 0 WHERE q.client_id = client;
     waits := prismq.reopen_edges(client, task);
     waited := EXISTS (SELECT FROM prismq.task_dependencies d WHERE d.client_id = client AND d.parent_id = task);
     -- A new generation starts its attempts, releases and expiry anew; the number of claims goes on, for the fence.
@@ -101,6 +103,7 @@ BEGIN
       metadata = CASE WHEN change ? 'metadata' THEN change->>'metadata' ELSE t.metadata END
     WHERE t.client_id = client AND t.task_id = task;
     IF change ? 'payload' THEN
+      UPDATE prismq.quota_room q SET tasks = 0, bytes = 0, counted_at_utc = 0 WHERE q.client_id = client;
       details := jsonb_build_object('payload', jsonb_build_object('from', encode(sha256(convert_to(before.payload, 'UTF8')), 'hex'), 'to', encode(sha256(convert_to(change->>'payload', 'UTF8')), 'hex')));
     END IF;
     IF change ? 'metadata' THEN
@@ -132,6 +135,7 @@ BEGIN
   DELETE FROM prismq.task_messages a USING unnest(client_ids, task_ids) x(client_id, task_id) WHERE a.client_id = x.client_id AND a.task_id = x.task_id;
   DELETE FROM prismq.task_progress a USING unnest(client_ids, task_ids) x(client_id, task_id) WHERE a.client_id = x.client_id AND a.task_id = x.task_id;
   DELETE FROM prismq.task_metadata a USING unnest(client_ids, task_ids) x(client_id, task_id) WHERE a.client_id = x.client_id AND a.task_id = x.task_id;
+  DELETE FROM prismq.task_sla a USING unnest(client_ids, task_ids) x(client_id, task_id) WHERE a.client_id = x.client_id AND a.task_id = x.task_id;
   DELETE FROM prismq.finished a USING unnest(client_ids, task_ids) x(client_id, task_id) WHERE a.client_id = x.client_id AND a.task_id = x.task_id;
   UPDATE prismq.tasks t SET payload = NULL, metadata = NULL, idempotency_key = NULL, purged_at_utc = now_utc FROM unnest(client_ids, task_ids) x(client_id, task_id) WHERE t.client_id = x.client_id AND t.task_id = x.task_id;
   PERFORM prismq.tell_purged(client_ids, task_ids, now_utc);

@@ -18,6 +18,7 @@ BEGIN
     IF (SELECT m.verdict FROM prismq.move_one(gone.client_id, gone.task_id, 'lapse', 'system', '{"reason": "expired"}') m) = 'done' THEN lapsed := lapsed + 1; END IF;
   END LOOP;
   PERFORM prismq.dependency_move(now_utc);
+  PERFORM prismq.sla_step(now_utc);
   promoted := prismq.promote_due(1000);
   purged := 0;
   FOR client IN SELECT c.client_id FROM prismq.clients c LOOP

@@ -12,7 +12,9 @@ DECLARE
   under_way bigint[];
   ended bigint[];
   cut bigint;
-  n integer;
+  seen integer;
+  newest bigint;
+  added integer;
   total integer := 0;
 BEGIN
   FOR p IN SELECT * FROM prismq.audit_passed x ORDER BY x.chain FOR UPDATE LOOP
@@ -23,35 +25,46 @@ BEGIN
     under_way := ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(now_seen) x);
     ended := ARRAY(SELECT x FROM unnest(p.running) x WHERE x <> ALL (under_way));
     IF p.chain = 'tasks' THEN
-      SELECT e.xact INTO cut FROM prismq.task_events e WHERE e.xact >= p.next_xact AND e.xact < until ORDER BY e.xact OFFSET most LIMIT 1;
-      -- A transaction is never cut in two.
-      until := CASE WHEN cut IS NULL THEN until WHEN cut = p.next_xact THEN cut + 1 ELSE cut END;
-      -- What happened to one task keeps its order: a transaction may begin before another and write after it.
-      INSERT INTO prismq.audit_numbers (chain, id, no, client_id, task_id, seq)
-      SELECT 'tasks', p.numbered_id + row_number() OVER (ORDER BY o.at, o.client_id, o.task_id, o.seq), coalesce(l.no, 0) + row_number() OVER (PARTITION BY o.client_id ORDER BY o.at, o.task_id, o.seq), o.client_id, o.task_id, o.seq
-      FROM (SELECT e.client_id, e.task_id, e.seq, max(e.xact) OVER (PARTITION BY e.client_id, e.task_id ORDER BY e.seq) AS at FROM (
-        SELECT x.client_id, x.task_id, x.seq, x.xact FROM prismq.task_events x WHERE x.xact >= p.next_xact AND x.xact < until AND x.xact <> ALL (under_way)
-        UNION ALL SELECT x.client_id, x.task_id, x.seq, x.xact FROM prismq.task_events x
-        WHERE x.xact >= (SELECT min(y) FROM unnest(ended) y) AND x.xact <= (SELECT max(y) FROM unnest(ended) y) AND x.xact = ANY (ended)) e) o
-      LEFT JOIN prismq.audit_last l ON l.chain = 'tasks' AND l.client_id = o.client_id;
+      -- What happened to one task keeps its order: a transaction may begin before another and write after it. A transaction is never cut in two.
+      WITH fresh AS MATERIALIZED (
+        SELECT x.client_id, x.task_id, x.seq, x.xact FROM prismq.task_events x WHERE x.xact >= p.next_xact AND x.xact < until AND x.xact <> ALL (under_way) ORDER BY x.xact FETCH FIRST most ROWS WITH TIES
+      ), told AS (
+        SELECT e.client_id, e.task_id, e.seq, max(e.xact) OVER (PARTITION BY e.client_id, e.task_id ORDER BY e.seq) AS at FROM (
+          SELECT f.client_id, f.task_id, f.seq, f.xact FROM fresh f
+          UNION ALL SELECT x.client_id, x.task_id, x.seq, x.xact FROM unnest(ended) y CROSS JOIN LATERAL (SELECT z.client_id, z.task_id, z.seq, z.xact FROM prismq.task_events z WHERE z.xact = y) x) e
+      ), run AS (
+        SELECT r.at, r.client_id, k.first, least(r.n - k.first + 1, 64) AS n, r.task_ids[k.first:k.first + 63] AS task_ids, r.seqs[k.first:k.first + 63] AS seqs
+        FROM (SELECT t.at, t.client_id, count(*)::integer AS n, array_agg(t.task_id ORDER BY t.task_id, t.seq) AS task_ids, array_agg(t.seq ORDER BY t.task_id, t.seq) AS seqs FROM told t GROUP BY t.at, t.client_id) r
+        CROSS JOIN LATERAL generate_series(1, r.n, 64) k (first)
+      ), put AS (
+        INSERT INTO prismq.audit_numbers (chain, last_id, client_id, last_no, n, task_ids, seqs)
+        SELECT 'tasks', p.numbered_id + sum(r.n) OVER (ORDER BY r.at, r.client_id, r.first), r.client_id, coalesce(l.no, 0) + sum(r.n) OVER (PARTITION BY r.client_id ORDER BY r.at, r.first), r.n, r.task_ids, r.seqs
+        FROM run r LEFT JOIN prismq.audit_last l ON l.chain = 'tasks' AND l.client_id = r.client_id
+        RETURNING client_id, last_no, n
+      ), lasts AS (
+        INSERT INTO prismq.audit_last AS l (chain, client_id, no) SELECT 'tasks', x.client_id, max(x.last_no) FROM put x GROUP BY x.client_id
+        ON CONFLICT (chain, client_id) DO UPDATE SET no = excluded.no
+      )
+      SELECT (SELECT coalesce(sum(x.n), 0) FROM put x), count(*), max(f.xact) INTO added, seen, newest FROM fresh f;
+      IF seen >= most THEN until := newest + 1; END IF;
     ELSE
       SELECT e.xact INTO cut FROM prismq.security_events e WHERE e.xact >= p.next_xact AND e.xact < until ORDER BY e.xact OFFSET most LIMIT 1;
       until := CASE WHEN cut IS NULL THEN until WHEN cut = p.next_xact THEN cut + 1 ELSE cut END;
-      INSERT INTO prismq.audit_numbers (chain, id, no, client_id, event_id)
-      SELECT 'security', p.numbered_id + row_number() OVER (ORDER BY o.xact, o.event_id, o.client_id), coalesce(l.no, 0) + row_number() OVER (PARTITION BY o.client_id ORDER BY o.xact, o.event_id), o.client_id, o.event_id
+      INSERT INTO prismq.audit_numbers (chain, last_id, client_id, last_no, n, event_ids)
+      SELECT 'security', p.numbered_id + row_number() OVER (ORDER BY o.xact, o.event_id, o.client_id), o.client_id, coalesce(l.no, 0) + row_number() OVER (PARTITION BY o.client_id ORDER BY o.xact, o.event_id), 1, ARRAY[o.event_id]
       FROM (SELECT coalesce(x.client_id, '') AS client_id, x.event_id, x.xact FROM prismq.security_events x WHERE x.xact >= p.next_xact AND x.xact < until AND x.xact <> ALL (under_way)
         UNION ALL SELECT coalesce(x.client_id, ''), x.event_id, x.xact FROM prismq.security_events x
         WHERE x.xact >= (SELECT min(y) FROM unnest(ended) y) AND x.xact <= (SELECT max(y) FROM unnest(ended) y) AND x.xact = ANY (ended)) o
       LEFT JOIN prismq.audit_last l ON l.chain = 'security' AND l.client_id = o.client_id;
+      GET DIAGNOSTICS added = ROW_COUNT;
+      INSERT INTO prismq.audit_last AS l (chain, client_id, no) SELECT x.chain, x.client_id, max(x.last_no) FROM prismq.audit_numbers x WHERE x.chain = p.chain AND x.last_id > p.numbered_id GROUP BY x.chain, x.client_id
+      ON CONFLICT (chain, client_id) DO UPDATE SET no = excluded.no;
     END IF;
-    GET DIAGNOSTICS n = ROW_COUNT;
     -- Nothing there and not far: where it was is as good as where it would be.
-    CONTINUE WHEN n = 0 AND until < p.next_xact + 1000;
-    INSERT INTO prismq.audit_last AS l (chain, client_id, no) SELECT x.chain, x.client_id, max(x.no) FROM prismq.audit_numbers x WHERE x.chain = p.chain AND x.id > p.numbered_id GROUP BY x.chain, x.client_id
-    ON CONFLICT (chain, client_id) DO UPDATE SET no = excluded.no;
-    UPDATE prismq.audit_passed x SET numbered_id = p.numbered_id + n, next_xact = until,
+    CONTINUE WHEN added = 0 AND until < p.next_xact + 1000;
+    UPDATE prismq.audit_passed x SET numbered_id = p.numbered_id + added, next_xact = until,
       running = ARRAY(SELECT y FROM unnest(p.running) y WHERE y = ANY (under_way) UNION SELECT y FROM unnest(under_way) y WHERE y >= p.next_xact AND y < until) WHERE x.chain = p.chain;
-    total := total + n;
+    total := total + added;
   END LOOP;
   RETURN total;
 END $$;
@@ -60,8 +73,8 @@ END $$;
 CREATE FUNCTION prismq.audit_restored() RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET session_replication_role = replica AS $$
 DECLARE mine bigint := pg_current_xact_id()::text::bigint;
 BEGIN
-  UPDATE prismq.task_events e SET xact = CASE WHEN EXISTS (SELECT FROM prismq.audit_numbers n WHERE n.chain = 'tasks' AND n.client_id = e.client_id AND n.task_id = e.task_id AND n.seq = e.seq) THEN 0 ELSE mine END;
-  UPDATE prismq.security_events e SET xact = CASE WHEN EXISTS (SELECT FROM prismq.audit_numbers n WHERE n.chain = 'security' AND n.client_id = coalesce(e.client_id, '') AND n.event_id = e.event_id) THEN 0 ELSE mine END;
+  UPDATE prismq.task_events e SET xact = CASE WHEN (e.client_id, e.task_id, e.seq) IN (SELECT n.client_id, n.task_id, n.seq FROM prismq.audit_places n WHERE n.chain = 'tasks') THEN 0 ELSE mine END;
+  UPDATE prismq.security_events e SET xact = CASE WHEN (coalesce(e.client_id, ''), e.event_id) IN (SELECT n.client_id, n.event_id FROM prismq.audit_places n WHERE n.chain = 'security') THEN 0 ELSE mine END;
   UPDATE prismq.audit_passed SET next_xact = mine, running = '{}';
 END $$;
 
@@ -81,16 +94,23 @@ SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   who text[] := prismq.enter(token, 'system', 'admin', 'auditor');
   mine text := prismq.audit_client(who);
-  place text := CASE WHEN mine IS NULL THEN 'n.id' ELSE 'n.no' END;
+  last text := CASE WHEN mine IS NULL THEN 'n.last_id' ELSE 'n.last_no' END;
+  way text := CASE WHEN newest THEN 'DESC' ELSE 'ASC' END;
+  runs text := format('SELECT n.client_id, n.n, n.task_ids, n.seqs, n.event_ids, %1$s AS last FROM prismq.audit_numbers n WHERE n.chain = $1 AND %1$s > $2 AND %1$s < $3 + 63 AND %2$s AND ($5 IS NULL OR n.client_id = $5) ORDER BY %1$s %3$s',
+    last, CASE WHEN mine IS NULL THEN '$4 IS NULL' ELSE 'n.client_id = $4' END, way);
 BEGIN
-  -- Made of constants, so that the index of the place is gone along.
-  RETURN QUERY EXECUTE CASE of_chain WHEN 'tasks' THEN format('SELECT %1$s, e.seq::bigint, n.client_id, e.at_utc, e.task_id, e.actor, e.event, e.task_id::text, ''done'', e.from_status, e.to_status, e.attempt, e.details
-    FROM prismq.audit_numbers n JOIN prismq.task_events e ON e.client_id = n.client_id AND e.task_id = n.task_id AND e.seq = n.seq', place)
-    ELSE format('SELECT %1$s, e.event_id, n.client_id, e.at_utc, NULL::uuid, e.actor, e.action, e.object, e.outcome, NULL::text, NULL::text, NULL::integer, e.details
-    FROM prismq.audit_numbers n JOIN prismq.security_events e ON coalesce(e.client_id, '''') = n.client_id AND e.event_id = n.event_id', place) END
-    || format(' WHERE n.chain = $1 AND %1$s > $2 AND %1$s < $3 %2$s AND ($5 IS NULL OR n.client_id = $5) AND ($6 IS NULL OR e.actor = $6) AND ($7 IS NULL OR %3$s = $7) AND ($8 IS NULL OR %4$s = $8) AND e.at_utc >= $9 AND e.at_utc < $10
-    ORDER BY %1$s %5$s LIMIT $11', place, CASE WHEN mine IS NULL THEN 'AND $4 IS NULL' ELSE 'AND n.client_id = $4' END, CASE of_chain WHEN 'tasks' THEN 'e.event' ELSE 'e.action' END,
-    CASE of_chain WHEN 'tasks' THEN 'e.task_id::text' ELSE 'e.object' END, CASE WHEN newest THEN 'DESC' ELSE 'ASC' END)
+  -- Where nothing is left out, no more runs than hold so many rows. Of the first and the last a part may be asked for, or be left.
+  IF of_actor IS NULL AND of_action IS NULL AND of_object IS NULL THEN
+    runs := format('SELECT m.* FROM (SELECT l.*, sum(l.n) OVER (ORDER BY l.last %2$s) - l.n AS ahead FROM (%1$s LIMIT $11) l) m WHERE m.ahead < $11 + 63', runs, way);
+  END IF;
+  -- Made of constants, so that the index of the place is gone along, and each event is looked up by its key.
+  RETURN QUERY EXECUTE format('SELECT n.last - n.n + u.o, e.* FROM (%1$s) n CROSS JOIN LATERAL %2$s OFFSET 0) e
+    WHERE n.last - n.n + u.o > $2 AND n.last - n.n + u.o < $3 AND ($6 IS NULL OR e.actor = $6) AND ($7 IS NULL OR e.action = $7) AND ($8 IS NULL OR e.object = $8) AND e.at_utc >= $9 AND e.at_utc < $10
+    ORDER BY n.last %3$s, u.o %3$s LIMIT $11', runs,
+    CASE of_chain WHEN 'tasks' THEN 'unnest(n.task_ids, n.seqs) WITH ORDINALITY u (task_id, seq, o) CROSS JOIN LATERAL (SELECT x.seq::bigint, x.client_id, x.at_utc, x.task_id, x.actor, x.event AS action, x.task_id::text AS object, ''done'' AS outcome,
+      x.from_status, x.to_status, x.attempt, x.details FROM prismq.task_events x WHERE x.client_id = n.client_id AND x.task_id = u.task_id AND x.seq = u.seq'
+    ELSE 'unnest(n.event_ids) WITH ORDINALITY u (event_id, o) CROSS JOIN LATERAL (SELECT x.event_id, n.client_id, x.at_utc, NULL::uuid, x.actor, x.action, x.object, x.outcome, NULL::text, NULL::text, NULL::integer, x.details
+      FROM prismq.security_events x WHERE coalesce(x.client_id, '''') = n.client_id AND x.event_id = u.event_id' END, way)
   USING of_chain, after_id, before_id, mine, of_client, of_actor, of_action, of_object, since_utc, until_utc, most;
 END $$;
 
@@ -100,8 +120,8 @@ DECLARE who text[] := prismq.enter(token, 'system', 'admin', 'auditor'); mine te
 BEGIN
   IF mine IS NULL THEN RETURN (SELECT p.sealed_id FROM prismq.audit_passed p WHERE p.chain = of_chain); END IF;
   -- The last number that the sealer has passed: its own rows below are sealed, or were put in.
-  RETURN coalesce((SELECT max(n.no) FROM prismq.audit_numbers n JOIN prismq.audit_passed p ON p.chain = n.chain WHERE n.chain = of_chain AND n.client_id = mine
-    AND n.no > coalesce((SELECT max(s.seq) FROM prismq.audit_seals s WHERE s.client_id = mine AND s.chain = of_chain), 0) AND n.id <= p.sealed_id),
+  RETURN coalesce((SELECT max(n.last_no - greatest(n.last_id - p.sealed_id, 0)) FROM prismq.audit_numbers n JOIN prismq.audit_passed p ON p.chain = n.chain WHERE n.chain = of_chain AND n.client_id = mine
+    AND n.last_no > coalesce((SELECT max(s.seq) FROM prismq.audit_seals s WHERE s.client_id = mine AND s.chain = of_chain), 0) AND n.last_id - n.n < p.sealed_id),
     (SELECT max(s.seq) FROM prismq.audit_seals s WHERE s.client_id = mine AND s.chain = of_chain), 0);
 END $$;
 
@@ -120,8 +140,11 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE who text[] := prismq.enter(token, 'system', 'admin', 'auditor');
 BEGIN
   IF who[2] <> '*' THEN RAISE EXCEPTION 'this is for the platform' USING ERRCODE = '42501'; END IF;
-  RETURN QUERY SELECT n.id, e.* FROM (SELECT x.id, x.client_id, x.task_id, x.seq FROM prismq.audit_numbers x WHERE x.chain = 'tasks' AND x.id > after_id ORDER BY x.id LIMIT most) n
-  JOIN prismq.task_logs e ON e.client_id = n.client_id AND e.task_id = n.task_id AND e.log_id = n.seq ORDER BY n.id;
+  RETURN QUERY SELECT n.last_id - n.n + u.o, e.* FROM (
+    SELECT m.* FROM (SELECT l.*, sum(l.n) OVER (ORDER BY l.last_id) - l.n AS ahead FROM (SELECT x.* FROM prismq.audit_numbers x WHERE x.chain = 'tasks' AND x.last_id > after_id ORDER BY x.last_id LIMIT most) l) m WHERE m.ahead < most + 63) n
+  CROSS JOIN LATERAL unnest(n.task_ids, n.seqs) WITH ORDINALITY u (task_id, seq, o)
+  CROSS JOIN LATERAL (SELECT y.* FROM prismq.task_logs y WHERE y.client_id = n.client_id AND y.task_id = u.task_id AND y.log_id = u.seq OFFSET 0) e
+  WHERE n.last_id - n.n + u.o > after_id ORDER BY n.last_id, u.o LIMIT most;
 END $$;
 
 CREATE FUNCTION prismq.audit_events_last(token text) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -77,18 +77,27 @@ BEGIN
     END LOOP;
   END IF;
   FOR last IN SELECT DISTINCT ON (c.client_id, c.chain) c.client_id, c.chain, c.seq FROM prismq.audit_cuts c ORDER BY c.client_id, c.chain, c.seq DESC LOOP
-    FOR s IN SELECT e.seq, e.first_id, e.last_id FROM prismq.audit_seals e WHERE e.client_id = last.client_id AND e.chain = last.chain AND e.seq <= last.seq ORDER BY e.seq LIMIT most LOOP
+    FOR s IN SELECT e.seq, e.seq - e.rows + 1 AS first_no FROM prismq.audit_seals e WHERE e.client_id = last.client_id AND e.chain = last.chain AND e.seq <= last.seq ORDER BY e.seq LIMIT most LOOP
       EXIT WHEN rows >= most;
       IF last.chain = 'tasks' THEN
-        WITH behind AS (DELETE FROM prismq.audit_numbers x WHERE x.chain = 'tasks' AND x.client_id = last.client_id AND x.id BETWEEN s.first_id AND s.last_id RETURNING x.task_id, x.seq),
+        -- A run goes with the seal that it ends in; what an earlier seal covers of it went before.
+        WITH behind AS (SELECT u.task_id, u.seq FROM prismq.audit_numbers x CROSS JOIN LATERAL unnest(x.task_ids, x.seqs) WITH ORDINALITY u (task_id, seq, o)
+            WHERE x.chain = 'tasks' AND x.client_id = last.client_id AND x.last_no BETWEEN s.first_no AND s.seq + 63 AND x.last_no - x.n + u.o BETWEEN s.first_no AND s.seq),
+          runs AS (DELETE FROM prismq.audit_numbers x WHERE x.chain = 'tasks' AND x.client_id = last.client_id AND x.last_no BETWEEN s.first_no AND s.seq),
           taken AS (DELETE FROM prismq.task_events e USING behind b WHERE e.client_id = last.client_id AND e.task_id = b.task_id AND e.seq = b.seq RETURNING e.task_id)
         SELECT count(*), array_agg(DISTINCT t.task_id) INTO n, gone FROM taken t;
         -- Tombstones: emptied before, and without a row of the audit now.
-        DELETE FROM prismq.tasks t WHERE t.client_id = last.client_id AND t.task_id = ANY (gone) AND t.purged_at_utc IS NOT NULL
-          AND NOT EXISTS (SELECT FROM prismq.task_events e WHERE e.client_id = t.client_id AND e.task_id = t.task_id);
+        WITH emptied AS (DELETE FROM prismq.tasks t WHERE t.client_id = last.client_id AND t.task_id = ANY (gone) AND t.purged_at_utc IS NOT NULL
+          AND NOT EXISTS (SELECT FROM prismq.task_events e WHERE e.client_id = t.client_id AND e.task_id = t.task_id) RETURNING t.task_id)
+        SELECT array_agg(x.task_id) INTO gone FROM emptied x;
+        -- Who waited for whom goes with either.
+        IF gone IS NOT NULL THEN
+          DELETE FROM prismq.task_dependencies d WHERE d.client_id = last.client_id AND d.parent_id = ANY (gone);
+          DELETE FROM prismq.task_dependencies d WHERE d.client_id = last.client_id AND d.task_id = ANY (gone);
+        END IF;
       ELSE
-        WITH behind AS (DELETE FROM prismq.audit_numbers x WHERE x.chain = 'security' AND x.client_id = last.client_id AND x.id BETWEEN s.first_id AND s.last_id RETURNING x.event_id),
-          taken AS (DELETE FROM prismq.security_events e USING behind b WHERE coalesce(e.client_id, '') = last.client_id AND e.event_id = b.event_id RETURNING e.event_id)
+        WITH behind AS (DELETE FROM prismq.audit_numbers x WHERE x.chain = 'security' AND x.client_id = last.client_id AND x.last_no BETWEEN s.first_no AND s.seq RETURNING x.event_ids),
+          taken AS (DELETE FROM prismq.security_events e USING behind b WHERE coalesce(e.client_id, '') = last.client_id AND e.event_id = b.event_ids[1] RETURNING e.event_id)
         SELECT count(*) INTO n FROM taken t;
       END IF;
       DELETE FROM prismq.audit_seals e WHERE e.client_id = last.client_id AND e.chain = last.chain AND e.seq = s.seq;
@@ -113,6 +122,9 @@ BEGIN
   FOREACH t IN ARRAY ARRAY['task_events', 'security_events', 'audit_numbers', 'audit_seals'] LOOP
     EXECUTE format('CREATE POLICY audit_cut ON prismq.%I FOR DELETE TO prismq_audit USING (client_id IN (SELECT c.client_id FROM prismq.audit_cuts c) OR (client_id IS NULL AND EXISTS (SELECT FROM prismq.audit_cuts c WHERE c.client_id = '''')))', t);
   END LOOP;
+  FOREACH t IN ARRAY ARRAY['SELECT', 'DELETE'] LOOP
+    EXECUTE format('CREATE POLICY %I ON prismq.task_dependencies FOR %s TO prismq_audit USING (client_id IN (SELECT c.client_id FROM prismq.audit_cuts c))', 'audit_edges_' || lower(t), t);
+  END LOOP;
   EXECUTE 'CREATE POLICY engine_read ON prismq.audit_cuts FOR SELECT TO prismq_engine USING (true)';
   EXECUTE 'CREATE POLICY audit_clients ON prismq.clients FOR SELECT TO prismq_audit USING (true)';
   -- An emptied task is a tombstone for its audit.
@@ -125,5 +137,6 @@ GRANT SELECT, INSERT ON prismq.audit_cuts TO prismq_audit;
 GRANT SELECT (client_id, chain) ON prismq.audit_cuts TO prismq_engine;
 GRANT SELECT, INSERT, UPDATE ON prismq.audit_retention TO prismq_audit;
 GRANT DELETE ON prismq.task_events, prismq.security_events, prismq.audit_numbers, prismq.audit_seals TO prismq_audit;
+GRANT SELECT (client_id, parent_id, task_id), DELETE ON prismq.task_dependencies TO prismq_audit;
 GRANT SELECT (client_id) ON prismq.clients TO prismq_audit;
 GRANT SELECT (client_id, task_id, purged_at_utc), DELETE ON prismq.tasks TO prismq_audit;

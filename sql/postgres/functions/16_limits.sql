@@ -61,6 +61,23 @@ END $$;
 CREATE OR REPLACE FUNCTION prismq.pick_limited(client text, set_of_call uuid, ordering text, most integer, now_utc bigint) RETURNS tid[] LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE got tid[];
 BEGIN
+  -- The order of most workers is planned once a session; the others are put together.
+  IF ordering = 'r.priority asc, r.task_id asc' THEN
+  WITH rule AS MATERIALIZED (SELECT m.name, m.concurrency, m.rate, m.per_ms FROM prismq.limits m WHERE m.client_id = client),
+  running AS MATERIALIZED (SELECT u.name, u.bucket, u.n FROM prismq.running_under(client) u),
+  started AS MATERIALIZED (SELECT s.name, s.bucket, sum(s.starts) AS n FROM rule m JOIN prismq.limit_starts s ON s.client_id = client AND s.name = m.name AND s.at_utc > now_utc - m.per_ms WHERE m.rate IS NOT NULL GROUP BY s.name, s.bucket),
+  lane AS MATERIALIZED (SELECT c.lane_no FROM prismq.capability_lanes c WHERE c.set_id = set_of_call AND c.client_id = client AND EXISTS (SELECT FROM prismq.ready r WHERE r.client_id = client AND r.lane_no = c.lane_no OFFSET 0)),
+  place AS MATERIALIZED (SELECT n.lane_no, x.name, x.bucket, least(m.concurrency - coalesce(u.n, 0), m.rate - coalesce(s.n, 0)) AS free
+    FROM lane n JOIN prismq.lane_limits x ON x.client_id = client AND x.lane_no = n.lane_no JOIN rule m ON m.name = x.name
+    LEFT JOIN running u ON u.name = x.name AND u.bucket = x.bucket LEFT JOIN started s ON s.name = x.name AND s.bucket = x.bucket),
+  room AS MATERIALIZED (SELECT n.lane_no, least(coalesce(min(p.free), most), most) AS free FROM lane n LEFT JOIN place p ON p.lane_no = n.lane_no GROUP BY n.lane_no HAVING coalesce(min(p.free), most) > 0 ORDER BY random() LIMIT 512),
+  head AS MATERIALIZED (SELECT r.priority, r.task_id, r.lane_no, row_number() OVER (ORDER BY r.priority, r.task_id) AS o FROM room n CROSS JOIN LATERAL (SELECT r.priority, r.task_id, r.lane_no, r.draw, r.due_at_utc FROM prismq.ready r
+    WHERE r.client_id = client AND r.lane_no = n.lane_no AND (r.expires_at_utc IS NULL OR r.expires_at_utc > now_utc) ORDER BY r.priority, r.task_id LIMIT n.free) r),
+  beyond AS MATERIALIZED (SELECT k.o FROM (SELECT h.o, p.free, row_number() OVER (PARTITION BY p.name, p.bucket ORDER BY h.o) AS k FROM head h JOIN place p ON p.lane_no = h.lane_no) k WHERE k.k > k.free),
+  chosen AS MATERIALIZED (SELECT h.priority, h.task_id, h.o FROM head h WHERE NOT EXISTS (SELECT FROM beyond b WHERE b.o = h.o) ORDER BY h.o LIMIT most)
+  SELECT array_agg(p.t) INTO got FROM (SELECT r.ctid AS t FROM chosen x JOIN prismq.ready r ON r.client_id = client AND r.priority = x.priority AND r.task_id = x.task_id ORDER BY x.o FOR UPDATE OF r SKIP LOCKED) p;
+    RETURN coalesce(got, '{}');
+  END IF;
   EXECUTE format('WITH rule AS MATERIALIZED (SELECT m.name, m.concurrency, m.rate, m.per_ms FROM prismq.limits m WHERE m.client_id = $1),
   running AS MATERIALIZED (SELECT u.name, u.bucket, u.n FROM prismq.running_under($1) u),
   started AS MATERIALIZED (SELECT s.name, s.bucket, sum(s.starts) AS n FROM rule m JOIN prismq.limit_starts s ON s.client_id = $1 AND s.name = m.name AND s.at_utc > $4 - m.per_ms WHERE m.rate IS NOT NULL GROUP BY s.name, s.bucket),

@@ -6,13 +6,14 @@ import type { Cli } from '../command.ts';
 import { answer } from '../context.ts';
 import type { Context } from '../context.ts';
 import { withDesk } from '../desk.ts';
-import { relative, state, table } from '../format.ts';
+import { wrongInput } from '../failure.ts';
+import { count, relative, state, table } from '../format.ts';
 import { row } from '../rows.ts';
 import { privacyCommands } from './clients-privacy.ts';
 import { parseInteger } from '../values.ts';
 
 export function clientsCommand(cli: Cli, program: Command): void {
-  const group = program.command('clients').description('Clients: create, list, suspend, resume, weight, encrypt, erase, export.');
+  const group = program.command('clients').description('Clients: create, list, suspend, resume, weight, quota, encrypt, erase, export.');
   const list = declareList(cli, group, { summary: 'List the clients (what `clients` alone does).', examples: ['clients', 'clients list --json'], exits: [7] });
   perform(cli, list, async (context) =>
     withDesk(context, 'there', async (desk) => {
@@ -35,6 +36,7 @@ export function clientsCommand(cli: Cli, program: Command): void {
   perform(cli, suspend, async (context, [id = '']) => change(context, 'there', (clients) => clients.suspend(id), 'is suspended'));
   const resume = declare(cli, group, 'resume', { summary: 'Take a suspension back.', examples: ['clients resume acme'], exits: [3, 7] }).argument('<id>');
   perform(cli, resume, async (context, [id = '']) => change(context, 'there', (clients) => clients.resume(id), 'is active'));
+  quotaCommand(cli, group);
   privacyCommands(cli, group);
   const weigh = declare(cli, group, 'weight', { summary: 'Change the share of a client.', examples: ['clients weight acme 3'], exits: [3, 7] })
     .argument('<id>')
@@ -42,6 +44,33 @@ export function clientsCommand(cli: Cli, program: Command): void {
   perform(cli, weigh, async (context, [id = '', n = '']) => {
     const weight = parseInteger('weight', n);
     return change(context, 'there', (clients) => clients.weight(id, weight), `has weight ${weight}`);
+  });
+}
+
+const BYTES: Readonly<Record<string, number>> = { '': 1, k: 1000, m: 1_000_000, g: 1_000_000_000 };
+
+function parseBytes(text: string): number {
+  const [, number = '', unit = ''] = /^(\d{1,12})([kmg]?)b?$/i.exec(text) ?? [];
+  if (number === '') throw wrongInput('--bytes', `${JSON.stringify(text)} is no size: give bytes, or like 500k, 20m, 1g`);
+  return Number(number) * (BYTES[unit.toLowerCase()] as number);
+}
+
+function quotaCommand(cli: Cli, group: Command): void {
+  const quota = declare(cli, group, 'quota', {
+    summary: 'Say how much of a client may be unfinished at once; without options: any.',
+    examples: ['clients quota acme --tasks 100000 --bytes 500m', 'clients quota acme'],
+    exits: [3, 7],
+  })
+    .argument('<id>')
+    .option('--tasks <n>', 'tasks that wait, are put off, blocked or running')
+    .option('--bytes <size>', 'of their payloads: 500k, 20m, 1g');
+  perform<{ readonly tasks?: string; readonly bytes?: string }>(cli, quota, async (context, [id = ''], { tasks, bytes }) => {
+    const wanted = { ...(tasks === undefined ? {} : { tasks: parseInteger('--tasks', tasks) }), ...(bytes === undefined ? {} : { bytes: parseBytes(bytes) }) };
+    await withDesk(context, 'there', async (desk) => {
+      const info = await desk.admin().clients.quota(id, wanted);
+      const of = (used: number, most: number | null): string => `${count(used)} of ${most === null ? 'any' : count(most)}`;
+      answer(context, row(info), () => `${of(info.usedTasks, info.tasks)} tasks, ${of(info.usedBytes, info.bytes)} bytes.`);
+    });
   });
 }
 

@@ -28,7 +28,7 @@ export function statsCommand(cli: Cli, program: Command): void {
 function textOf({ io }: Context, stats: QueueStats): string {
   const states = Object.entries(stats.byStatus).filter(([, n]) => n > 0);
   const types = stats.byType.toSorted((a, b) => b.count - a.count);
-  const { throughput, retries, runMs, workers } = stats;
+  const { throughput, retries, runMs, workers, sla } = stats;
   const summary = facts(io, [
     ['tasks', stats.total],
     ...states.map(([name, n]) => [`  ${name}`, { text: count(n), style: styleOf(name) }] as const),
@@ -40,6 +40,7 @@ function textOf({ io }: Context, stats: QueueStats): string {
       'run time',
       runMs.count === 0 ? 'nothing ran' : `half within ${duration(runMs.p50)}, 95 % within ${duration(runMs.p95)}, 99 % within ${duration(runMs.p99)}`,
     ],
+    ['due times', sla.atRisk + sla.breached + sla.met === 0 ? null : `${count(sla.met)} met, ${count(sla.breached)} breached, ${count(sla.atRisk)} at risk`],
     ['workers', `${workers.total} (${workers.active} active, ${workers.stale} stale)`],
   ]);
   if (types.length === 0) return summary;

@@ -78,7 +78,7 @@ function factsOf({ io }: Context, task: Task): string {
     ],
     ['created', instant(task.createdAtUtc, now)],
     ['run after', task.runAfterUtc > task.createdAtUtc ? instant(task.runAfterUtc, now) : null],
-    ['due', instant(task.dueAtUtc, now)],
+    ['due', task.dueAtUtc === null ? null : `${instant(task.dueAtUtc, now)}${task.sla === null ? '' : `, ${task.sla}`}`],
     ['expires', instant(task.expiresAtUtc, now)],
     ['claimed', instant(task.reservedAtUtc, now)],
     ['lease until', instant(task.leaseUntilUtc, now)],

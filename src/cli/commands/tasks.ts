@@ -1,6 +1,7 @@
 // `prismq tasks`: the list with its filters, once or again and again.
 import type { Command } from 'commander';
 import { STATES } from '../../domain/lifecycle.ts';
+import { SLA_FILTERS } from '../../domain/sla.ts';
 import type { TaskState } from '../../domain/lifecycle.ts';
 import type { Task } from '../../domain/task.ts';
 import type { ListFilter, Page } from '../../service/handles.ts';
@@ -22,6 +23,7 @@ interface Flags {
   readonly status?: string;
   readonly type?: string;
   readonly client?: string;
+  readonly sla?: string;
   readonly metadata?: readonly string[];
   readonly limit: string;
   readonly cursor?: string;
@@ -54,6 +56,7 @@ export function tasksCommand(cli: Cli, program: Command): void {
     .option('--status <state>', `one of ${STATES.join(', ')}`)
     .option('--type <category>', "a category, or a pattern like 'Mail.*'")
     .option('--client <id>', 'tasks of this client only')
+    .option('--sla <state>', `how they stand with their due time: one of ${SLA_FILTERS.join(', ')}; the latest due first`)
     .option('--metadata <key=value>', 'of one client: with this pair; may be given again, for tasks that have all', collect)
     .option('--limit <n>', 'rows of a page, 1–1000', '20')
     .option('--cursor <text>', 'the next page, as the one before told')
@@ -71,10 +74,13 @@ export function tasksCommand(cli: Cli, program: Command): void {
   });
 }
 
-function filterOf({ status, type, metadata, limit, cursor }: Flags): ListFilter {
+function filterOf({ status, type, sla, metadata, limit, cursor }: Flags): ListFilter {
   const known = STATES.find((name) => name === status);
   if (status !== undefined && known === undefined) throw wrongInput('--status', `${JSON.stringify(status)} is no state: there are ${STATES.join(', ')}`);
+  const stands = SLA_FILTERS.find((name) => name === sla);
+  if (sla !== undefined && stands === undefined) throw wrongInput('--sla', `${JSON.stringify(sla)} is none of ${SLA_FILTERS.join(', ')}`);
   return {
+    ...(stands === undefined ? {} : { sla: stands }),
     ...(known === undefined ? {} : { status: known satisfies TaskState }),
     ...(type === undefined ? {} : { type }),
     ...(metadata === undefined ? {} : { metadata: parsePairs('--metadata', metadata) }),

@@ -64,7 +64,7 @@ export const AUDIT_TABLES: readonly MovedTable[] = [
     columns: { chain: 'text', sealed_id: 'int' },
     made: {
       postgres: {
-        numbered_id: '(SELECT coalesce(max(a.id), 0) FROM prismq.audit_numbers a WHERE a.chain = r.chain)',
+        numbered_id: '(SELECT coalesce(max(a.last_id), 0) FROM prismq.audit_numbers a WHERE a.chain = r.chain)',
         next_xact: 'pg_current_xact_id()::text::bigint',
         running: `'{}'::bigint[]`,
       },

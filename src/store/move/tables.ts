@@ -42,7 +42,16 @@ export const MOVED: readonly MovedTable[] = [
   {
     name: 'clients',
     key: ['client_id'],
-    columns: { client_id: 'text', status: 'text', weight: 'int', created_at_utc: 'int', draw_floor: 'real', limited: 'flag' },
+    columns: {
+      client_id: 'text',
+      status: 'text',
+      weight: 'int',
+      created_at_utc: 'int',
+      draw_floor: 'real',
+      limited: 'flag',
+      quota_tasks: 'int',
+      quota_bytes: 'int',
+    },
   },
   {
     name: 'data_keys',
@@ -211,6 +220,7 @@ export const MOVED: readonly MovedTable[] = [
     made: { sqlite: ['after_no'], postgres: { after_id: 'NULL' } },
   },
   { name: 'priority_changes', key: BY_TASK, ofTask: true, columns: TASK },
+  { name: 'task_sla', key: BY_TASK, ofTask: true, columns: { ...TASK, due_at_utc: 'int', state: 'text', next_utc: 'int' } },
   {
     name: 'schedules',
     key: ['client_id', 'name'],
@@ -257,11 +267,13 @@ export const NOT_MOVED: Readonly<Record<EngineName, Readonly<Record<string, stri
     schema_migrations: 'of the engine',
     capability_sets: 'made anew with the workers',
     capability_lanes: 'made anew with the workers',
+    quota_room: 'counted anew at the next enqueue',
   },
   postgres: {
     schema_migrations: 'of the engine',
     capability_sets: 'made anew with the workers',
     capability_lanes: 'made anew with the workers',
+    quota_room: 'counted anew at the next enqueue',
     audit_numbers: 'the ids of task_events and security_events, loaded with them',
     audit_last: 'the last numbers of the chains, reckoned with them',
     signing_keys: 'of the logins of one database',

@@ -1,6 +1,7 @@
 // The sealer and the readers of the audit. Rows get their order in the database once nothing can come between; hashing is done here,
 // and seals are kept only when nobody was faster.
 import { hash as digestOf } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { CHAINS, genesis, sealRows } from '../../domain/audit-chain.ts';
 import { sealOf } from '../rows.ts';
 import type { AuditRow, ChainName, Hash, Head, Seal } from '../../domain/audit-chain.ts';
@@ -18,6 +19,7 @@ const sha256: Hash = (text) => digestOf('sha256', text, 'hex');
 const LAST = Number.MAX_SAFE_INTEGER;
 /** Rows that one step brings into order: beyond that many it goes on in another. */
 const NUMBERED_A_STEP = 50_000;
+const HASHED_A_TURN = 500;
 
 /** Brings what was committed into order. All callers of a moment share a step, one that began after they asked. */
 export function createNumbering(admin: Pool): () => Promise<void> {
@@ -71,7 +73,17 @@ async function seal(engine: Engine, most: number): Promise<number> {
     const at = engine.now();
     const groups = Map.groupBy(rows, (row) => row.clientId);
     const heads = await headsIn(engine, chain, [...groups.keys()]);
-    const seals = [...groups].map(([clientId, own]) => sealRows(sha256, heads.get(clientId) ?? genesis(sha256, chain, clientId), own, at));
+    const seals: Seal[] = [];
+    let hashed = 0;
+    for (const [clientId, own] of groups) {
+      seals.push(sealRows(sha256, heads.get(clientId) ?? genesis(sha256, chain, clientId), own, at));
+      hashed += own.length;
+      // Others have their turn of the event loop: nobody waits for more than these.
+      if (hashed > HASHED_A_TURN) {
+        hashed = 0;
+        await setImmediate();
+      }
+    }
     const kept = (await admin.row('sealed_put', SYSTEM, { chain, after, last, seals: JSON.stringify(seals.map(columnsOf)) }))?.[0] === true;
     if (kept) sealed += rows.length;
   }

@@ -1,6 +1,7 @@
 // Enqueue: the calls of many callers as one statement of columns. What the database answers for each becomes its outcome or refusal.
 import { noSuchParent, parentEnded } from '../../domain/dependencies.ts';
 import { ok, refuse } from '../../domain/errors.ts';
+import { quotaExceeded } from '../../domain/quota.ts';
 import type { Refusal, Result } from '../../domain/errors.ts';
 import { QueueError } from '../../domain/errors.ts';
 import type { TaskState } from '../../domain/lifecycle.ts';
@@ -110,6 +111,8 @@ function refusalOf(verdict: string, clientId: string, lanesMost: number, taskId:
     case 'too_many_lanes':
       return refuse('too_many_lanes', `the client ${clientId} has ${lanesMost} distinct pairs of type and compatibility: put what varies into the payload`)
         .refusal;
+    case 'quota_exceeded':
+      return quotaExceeded(clientId, { tasks: numberOf(position), bytes: numberOf(outcome) });
     case 'idempotency_conflict':
       return refuse(
         'idempotency_conflict',
@@ -122,7 +125,16 @@ function refusalOf(verdict: string, clientId: string, lanesMost: number, taskId:
 }
 
 /** What a batch itself refuses; everything else has its sentence already. */
-const VERDICTS: readonly string[] = ['unknown_client', 'client_suspended', 'too_many_lanes', 'idempotency_conflict', 'no_parent', 'parent_ended'];
+const VERDICTS: readonly string[] = [
+  'unknown_client',
+  'client_suspended',
+  'too_many_lanes',
+  'idempotency_conflict',
+  'no_parent',
+  'parent_ended',
+  'quota_exceeded',
+];
+const numberOf = (text: string | undefined): number | null => (text === undefined || text === '' ? null : Number(text));
 
 /** A refusal that ended an atomic batch names its client where the sentence goes. */
 export function sayRefusal(error: unknown, lanesMost: number): unknown {

@@ -26,7 +26,7 @@ const JOINED = {
 const POSITIONS = `JOIN (SELECT client_id, task_id, row_number() OVER (ORDER BY task_id, client_id) AS task_no FROM prismq.tasks) p ON p.client_id = x.client_id AND p.task_id = x.task_id`;
 
 function fromOf(table: MovedTable, fields: readonly Field[]): string {
-  const base = table.chain === undefined ? `prismq.${table.name} x` : `prismq.audit_numbers a ${JOINED[table.chain]}`;
+  const base = table.chain === undefined ? `prismq.${table.name} x` : `prismq.audit_places a ${JOINED[table.chain]}`;
   const lane = table.ofLane === true ? ' JOIN prismq.lanes n ON n.client_id = x.client_id AND n.lane_no = x.lane_no' : '';
   return `${base}${lane}${fields.some(({ name }) => name === 'task_no') ? ` ${POSITIONS}` : ''}`;
 }
@@ -42,7 +42,9 @@ export function selectOf(table: MovedTable, target: EngineName, after: boolean):
   const keys = table.key.map((name) => fields.find((field) => field.name === name) as Field);
   const key = keys.map((field) => expressionOf(table, field));
   const where = [...(after ? [`(${key.join(', ')}) > (${keys.map(({ kind }, i) => `$${i + 1}::${TYPES[kind]}`).join(', ')})`] : []), ...conditionsOf(table)];
-  return `SELECT ${fields.map((field) => expressionOf(table, field)).join(', ')} FROM ${fromOf(table, fields)}${where.length === 0 ? '' : ` WHERE ${where.join(' AND ')}`} ORDER BY ${key.join(', ')}`;
+  // The numbers of the audit lie in runs that are ordered: each is sorted by itself.
+  const order = table.chain === undefined ? key : ['a.last_id', ...key];
+  return `SELECT ${fields.map((field) => expressionOf(table, field)).join(', ')} FROM ${fromOf(table, fields)}${where.length === 0 ? '' : ` WHERE ${where.join(' AND ')}`} ORDER BY ${order.join(', ')}`;
 }
 
 export const countOf = (table: MovedTable): string => `SELECT count(*) FROM prismq.${table.name} x${table.only === undefined ? '' : ` WHERE ${table.only}`}`;
@@ -74,14 +76,14 @@ INSERT INTO prismq.${table.name} (${columns.join(', ')}) SELECT ${values.join(',
 function numbersOf({ chain }: MovedTable): string {
   if (chain === undefined) return '';
   const [client, columns, values] =
-    chain === 'tasks' ? ['r.client_id', 'task_id, seq', 'r.task_id, r.seq'] : [`coalesce(r.client_id, '')`, 'event_id', 'r.event_id'];
+    chain === 'tasks' ? ['r.client_id', 'task_ids, seqs', 'ARRAY[r.task_id], ARRAY[r.seq]'] : [`coalesce(r.client_id, '')`, 'event_ids', 'ARRAY[r.event_id]'];
   return `, base AS MATERIALIZED (SELECT f.client_id, coalesce((SELECT l.no FROM prismq.audit_last l WHERE l.chain = '${chain}' AND l.client_id = f.client_id),
     (SELECT s.seq - s.rows FROM prismq.audit_seals s WHERE s.client_id = f.client_id AND s.chain = '${chain}' AND s.last_id >= f.id ORDER BY s.seq LIMIT 1),
     (SELECT max(s.seq) FROM prismq.audit_seals s WHERE s.client_id = f.client_id AND s.chain = '${chain}'), 0) AS no
   FROM (SELECT ${client} AS client_id, min(r.id) AS id FROM r GROUP BY 1) f),
-numbered AS (INSERT INTO prismq.audit_numbers (chain, id, no, client_id, ${columns})
-  SELECT '${chain}', r.id, b.no + row_number() OVER (PARTITION BY b.client_id ORDER BY r.id), b.client_id, ${values} FROM r JOIN base b ON b.client_id = ${client} RETURNING client_id, no),
-lasting AS (INSERT INTO prismq.audit_last (chain, client_id, no) SELECT '${chain}', n.client_id, max(n.no) FROM numbered n GROUP BY n.client_id
+numbered AS (INSERT INTO prismq.audit_numbers (chain, last_id, last_no, client_id, ${columns})
+  SELECT '${chain}', r.id, b.no + row_number() OVER (PARTITION BY b.client_id ORDER BY r.id), b.client_id, ${values} FROM r JOIN base b ON b.client_id = ${client} RETURNING client_id, last_no),
+lasting AS (INSERT INTO prismq.audit_last (chain, client_id, no) SELECT '${chain}', n.client_id, max(n.last_no) FROM numbered n GROUP BY n.client_id
   ON CONFLICT (chain, client_id) DO UPDATE SET no = excluded.no)`;
 }
 

@@ -1,7 +1,4 @@
 // The operations of the port on PostgreSQL, wired to their parts.
-import { AHEAD_MOST } from '../../domain/explain.ts';
-import type { ExplainFacts } from '../../domain/explain.ts';
-import { LIMITS } from '../../domain/limits.ts';
 import type { Refusal } from '../../domain/errors.ts';
 import { summaryOf } from '../numbers.ts';
 import type { DatabaseCapabilities } from '../database.ts';
@@ -14,16 +11,18 @@ import { auditOperations } from './audit.ts';
 import { cutOperations } from './cuts.ts';
 import { dataKeyOperations } from './data-keys.ts';
 import { limitOperations } from './limits.ts';
+import { quotaOperations } from './quotas.ts';
 import { scheduleOperations } from './schedules.ts';
 import * as book from './book.ts';
 import type { Claimer } from './claim.ts';
-import { call } from './engine.ts';
 import type { Engine } from './engine.ts';
 import { enqueue } from './enqueue.ts';
 import { bulkFind, bulkMove, family } from './bulk.ts';
 import { readDependencies, readParents } from './dependencies.ts';
+import { explainFacts, unroutableFacts } from './explain.ts';
 import { amendment, moveTask } from './moves.ts';
 import { readCounts, readEvents, readInbox, readLogs, readSecurity, readTask, readTasks } from './reads.ts';
+import { forecastFacts } from './sla.ts';
 import { addMessage, heartbeat, holderOf, setProgress, settle } from './settle.ts';
 import { enqueueInside } from './transaction.ts';
 import type { Watch } from './watch.ts';
@@ -41,6 +40,7 @@ export function wire(engine: Engine, claimer: Claimer, watch: Watch, database: D
     ...dataKeyOperations(engine),
     schedules: scheduleOperations(engine),
     limits: limitOperations(engine),
+    quotas: quotaOperations(engine),
     async tick({ retentionMs }) {
       const row = (await pools.admin.row('tick', SYSTEM, { retention_ms: retentionMs, backoff: JSON.stringify(engine.options.defaultBackoff) })) as number[];
       const [expired = 0, promoted = 0, buried = 0, lapsed = 0, purged = 0] = row;
@@ -68,6 +68,8 @@ type TaskOperations = Pick<
   | 'events'
   | 'counts'
   | 'explain'
+  | 'unroutable'
+  | 'forecast'
   | 'cancel'
   | 'requeue'
   | 'reprioritise'
@@ -97,11 +99,9 @@ function taskOperations(engine: Engine, claimer: Claimer, watch: Watch): TaskOpe
     logs: (scope, taskId, page) => readLogs(engine, scope, taskId, page),
     events: (scope, after, limit) => readEvents(engine, scope, after, limit),
     counts: (scope) => readCounts(engine, scope, engine.now()),
-    async explain(scope, clientId, taskId) {
-      const params = { client_id: clientId, task_id: taskId, alive_ms: LIMITS.activeMs.default, most: AHEAD_MOST };
-      const [row] = await call(engine, scope, 'explain_facts', params);
-      return typeof row?.[0] === 'string' ? (JSON.parse(row[0]) as ExplainFacts) : null;
-    },
+    explain: (scope, clientId, taskId) => explainFacts(engine, scope, clientId, taskId),
+    unroutable: (scope, most) => unroutableFacts(engine, scope, most),
+    forecast: (scope, clientId, asked) => forecastFacts(engine, scope, clientId, asked),
     cancel: (scope, taskId, reason) => told(moveTask(engine, scope, taskId, 'cancel', { reason }), moved(scope, taskId)),
     requeue: (scope, taskId) => told(moveTask(engine, scope, taskId, 'requeue', {}), moved(scope, taskId, true)),
     reprioritise: (scope, taskId, priority) => told(moveTask(engine, scope, taskId, 'reprioritise', { priority }), moved(scope, taskId)),

@@ -7,7 +7,8 @@ import { LIMITS } from '../../domain/limits.ts';
 import type { LogEntry, Task } from '../../domain/task.ts';
 import { compileParams } from '../sql-files.ts';
 import { countsOf } from '../numbers.ts';
-import { clientOf, numberCursor, oneClient, pageOf, pageOfTasks, parseCursor, readerOf } from '../pages.ts';
+import type { SlaFilter } from '../../domain/sla.ts';
+import { SLA_OVER, clientOf, numberCursor, oneClient, pageOf, pageOfTasks, parseCursor, readerOf } from '../pages.ts';
 import { OPEN_COLUMNS, PRIVATE_COLUMNS, inboxOf, logOf, securityOf, taskOf } from '../rows.ts';
 import type { Counts, InboxRow, SecurityRow, StorePage, StoreScope, StreamPage, TaskFilter } from '../store.ts';
 import { actingOf, classOf } from './acting.ts';
@@ -74,11 +75,13 @@ export async function readTasks(engine: Engine, scope: StoreScope, filter: TaskF
   const labels = Object.entries(filter.metadata ?? {});
   const after = cursor !== null;
   const inner =
-    labels.length > 0
-      ? labelSql(view, labels.length, filter.status, typed.sql, after)
-      : filter.status === undefined
-        ? allSql(scope, typed.sql, after)
-        : placeSql(scope, filter.status, typed.sql, after);
+    filter.sla !== undefined
+      ? slaSql(view, scope, filter.sla, filter.status, typed.sql, after)
+      : labels.length > 0
+        ? labelSql(view, labels.length, filter.status, typed.sql, after)
+        : filter.status === undefined
+          ? allSql(scope, typed.sql, after)
+          : placeSql(scope, filter.status, typed.sql, after);
   const pairs = Object.fromEntries(labels.flatMap(([key, value], i) => [[`key_${i}`, key] as const, [`value_${i}`, value] as const]));
   // Row by row of the page, and never the whole view for it: the planner does not know how short a page is.
   const sql = `SELECT k.sort, ${columns} FROM (${inner}) k CROSS JOIN LATERAL (SELECT * FROM ${view} v WHERE v.client_id = k.client_id AND v.id = k.task_id OFFSET 0) q ORDER BY k.sort DESC, q.id DESC`;
@@ -91,6 +94,20 @@ export async function readTasks(engine: Engine, scope: StoreScope, filter: TaskF
     ...pairs,
   });
   return pageOfTasks(rows, filter.limit, scope.raw === true);
+}
+
+/** By how tasks stand with their due time: driven from what was told of it, or for `met` from what completed. */
+function slaSql(view: string, scope: StoreScope, sla: SlaFilter, status: TaskState | undefined, typed: string, after: boolean): string {
+  const lanes = typed === '' ? '' : ` AND (t.client_id, t.lane_no) IN (${typed})`;
+  const page = after ? ' AND (t.due_at_utc, t.task_id) < (:value, CAST(:id AS uuid))' : '';
+  const place = status === undefined ? '' : ` AND q.status = '${status}'`;
+  const task = 'JOIN prismq.tasks t ON t.client_id = p.client_id AND t.task_id = p.task_id';
+  const whole = `${task} CROSS JOIN LATERAL (SELECT v.status FROM ${view} v WHERE v.client_id = p.client_id AND v.id = p.task_id OFFSET 0) q`;
+  const from =
+    sla === 'met'
+      ? `prismq.finished p ${whole} WHERE p.status = 'completed' AND p.finished_at_utc <= t.due_at_utc`
+      : `prismq.task_sla p ${whole} WHERE p.state = '${sla}' AND q.status NOT IN (${SLA_OVER[sla]})`;
+  return `SELECT t.client_id, t.task_id, t.due_at_utc AS sort FROM ${from}${ownOf(scope, 'p')}${place}${lanes}${page} AND t.purged_at_utc IS NULL ORDER BY t.due_at_utc DESC, t.task_id DESC LIMIT :most`;
 }
 
 /** By metadata: driven from the index of its first pair; every other pair is a look-up, and so is where the task is. */
@@ -212,12 +229,13 @@ function securityCursor(cursor: string | undefined, all: boolean): { readonly be
 export async function readCounts(engine: Engine, scope: StoreScope, now: number): Promise<Counts> {
   const since = now - DAY_MS;
   const own = { client_id: oneClient(scope) };
-  const [byType, oldest, ended, runs, workers] = (await engine.pools[classOf(scope)].read(actingOf(scope), [
+  const [byType, oldest, ended, runs, workers, sla] = (await engine.pools[classOf(scope)].read(actingOf(scope), [
     { statement: statement('counts_by_lane'), params: own },
     { statement: statement('oldest_ready'), params: own },
     { statement: statement('ended_since'), params: { ...own, since, hour: now - HOUR_MS } },
     { statement: statement('run_times'), params: { ...own, since } },
     { statement: statement('worker_counts'), params: { active: now - LIMITS.activeMs.default, stale: now - LIMITS.staleMs.default } },
-  ])) as [Row[], Row[], Row[], Row[], Row[]];
-  return countsOf({ byType, oldest: oldest[0]?.[0], ended: ended[0], runs: runs[0], workers: workers[0] }, now);
+    { statement: statement('sla_counts'), params: own },
+  ])) as [Row[], Row[], Row[], Row[], Row[], Row[]];
+  return countsOf({ byType, oldest: oldest[0]?.[0], ended: ended[0], runs: runs[0], workers: workers[0], sla: sla[0] }, now);
 }

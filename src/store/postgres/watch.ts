@@ -13,7 +13,7 @@ const CHANNEL = 'prismq';
 /** The first goes at once, then at most one NOTIFY in this time. */
 const COALESCE_MS = 5;
 const AGAIN_FIRST_MS = 200;
-const AGAIN_MOST_MS = 10_000;
+const AGAIN_MOST_MS = 2_000;
 
 export interface WatchOptions {
   readonly driver: Driver;

@@ -104,6 +104,11 @@ function putCut(engine: Engine, { chain, clientId, seq, hash, lastId, atUtc }: C
   security(engine, { actor: 'system', action: 'audit.cut', clientId: clientId === '' ? null : clientId, object: chain, outcome: 'done', details });
 }
 
+function dropTombstones(st: Statements, clientId: string, taskNos: string): void {
+  st.run('cut_edges_drop', { client_id: clientId, task_nos: taskNos });
+  st.run('cut_tombstones_drop', { task_nos: taskNos });
+}
+
 /** The oldest seal behind the cut goes with its rows; how many, or null when there is none. */
 function sweepSeal(st: Statements, { chain, clientId, seq }: Cut): number | null {
   const key = { client_id: clientId, chain };
@@ -116,7 +121,7 @@ function sweepSeal(st: Statements, { chain, clientId, seq }: Cut): number | null
     const task_nos = JSON.stringify(st.rows('cut_tasks', stretch).map(([taskNo]) => taskNo));
     rows = st.run('cut_task_events', stretch);
     const empty = st.rows('cut_tombstones', { task_nos }).map(([taskNo]) => taskNo);
-    if (empty.length > 0) st.run('cut_tombstones_drop', { task_nos: JSON.stringify(empty) });
+    if (empty.length > 0) dropTombstones(st, clientId, JSON.stringify(empty));
   } else rows = st.run('cut_security_events', stretch);
   st.run('cut_seal_drop', { ...key, seq: sealSeq });
   st.run('cut_anchors_drop', { ...key, seq: sealSeq });

@@ -46,12 +46,28 @@ export function bump(engine: Engine, key: 'lanes_version' | 'categories_version'
 /** Whether draws are kept: from the first WEIGHTED_RANDOM claim on. Inside a transaction. */
 export const draws = (engine: Engine): number => (engine.st.remembered('meta_get', { key: 'draws' }, 'draws', '0') === '1' ? 1 : 0);
 
+/** Inside a transaction: of the registry as it is in it. */
+export const categoriesVersion = (engine: Engine): string =>
+  engine.st.remembered('meta_get', { key: 'categories_version' }, 'categories_version', UNTOUCHED) as string;
+/** Of a registry that nobody has changed. */
+const UNTOUCHED = '0';
+
+export interface Registry {
+  /** As it is now. */
+  read(): Categories;
+  /**
+   * One that was found empty may be remembered: it refuses nothing and gives no defaults, and the enqueue that names its version finds
+   * out in its transaction when it is no longer so. Asking for the version takes a transaction of its own.
+   */
+  empty(): (Categories & { readonly seen: string }) | null;
+}
+
 /** The registry of categories, parsed once a version. */
-export function createCategories(engine: Engine): () => Categories {
-  let version: string | null | undefined;
+export function createCategories(engine: Engine): Registry {
+  let version: string | undefined;
   let known: Categories = { mode: 'open', rows: [] };
-  return () => {
-    const current = setting(engine, 'categories_version');
+  const read = (): Categories => {
+    const current = setting(engine, 'categories_version') ?? UNTOUCHED;
     if (current !== version) {
       const rows = engine.st.rows('category_list').map(categoryOf);
       known = { mode: (setting(engine, 'category_mode') ?? 'open') as CategoryMode, rows };
@@ -59,4 +75,5 @@ export function createCategories(engine: Engine): () => Categories {
     }
     return known;
   };
+  return { read, empty: () => (version !== undefined && known.mode === 'open' && known.rows.length === 0 ? { ...known, seen: version } : null) };
 }

@@ -1,7 +1,6 @@
 // Enqueue: many callers' tasks in one transaction. Each item is refused or stored by itself; places and audit rows are set-based.
-import { ok, refuse } from '../../domain/errors.ts';
+import { ok, QueueError, refuse, registryChanged } from '../../domain/errors.ts';
 import type { Refusal, Result } from '../../domain/errors.ts';
-import { QueueError } from '../../domain/errors.ts';
 import type { TaskState } from '../../domain/lifecycle.ts';
 import type { NewTask } from '../../domain/task.ts';
 import type { EnqueueOutcome } from '../store.ts';
@@ -10,13 +9,17 @@ import type { createSets } from './capability-sets.ts';
 import { nameEarlier, placeEdges, resolveParents } from './enqueue-edges.ts';
 import type { PendingEdges } from './enqueue-edges.ts';
 import { limitLane } from './limits.ts';
-import { bump, draws } from './engine.ts';
+import { bump, categoriesVersion, draws } from './engine.ts';
+import { keepRoom, roomOf, takeRoom } from './quotas.ts';
+import type { Room } from './quotas.ts';
 import type { Engine } from './engine.ts';
 import type { Row } from './statements.ts';
 
 export interface EnqueueItem {
   readonly task: NewTask;
   readonly createClient: boolean;
+  /** The version of the registry of categories that it was prepared by; absent: whatever it is. */
+  readonly seen?: string | undefined;
 }
 
 export interface Batch {
@@ -35,6 +38,9 @@ export interface Batch {
   ready: boolean;
   delayed: boolean;
   metadata: boolean;
+  due: boolean;
+  /** What is left of the quotas of clients that have one; null where none has. */
+  rooms: Map<string, Room> | null;
 }
 
 /** Stores a batch. `actor` null: each row's client is its own actor. Throws the first refusal when `atomic`. */
@@ -58,7 +64,10 @@ export function enqueueBatch(
     ready: false,
     delayed: false,
     metadata: false,
+    due: false,
+    rooms: null,
   };
+  if (items.some(({ seen }) => seen !== undefined && seen !== categoriesVersion(engine))) throw registryChanged();
   engine.wall.bind({ clients: [...new Set(items.map((item) => item.task.clientId))].sort() });
   const answers = items.map((item) => {
     const answer = enqueueOne(batch, item);
@@ -76,6 +85,7 @@ function store(batch: Batch, actor: string | null): void {
   const first = st.insertMany('task_insert', rows) - rows.length + 1;
   const [only] = rows;
   if (metadata) st.run('enqueue_metadata', { first });
+  if (batch.due) st.run('enqueue_sla', { first });
   const drawn = draws(engine);
   if (edges !== null) placeEdges(batch, edges, first, actor, drawn);
   else if (only !== undefined && rows.length === 1 && ready && drawn === 0) storeOne(engine, only, first, now, actor);
@@ -84,6 +94,7 @@ function store(batch: Batch, actor: string | null): void {
     if (delayed) st.run('enqueue_delayed', { first, now });
     st.run('enqueue_log', { first, now, actor });
   }
+  for (const [clientId, room] of batch.rooms ?? []) keepRoom(engine, clientId, room);
   for (const [clientId, refusal] of clients) if (refusal === null) engine.activated(clientId);
 }
 
@@ -109,7 +120,11 @@ function enqueueOne(batch: Batch, { task, createClient }: EnqueueItem): Result<E
   const waits = batch.edges === null ? null : resolveParents(batch, batch.edges, task);
   if (waits !== null && !waits.ok) return waits;
   const { now } = batch;
+  const room = batch.rooms?.get(task.clientId);
+  const full = room === undefined ? null : takeRoom(batch.engine, task.clientId, room, task.payload, now);
+  if (full !== null) return { ok: false, refusal: full };
   const runAfter = task.runAfterUtc ?? now + task.delayMs;
+  const due = task.dueAtUtc ?? (task.maxWaitMs === null ? null : now + task.maxWaitMs);
   batch.rows.push([
     task.clientId,
     task.taskId,
@@ -125,7 +140,7 @@ function enqueueOne(batch: Batch, { task, createClient }: EnqueueItem): Result<E
     task.idempotencyKey,
     task.requestDigest,
     task.createdBy,
-    task.dueAtUtc ?? (task.maxWaitMs === null ? null : now + task.maxWaitMs),
+    due,
     task.expiresAtUtc ?? (task.ttlMs === null ? null : now + task.ttlMs),
     task.metadata,
     task.traceparent,
@@ -133,6 +148,7 @@ function enqueueOne(batch: Batch, { task, createClient }: EnqueueItem): Result<E
   ]);
   if (task.idempotencyKey !== null) batch.keys.set(keyOf(task, task.idempotencyKey), task);
   if (task.metadata !== null) batch.metadata = true;
+  if (due !== null) batch.due = true;
   if (runAfter <= now) batch.ready = true;
   else batch.delayed = true;
   return ok({ taskId: task.taskId, status: waits === null || waits.value === 0 ? 'queued' : 'blocked', createdAtUtc: now, deduplicated: false });
@@ -141,14 +157,21 @@ function enqueueOne(batch: Batch, { task, createClient }: EnqueueItem): Result<E
 function clientRefusal(batch: Batch, clientId: string, create: boolean): Refusal | null {
   const known = batch.clients.get(clientId);
   if (known !== undefined) return known;
-  const status = batch.engine.st.remembered('client_state', { client_id: clientId }, `client\n${clientId}`);
+  const state = batch.engine.st.remembered('client_state', { client_id: clientId }, `client\n${clientId}`) as string | undefined;
+  const [status = '', quota] = state?.split(' ') ?? [];
   let refusal: Refusal | null = null;
-  if (status === undefined) {
+  if (status === '') {
     if (create) batch.engine.st.run('client_create', { client_id: clientId, now: batch.now });
     else refusal = refuse('unknown_client', `there is no client ${clientId}: an operator creates it first`).refusal;
   } else if (status !== 'active') refusal = refuse('client_suspended', `the client ${clientId} is suspended`).refusal;
+  if (quota !== undefined && refusal === null) takeQuota(batch, clientId);
   batch.clients.set(clientId, refusal);
   return refusal;
+}
+
+function takeQuota(batch: Batch, clientId: string): void {
+  const room = roomOf(batch.engine, clientId);
+  if (room !== null) (batch.rooms ??= new Map()).set(clientId, room);
 }
 
 const keyOf = (task: NewTask, key: string): string => `${task.clientId}\n${key}`;

@@ -1,10 +1,13 @@
 // What SQLite knows of why a task does not run.
-import { AHEAD_MOST } from '../../domain/explain.ts';
-import type { ExplainFacts } from '../../domain/explain.ts';
+import { AHEAD_MOST, WAITING_MOST } from '../../domain/explain.ts';
+import type { ExplainFacts, WorkerSet } from '../../domain/explain.ts';
 import { LIMITS } from '../../domain/limits.ts';
 import type { Compatibility, GrantSpec, WorkerCapabilities } from '../../domain/task.ts';
+import { oneClient } from '../pages.ts';
+import { unroutableOf } from '../rows.ts';
+import type { StoreScope, UnroutableFacts } from '../store.ts';
 import type { Engine } from './engine.ts';
-import type { Row } from './statements.ts';
+import type { Row, Statements } from './statements.ts';
 
 /** Sets of workers that one look takes in. */
 const MOST_SETS = 1000;
@@ -31,11 +34,23 @@ export function explainFacts({ st, wall, now }: Engine, clientId: string, taskId
       const key = `${name}\n${bucket}`;
       return { name, concurrency, running: running.get(key) ?? 0, rate, perMs, started: started.get(key) ?? 0 };
     }),
-    sets: st.rows('explain_sets', { alive_since: nowUtc - LIMITS.activeMs.default, most: MOST_SETS }).map(([key, live]) => {
-      const { declared, grants } = JSON.parse(key as string) as { readonly declared: WorkerCapabilities; readonly grants: readonly GrantSpec[] };
-      return { declared, grants, live: live as number };
-    }),
+    sets: setsOf(st, nowUtc),
     ahead,
     nowUtc,
   };
+}
+
+const setsOf = (st: Statements, nowUtc: number): WorkerSet[] =>
+  st.rows('explain_sets', { alive_since: nowUtc - LIMITS.activeMs.default, most: MOST_SETS }).map(([key, live]) => {
+    const { declared, grants } = JSON.parse(key as string) as { readonly declared: WorkerCapabilities; readonly grants: readonly GrantSpec[] };
+    return { declared, grants, live: live as number };
+  });
+
+/** What no live worker covers and is due; `ensureLanes` was called. */
+export function unroutableFacts({ st, wall, now }: Engine, scope: StoreScope, most: number): UnroutableFacts {
+  wall.bind({ clients: scope.clients });
+  const nowUtc = now();
+  const bounds = { alive_since: nowUtc - LIMITS.activeMs.default, most_waiting: WAITING_MOST, most };
+  const lanes = st.rows('unroutable', { client_id: oneClient(scope), ...bounds }).map(unroutableOf);
+  return { lanes, sets: setsOf(st, nowUtc) };
 }

@@ -19,6 +19,7 @@ export const FUNCTIONS = new Set([
   'json_quote',
   'julianday',
   'length',
+  'octet_length',
   'like',
   'ln',
   'lower',

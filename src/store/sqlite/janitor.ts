@@ -6,6 +6,7 @@ import { draws } from './engine.ts';
 import type { Engine } from './engine.ts';
 import type { Ready } from '../waiters.ts';
 import type { Row } from './statements.ts';
+import { tellSla } from './sla.ts';
 import { lapse } from './moves.ts';
 import { purgeTasks } from './purge.ts';
 import { expireLeases } from './settle.ts';
@@ -41,6 +42,7 @@ export function tick(engine: Engine, backoffOf: BackoffOf, retentionMs: number):
   const { expired, buried } = expireLeases(engine, backoffOf, now, EXPIRED_A_STEP);
   const lapsed = lapseDue(engine, now);
   dependencyStep(engine, now);
+  tellSla(engine, now);
   const promoted = promoteDue(engine, now, DUE_A_STEP);
   const purged = purgeOld(engine, now - retentionMs, now);
   dropMessages(engine, now - MESSAGES_KEPT_MS);

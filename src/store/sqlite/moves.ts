@@ -51,6 +51,7 @@ export function requeue(engine: Engine, scope: StoreScope, taskId: string): Refu
   return withTask(engine, scope, taskId, 'requeue', 'queued', (place, now) => {
     const waiting = reopenEdges(engine, place);
     leave(engine, place);
+    engine.st.run('quota_stale', { client_id: place.clientId });
     engine.st.run('task_generation', { task_no: place.taskNo, generation: place.generation + 1, now });
     // A new generation starts its attempts, releases and expiry anew; the number of claims goes on, for the fence.
     if (waiting > 0) engine.st.insert('blocked_add', [place.taskNo, place.clientId, place.laneId, place.claims, waiting, place.dueAtUtc, null]);
@@ -99,6 +100,7 @@ export function amend(engine: Engine, scope: StoreScope, taskId: string, change:
     const { st } = engine;
     const details: Record<string, unknown> = {};
     if (change.payload !== undefined) {
+      st.run('quota_stale', { client_id: place.clientId });
       const before = st.row('payload_of', { client_id: place.clientId, task_no: place.taskNo })?.[0] as string;
       st.run('task_payload', { task_no: place.taskNo, payload: change.payload.text, format: change.payload.format, now });
       details['payload'] = { from: change.digest(before), to: change.digest(change.payload.text) };

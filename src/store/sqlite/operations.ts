@@ -11,12 +11,13 @@ import { amend, cancel, purge, reprioritise, requeue } from './moves.ts';
 import { createEvents } from './events.ts';
 import { ensureLanes, ensureListing, hasLanes, hasListing } from './orders.ts';
 import { readInbox, readLogs, readSecurity, readTask, readTasks } from './reads.ts';
-import { explainFacts } from './explain.ts';
+import { explainFacts, unroutableFacts } from './explain.ts';
 import { readDependencies, readParents } from './read-edges.ts';
 import { backoffIn, read } from './parts.ts';
 import type { Parts } from './parts.ts';
 import * as book from './registry.ts';
 import { heartbeatBatch, heartbeatHeld, settleBatch } from './settle.ts';
+import { forecastFacts } from './sla.ts';
 import { readCounts } from './stats.ts';
 import { perTurn } from './turn.ts';
 type TaskOperations = Pick<
@@ -30,6 +31,8 @@ type TaskOperations = Pick<
   | 'events'
   | 'counts'
   | 'explain'
+  | 'unroutable'
+  | 'forecast'
   | 'cancel'
   | 'requeue'
   | 'reprioritise'
@@ -47,8 +50,8 @@ export function taskOperations(parts: Parts): TaskOperations {
     writer.one(scope.actor, action, (refusal) => (refusal === null ? moved(scope, taskId, isReady) : NOTHING));
   const readEvents = createEvents();
   return {
-    enqueue(scope, tasks, { atomic, createClients }) {
-      const items = tasks.map((task) => ({ task, createClient: createClients }));
+    enqueue(scope, tasks, { atomic, createClients, seen }) {
+      const items = tasks.map((task) => ({ task, createClient: createClients, seen }));
       // The rows of clients name their own actor, so that batches of many clients run as one.
       const actor = scope.role === 'client' ? null : scope.actor;
       const kind = atomic ? '' : `enqueue ${actor ?? ''}`;
@@ -75,7 +78,7 @@ export function taskOperations(parts: Parts): TaskOperations {
     logs: (scope, taskId, page) => read(() => readLogs(reader, scope, taskId, page)),
     events: (scope, after, limit) => read(() => readEvents(reader, scope, after, limit)),
     counts: (scope) => read(() => readCounts(reader, scope, engine.now())),
-    explain: (_scope, clientId, taskId) => read(() => explainFacts(engine, clientId, taskId)),
+    ...looks(parts),
     cancel: (scope, taskId, reason) => move(scope, taskId, () => cancel(engine, scope, taskId, reason)),
     requeue: (scope, taskId) => move(scope, taskId, () => requeue(engine, scope, taskId), true),
     reprioritise: (scope, taskId, priority) => move(scope, taskId, () => reprioritise(engine, scope, taskId, priority)),
@@ -84,6 +87,23 @@ export function taskOperations(parts: Parts): TaskOperations {
     bulkFind: (scope, find) => read(() => bulkFind(parts.reader, scope, find)),
     bulkMove: (scope, moves) => writer.one(scope.actor, () => bulkMove(engine, scope, moves)),
     family: (scope, ids, most) => read(() => family(parts.reader, scope, ids, most)),
+  };
+}
+
+/** Why tasks do not run, and when they will. */
+function looks({ engine }: Parts): Pick<Store, 'explain' | 'unroutable' | 'forecast'> {
+  return {
+    explain: (_scope, clientId, taskId) => read(() => explainFacts(engine, clientId, taskId)),
+    async unroutable(scope, most) {
+      if (!hasLanes(engine))
+        await engine.writer.one(
+          scope.actor,
+          () => ensureLanes(engine),
+          () => NOTHING,
+        );
+      return read(() => unroutableFacts(engine, scope, most));
+    },
+    forecast: (_scope, clientId, asked) => read(() => forecastFacts(engine, clientId, asked)),
   };
 }
 
@@ -159,6 +179,11 @@ type BookOperations = Pick<
   | 'recordSecurity'
 >;
 
+function registryOf({ categories }: Parts): Store['categories'] {
+  const now = perTurn(() => read(() => categories.read()));
+  return async (remembered = false) => (remembered ? categories.empty() : null) ?? now();
+}
+
 export function bookOperations(parts: Parts): BookOperations {
   const { engine } = parts;
   const { writer } = engine;
@@ -170,7 +195,7 @@ export function bookOperations(parts: Parts): BookOperations {
     grants: (scope, workerId) => read(() => book.listGrants(engine, scope, workerId)),
     deleteGrant: (scope, grantId) => writer.one(scope.actor, () => book.deleteGrant(engine, scope, grantId)),
     setCategory: (scope, category) => writer.one(scope.actor, () => book.setCategory(engine, scope, category)),
-    categories: perTurn(() => read(() => parts.categories())),
+    categories: registryOf(parts),
     deleteCategory: (scope, pattern) => writer.one(scope.actor, () => book.deleteCategory(engine, scope, pattern)),
     setCategoryMode: (scope, mode) => writer.one(scope.actor, () => book.setCategoryMode(engine, scope, mode)),
     securityEvents: (scope, page) => read(() => readSecurity(parts.reader, scope, page)),

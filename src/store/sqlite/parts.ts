@@ -32,5 +32,5 @@ export function read<T>(action: () => T): Promise<T> {
 }
 
 export const backoffIn = ({ engine, categories }: Parts): ((type: string) => StoreOptions['defaultBackoff']) => {
-  return (type) => categoryValue(categories().rows, type, 'backoff') ?? engine.options.defaultBackoff;
+  return (type) => categoryValue(categories.read().rows, type, 'backoff') ?? engine.options.defaultBackoff;
 };

@@ -8,7 +8,7 @@ export function purgeTasks(engine: Engine, taskNos: readonly number[], now: numb
   const task_nos = JSON.stringify(taskNos);
   engine.st.run('purge_log', { task_nos, now, actor });
   const awaited = engine.st.run('purge_ended', { task_nos });
-  for (const step of ['purge_attempts', 'purge_messages', 'purge_progress', 'purge_metadata', 'purge_finished']) engine.st.run(step, { task_nos });
+  for (const step of ['purge_sla', 'purge_attempts', 'purge_messages', 'purge_progress', 'purge_metadata', 'purge_finished']) engine.st.run(step, { task_nos });
   engine.st.run('purge_tasks', { task_nos, now });
   if (awaited > 0) dependencyStep(engine, now);
 }

@@ -4,7 +4,8 @@ import { patternRange } from '../../domain/category.ts';
 import { ENDED } from '../../domain/lifecycle.ts';
 import type { TaskState } from '../../domain/lifecycle.ts';
 import type { LogEntry, Task } from '../../domain/task.ts';
-import { clientOf, numberCursor, pageOf, pageOfTasks, parseCursor, readerOf } from '../pages.ts';
+import type { SlaFilter } from '../../domain/sla.ts';
+import { SLA_OVER, clientOf, numberCursor, pageOf, pageOfTasks, parseCursor, readerOf } from '../pages.ts';
 import { OPEN_COLUMNS, PRIVATE_COLUMNS, inboxOf, logOf, securityOf, taskOf } from '../rows.ts';
 import type { InboxRow, SecurityRow, StorePage, StoreScope, TaskFilter } from '../store.ts';
 import type { StatementClass } from './rights.ts';
@@ -23,6 +24,7 @@ export const classOf = (scope: StoreScope): StatementClass => readerOf(scope);
 const LOOKED_UP: Readonly<Record<string, string>> = {
   parent_task_id: '(SELECT o.parent_task_id FROM walled.tasks o WHERE o.task_no = q.task_no)',
   waiting_for: '(SELECT o.waiting FROM walled.blocked o WHERE o.task_no = q.task_no)',
+  sla: '(SELECT o.state FROM walled.task_sla o WHERE o.client_id = q.client_id AND o.task_no = q.task_no)',
 };
 const columnsOf = (cls: StatementClass): string =>
   (cls === 'platform' ? OPEN_COLUMNS : [...OPEN_COLUMNS, ...PRIVATE_COLUMNS]).map((column) => LOOKED_UP[column] ?? `q.${column}`).join(', ');
@@ -58,11 +60,13 @@ export function readTasks(reader: Reader, scope: StoreScope, filter: TaskFilter)
   const labels = Object.entries(filter.metadata ?? {});
   const after = cursor !== null;
   const sql =
-    labels.length > 0
-      ? labelSql(labels.length, filter.status, typed.sql, after)
-      : filter.status === undefined
-        ? allSql(scope, typed.sql, after)
-        : placeSql(scope, filter.status, typed.sql, after);
+    filter.sla !== undefined
+      ? slaSql(scope, filter.sla, filter.status, typed.sql, after)
+      : labels.length > 0
+        ? labelSql(labels.length, filter.status, typed.sql, after)
+        : filter.status === undefined
+          ? allSql(scope, typed.sql, after)
+          : placeSql(scope, filter.status, typed.sql, after);
   const pairs = Object.fromEntries(labels.flatMap(([key, value], i) => [[`key_${i}`, key] as const, [`value_${i}`, value] as const]));
   const params: Params = { client_id: clientOf(scope), most: filter.limit + 1, value: cursor?.value ?? 0, id: cursor?.id ?? '', ...typed.params, ...pairs };
   const rows = reader.st.composed(
@@ -89,6 +93,19 @@ function placeSql(scope: StoreScope, status: TaskState, typed: string, after: bo
   const sort = from === 'walled.finished' ? 'p.finished_at_utc' : 't.created_at_utc';
   const page = after ? ` AND (${sort}, t.task_id) < (:value, :id)` : '';
   return `SELECT p.task_no, ${sort} AS sort FROM ${from} p CROSS JOIN walled.tasks t ON t.task_no = p.task_no WHERE 1${own}${ended}${lanes}${page} ORDER BY ${order === 'p.task_no' ? 't.created_at_utc' : order} DESC, t.task_id DESC LIMIT :most`;
+}
+
+/** By how tasks stand with their due time: driven from what was told of it, or for `met` from what completed. */
+function slaSql(scope: StoreScope, sla: SlaFilter, status: TaskState | undefined, typed: string, after: boolean): string {
+  const own = scope.clients === '*' ? '' : ' AND p.client_id = :client_id';
+  const lanes = typed === '' ? '' : ` AND t.lane_id IN (${typed})`;
+  const page = after ? ' AND (t.due_at_utc, t.task_id) < (:value, :id)' : '';
+  const place = status === undefined ? '' : ` AND q.status = '${status}'`;
+  const from =
+    sla === 'met'
+      ? `walled.finished p CROSS JOIN walled.tasks t ON t.task_no = p.task_no CROSS JOIN shown.task_queue q ON q.task_no = p.task_no WHERE p.status = 'completed' AND p.finished_at_utc <= t.due_at_utc`
+      : `walled.task_sla p CROSS JOIN walled.tasks t ON t.task_no = p.task_no CROSS JOIN shown.task_queue q ON q.task_no = p.task_no WHERE p.state = '${sla}' AND q.status NOT IN (${SLA_OVER[sla]})`;
+  return `SELECT t.task_no, t.due_at_utc AS sort FROM ${from}${own}${place}${lanes}${page} AND t.purged_at_utc IS NULL ORDER BY t.due_at_utc DESC, t.task_id DESC LIMIT :most`;
 }
 
 /** By metadata: driven from the index of its first pair; every other pair is a look-up, and so is where the task is. */

@@ -19,13 +19,14 @@ export interface Prepared {
   readonly chains: readonly { readonly chain: ChainName; readonly after: number; readonly last: number; readonly seals: readonly Seal[] }[];
 }
 
-/** Reads and hashes without the write lock. */
-export function prepareSeals(reader: Reader, now: number, most: number): Prepared {
+/** Reads and hashes without the write lock; with an `until` that is past, only chains whose oldest row without a seal is older. */
+export function prepareSeals(reader: Reader, now: number, most: number, until: number): Prepared {
   reader.wall.bind({ clients: '*' });
   const chains: Prepared['chains'][number][] = [];
   let left = most;
   for (const chain of CHAINS) {
     const after = sealedTo(reader.st, chain);
+    if (until < now && !isLeft(rowsAfter(reader.st, chain, after, 1)[0], now, until)) continue;
     const rows = rowsAfter(reader.st, chain, after, left);
     left -= rows.length;
     const last = rows.at(-1)?.id;
@@ -34,6 +35,12 @@ export function prepareSeals(reader: Reader, now: number, most: number): Prepare
     chains.push({ chain, after, last, seals });
   }
   return { rows: most - left, chains };
+}
+
+/** Nobody was there for it in time. What is from later than now, a clock was set back behind: it is of unknown age. */
+function isLeft(row: AuditRow | undefined, now: number, until: number): boolean {
+  const at = row?.fields[0] as number | undefined;
+  return at !== undefined && (at <= until || at > now);
 }
 
 /** Under the write lock: writes the seals, unless somebody else has sealed meanwhile. How many rows are sealed by them. */

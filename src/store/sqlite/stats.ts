@@ -19,6 +19,7 @@ export function readCounts(reader: Reader, scope: StoreScope, now: number): Coun
       oldest: st.row('oldest_ready', own)?.[0],
       ended: st.row('ended_since', { ...own, since: now - DAY_MS, hour: now - HOUR_MS }),
       runs: st.row('run_times', { ...own, since: now - DAY_MS }),
+      sla: st.row('sla_counts', own),
       workers: st.row('worker_counts', { active: now - LIMITS.activeMs.default, stale: now - LIMITS.staleMs.default }),
     },
     now,

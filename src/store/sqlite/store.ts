@@ -16,6 +16,7 @@ import { createCategories } from './engine.ts';
 import type { Engine } from './engine.ts';
 import { asQueueError } from './errors.ts';
 import { limitOperations } from './limits.ts';
+import { quotaOperations } from './quotas.ts';
 import { loadMigrations, migrate } from './migrate.ts';
 import type { MigrationReport } from './migrate.ts';
 import type { Reader } from './reads.ts';
@@ -103,6 +104,7 @@ export function storeOn(db: DatabaseSync, options: SqliteOptions): Store {
     ...systemOperations(parts),
     schedules: scheduleOperations(parts),
     limits: limitOperations(parts),
+    quotas: quotaOperations(parts),
     async close() {
       watch.close();
       await writer.close();

@@ -24,6 +24,8 @@ export const CLIENT_TABLES = {
   task_dependencies: 'client',
   ended_parents: 'client',
   priority_changes: 'client',
+  task_sla: 'client',
+  quota_room: 'client',
   audit_anchors: 'client',
   audit_cuts: 'client',
   audit_retention: 'client',

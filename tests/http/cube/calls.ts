@@ -26,6 +26,7 @@ export const APART = {
   whoami: 'any key, about itself: tests/client',
   metrics: 'no JSON, and no key on its own machine: tests/server',
   bootstrap: 'no key yet: tests/server',
+  enqueueStream: 'a body of lines: tests/http/enqueue-stream.test.ts',
   taskPayload: 'named by a reason in its body: the end of cube/suite.ts',
 } as const satisfies Partial<Record<OperationName, string>>;
 export type CubeName = Exclude<OperationName, keyof typeof APART>;
@@ -51,6 +52,11 @@ export const CALLS: Readonly<Record<CubeName, Readonly<Record<string, MakeCall>>
   taskDependencies: { waiting: ({ taskId }) => ({ path: `/queue/tasks/${taskId}/dependencies` }) },
   waitTask: { ended: ({ endedId }) => ({ path: `/queue/tasks/${endedId}/wait?wait_ms=30000` }) },
   explainTask: { waiting: ({ taskId }) => ({ path: `/queue/tasks/${taskId}/explain` }), held: ({ heldId }) => ({ path: `/queue/tasks/${heldId}/explain` }) },
+  setQuota: { one: ({ clientId }) => ({ path: `/queue/admin/clients/${clientId}/quota`, body: { tasks: 100 } }) },
+  quota: { own: plain('/queue/quota') },
+  unroutable: { all: plain('/queue/unroutable') },
+  forecastTask: { waiting: ({ taskId }) => ({ path: `/queue/tasks/${taskId}/forecast` }) },
+  forecastType: { one: plain('/queue/forecast?type=T.New') },
   stats: { all: plain('/queue/stats') },
   events: { all: plain('/queue/events?last_event_id=0') },
   register: { one: ({ workerId }) => ({ path: `/queue/workers/${workerId}`, body: { strategy: 'FIFO' } }) },
@@ -156,6 +162,7 @@ export const NAMES_AN_OBJECT: ReadonlySet<OperationName> = new Set<OperationName
   'rotateKey',
   'revokeKey',
   'explainTask',
+  'forecastTask',
   'getSchedule',
   'deleteSchedule',
   'pauseSchedule',

@@ -276,6 +276,7 @@ const TWINS: ReadonlySet<OperationName> = new Set<OperationName>([
   'taskLogs',
   'waitTask',
   'explainTask',
+  'forecastTask',
 ]);
 
 /** Where all of a row's permissions are missing, the first is on record. */

@@ -19,7 +19,7 @@ const READS: Readonly<Record<Login, Readonly<Record<string, string>>>> = {
     task_metadata: '*',
     clients: '*',
     worker_grants: 'worker_id, client_id',
-    audit_numbers: 'chain, client_id, no',
+    audit_numbers: 'chain, client_id, last_no',
     audit_last: '*',
   },
   worker: {
@@ -46,7 +46,7 @@ const READS: Readonly<Record<Login, Readonly<Record<string, string>>>> = {
     worker_grants: '*',
     api_keys: 'key_id, client_id, name',
     security_events: 'event_id, client_id, actor, action',
-    audit_numbers: 'chain, client_id, no',
+    audit_numbers: 'chain, client_id, last_no',
     audit_last: '*',
   },
 };

@@ -94,6 +94,8 @@ function seed(c: string, base: number): string {
     INSERT INTO audit_retention VALUES ('${c}', NULL);
     INSERT INTO task_dependencies VALUES ('${c}', ${base + 1}, ${base + 4}, 0, 'cancel', 'open', 100);
     INSERT INTO ended_parents VALUES ('${c}', ${base + 5}, 'dead_letter', 0);
+    INSERT INTO task_sla VALUES ('${c}', ${base + 1}, ${NOW}, 'at_risk', ${NOW});
+    INSERT INTO quota_room VALUES ('${c}', 5, 5, ${NOW});
     INSERT INTO priority_changes VALUES ('${c}', ${base + 1});
     INSERT INTO schedules (client_id, name, kind, every_ms, at_utc, type, payload, options, missed, next_utc, created_at_utc, changed_at_utc)
       VALUES ('${c}', 'ticks-of-${c}', 'every', 1000, ${NOW}, 'mail', 'secret-of-${c}', '{}', 'one', ${NOW}, ${NOW}, ${NOW});

@@ -35,6 +35,17 @@ const statusOf = async (client: ClientHandle, ...ids: readonly string[]): Promis
   Promise.all(ids.map(async (id) => (await client.get(id)).status));
 
 export function dependencySuite(suite: Conformance): void {
+  test(`${suite.name}: a type of which every task was refused is none that the audit knows`, async (t) => {
+    const { client, queue } = await settle(suite, t);
+    await client.enqueue('D.Known');
+    const { categories } = await queue.auditSummary();
+    const [refused] = await client.enqueueMany([{ type: 'D.Refused', dependsOn: [NOWHERE] }]);
+    assert.equal(refused?.ok, false);
+    assert.equal((await queue.auditSummary()).categories, categories);
+    await client.enqueue('D.Refused');
+    assert.equal((await queue.auditSummary()).categories, categories + 1, 'the control');
+  });
+
   test(`${suite.name}: a task is blocked until its parents completed, and then runs`, async (t) => {
     const { client, other, id } = await settle(suite, t);
     const [a, b] = [await client.enqueue('D.A'), await client.enqueue('D.B')];

@@ -74,4 +74,29 @@ export function explainSuite(suite: Conformance): void {
     await limits.pause({ pattern: 'T.*' });
     assert.match(await wordsOf(client, last.taskId), /it is paused until it is resumed/);
   });
+
+  test(`${suite.name}: work that no live worker may take is listed by what it needs, with the reason, until one comes`, async (t) => {
+    const { client, queue, other, clock, id } = await settle(suite, t);
+    const stranger = other.client(freshClient());
+    await stranger.enqueue('T.Strange');
+    for (const host of ['a', 'a', 'b']) await client.enqueue('T.Gpu', null, { compatibility: { gpu: true }, limitKey: host });
+    await client.enqueue('T.Plain');
+    await client.enqueue('T.Later', null, { delayMs: 60_000 });
+    const worker = other.as({ role: 'worker', workerId: `u-${id}` });
+    await queue.admin().grants.create(`u-${id}`, { clientId: id, pattern: '*' });
+    await worker.register();
+    const found = async (): Promise<unknown[]> =>
+      (await client.unroutable()).map(({ clientId, type, compatibility, waiting }) => [clientId, type, compatibility, waiting]);
+    assert.deepEqual(await found(), [[id, 'T.Gpu', { gpu: true }, 3]]);
+    assert.match((await client.unroutable())[0]?.message ?? '', /none has what it needs: gpu/);
+    await worker.beat('draining');
+    assert.deepEqual((await found()).length, 2);
+    assert.deepEqual((await client.unroutable({ limit: 1 })).length, 1);
+    await worker.register({ capabilities: { attributes: { gpu: true } } });
+    assert.deepEqual(await found(), []);
+    clock.now += 61_000;
+    assert.deepEqual((await found()).length, 2);
+    const all = await queue.admin().unroutable({ limit: 1000 });
+    assert.ok(all.some(({ type }) => type === 'T.Strange') && all.some(({ type }) => type === 'T.Gpu'));
+  });
 }

@@ -20,6 +20,8 @@ import { retentionSuite } from './retention.ts';
 import { settlingSuite } from './settling.ts';
 import { scheduleSuite } from './schedules.ts';
 import { schemaSuite } from './schemas.ts';
+import { slaSuite } from './sla.ts';
+import { quotaSuite } from './quotas.ts';
 import { strategySuite } from './strategies.ts';
 import { transitionSuite } from './transitions.ts';
 import { volumeSuite } from './volume.ts';
@@ -52,4 +54,6 @@ export function conformance(suite: Conformance): void {
   bulkSuite(suite);
   schemaSuite(suite);
   explainSuite(suite);
+  slaSuite(suite);
+  quotaSuite(suite);
 }

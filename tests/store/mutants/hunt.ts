@@ -4,6 +4,7 @@
 import type { NamedStatement } from '../../../src/store/sql-files.ts';
 import { CLIENT_TABLES, SHARED_TABLES } from '../../../src/store/sqlite/tables.ts';
 import { CLOCK_ACTS } from './acts-clock.ts';
+import { SLA_ACTS } from './acts-sla.ts';
 import { ACTS } from './acts.ts';
 import type { Act } from './acts.ts';
 import { CLIENTS, THEN } from './fixture.ts';
@@ -39,7 +40,7 @@ class Watched extends Map<string, NamedStatement> {
 
 export async function baselineOf(base: Base, statements: StatementSet): Promise<Baseline> {
   const acts: Baseline['acts'][number][] = [];
-  for (const act of [...ACTS, ...CLOCK_ACTS]) {
+  for (const act of [...ACTS, ...CLOCK_ACTS, ...SLA_ACTS]) {
     const watched = new Watched(statements);
     const record: string[] = [];
     await play(base, watched, act, (seen) => void record.push(seen));

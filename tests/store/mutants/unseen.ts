@@ -29,6 +29,13 @@ const HASH = 'a hash is of one end of one chain; the rest is what the index want
 const TOMBSTONE = 'an emptied task without a row of the audit is a tombstone, whichever cut it is found by';
 
 export const UNSEEN: readonly Unseen[] = [
+  { statement: 'sla_put', condition: 'WHERE client_id = ?3', because: CLIENT },
+  {
+    statement: 'unroutable',
+    condition: `WHERE NOT EXISTS (SELECT 1 FROM walled.capability_lanes c CROSS JOIN walled.workers w ON w.set_id = c.set_id WHERE c.lane_id = n.lane_id AND +c.client_id = n.client_id AND w.heartbeat_utc > ?3 AND w.status IN ('ready', 'busy'))`,
+    because: 'it only saves work: what some live worker covers is left out again by the domain',
+  },
+  ...['c', 'r'].map((table) => ({ statement: 'unroutable', condition: `WHERE +${table}.client_id = n.client_id`, because: OF_ONE })),
   { statement: 'anchor_on_chain', condition: 'WHERE s.seq = ?3', because: HASH },
   { statement: 'audit_steps', condition: "WHERE c.chain = 'tasks'", because: 'no task begins in the middle of its life but behind a cut of its own chain' },
   { statement: 'anchor_open', condition: 'WHERE a.chain = h.chain', because: CHANCE },
