@@ -108,7 +108,14 @@ const unwritten: Attacks = CLASSES.flatMap((cls) =>
 );
 
 /** What a column takes in every row. */
-const VALUES: Readonly<Record<string, string>> = { status: `'suspended'`, idempotency_key: 'null', state: `'met'`, kind: `'once'`, missed: `'all'` };
+const VALUES: Readonly<Record<string, string>> = {
+  'task_sla.state': "'breached'",
+  status: `'suspended'`,
+  idempotency_key: 'null',
+  state: `'met'`,
+  kind: `'once'`,
+  missed: `'all'`,
+};
 
 /** A row of `b` is nobody's who has not bound it, whatever the right. */
 const foreign: Attacks = (['engine', 'registry', 'sealer'] as const).flatMap((cls) =>
@@ -119,7 +126,7 @@ const foreign: Attacks = (['engine', 'registry', 'sealer'] as const).flatMap((cl
       ...(right?.update ?? []).map((column) => ({
         name: `every ${table}.${column} by ${cls}`,
         cls,
-        sql: `update main.${table} set ${column} = ${VALUES[column] ?? '9'}`,
+        sql: `update main.${table} set ${column} = ${VALUES[`${table}.${column}`] ?? VALUES[column] ?? '9'}`,
       })),
     ];
   }),
