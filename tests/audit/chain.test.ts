@@ -140,7 +140,7 @@ test('a row that was put in, copied, or taken from another client is found', asy
 
 test('a seal that was changed, taken out or moved is found', async (t) => {
   for (const sql of [
-    `UPDATE audit_seals SET hash = replace(hash, 'a', 'b') WHERE client_id = 'acme' AND chain = 'tasks' AND seq = (SELECT min(seq) FROM audit_seals WHERE client_id = 'acme' AND chain = 'tasks')`,
+    `UPDATE audit_seals SET hash = replace(hash, substr(hash, 1, 1), 'x') WHERE client_id = 'acme' AND chain = 'tasks' AND seq = (SELECT min(seq) FROM audit_seals WHERE client_id = 'acme' AND chain = 'tasks')`,
     `UPDATE audit_seals SET marks = substr(marks, 1, 16) || '0000000000000000' || substr(marks, 33) WHERE client_id = 'acme' AND chain = 'tasks' AND rows > 2`,
     `DELETE FROM audit_seals WHERE client_id = 'acme' AND chain = 'tasks' AND seq = (SELECT min(seq) FROM audit_seals WHERE client_id = 'acme' AND chain = 'tasks')`,
     `UPDATE audit_seals SET seq = seq + 1 WHERE client_id = 'acme' AND chain = 'tasks' AND seq = (SELECT max(seq) FROM audit_seals WHERE client_id = 'acme' AND chain = 'tasks')`,
