@@ -17,4 +17,9 @@ const HOPELESS: readonly ErrorCode[] = [
 
 export const isHopeless = (error: unknown): boolean => error instanceof QueueError && HOPELESS.includes(error.code);
 
+/** The answer did not come: what was asked for may be committed all the same. */
+const SILENT: readonly ErrorCode[] = ['store_unavailable', 'request_timeout', 'timeout', 'internal'];
+
+export const mayBeDone = (error: unknown): boolean => !(error instanceof QueueError) || SILENT.includes(error.code);
+
 export const isCode = (error: unknown, code: ErrorCode): boolean => error instanceof QueueError && error.code === code;

@@ -7,7 +7,7 @@ import type { ClaimOptions, WorkerHandle } from '../service/handles.ts';
 import type { Attempts } from './attempts.ts';
 import type { Clock } from './clock.ts';
 import { Held, type HeldBuffer, type Leases } from './held.ts';
-import { isCode, isHopeless } from './hopeless.ts';
+import { isCode, isHopeless, mayBeDone } from './hopeless.ts';
 import { BATCH, type Settings } from './options.ts';
 import { Pace } from './pace.ts';
 import { promised } from './promised.ts';
@@ -27,6 +27,8 @@ export interface LoopHost {
   /** The main loop moved: tells the renewal thread. */
   readonly moved: () => void;
   readonly claimed: (count: number) => void;
+  /** A claim failed: what it leased, if anything, nobody knows. */
+  readonly unsure: () => void;
   /** A claim was answered. */
   readonly answered: () => void;
   /** Nothing left to do, and that was the wish: drained, or `maxTasks` reached. */
@@ -271,7 +273,8 @@ export class Loop {
   }
 
   #claimFailed(error: unknown, wasStopped: boolean): void {
-    const { report, broken, outdated } = this.#host;
+    const { report, broken, outdated, unsure } = this.#host;
+    if (mayBeDone(error)) unsure();
     if (!this.#open) return;
     // By us: paused, or another strategy.
     if (wasStopped) return this.openTurn();

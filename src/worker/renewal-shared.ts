@@ -2,10 +2,14 @@
 // engine offers for it.
 import type { HeartbeatResult } from '../domain/task.ts';
 
-/** Places in the shared BigInt64Array: a counter of turns of the event loop, and when all leases were last extended. */
+/**
+ * Places in the shared BigInt64Array: a counter of turns of the event loop, when all leases were last extended, and until when the
+ * thread extends none; monotonic ms of the machine.
+ */
 export const TICK = 0;
 export const RENEWED_AT = 1;
-export const SHARED_BYTES = 2 * BigInt64Array.BYTES_PER_ELEMENT;
+export const RESTS_UNTIL = 2;
+export const SHARED_BYTES = 3 * BigInt64Array.BYTES_PER_ELEMENT;
 
 /** How an engine opens a connection for renewals: the module's URL, and what its `openRenewal` is given. */
 export interface RenewalSource {

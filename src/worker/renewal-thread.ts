@@ -4,7 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { HeartbeatResult } from '../domain/task.ts';
 import { monotonicMs } from './clock.ts';
 import { failureOf } from './outcome.ts';
-import { RENEWED_AT, type RenewalModule, type ThreadData, type ThreadMessage, TICK } from './renewal-shared.ts';
+import { RENEWED_AT, RESTS_UNTIL, type RenewalModule, type ThreadData, type ThreadMessage, TICK } from './renewal-shared.ts';
 
 const { module, data, leaseMs, maxBlockMs, tick } = workerData as ThreadData;
 const shared = new BigInt64Array(tick);
@@ -30,6 +30,8 @@ async function round(renewAll: (leaseMs: number) => Promise<HeartbeatResult>): P
     return leaseMs / 3;
   }
   blocked = false;
+  const rest = Number(Atomics.load(shared, RESTS_UNTIL)) - monotonicMs();
+  if (rest > 0) return rest;
   // Rounded down: the leases were extended later than this.
   const askedAt = Math.floor(monotonicMs());
   try {

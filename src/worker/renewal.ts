@@ -27,6 +27,8 @@ export interface RunningRenewal {
   renewedAt(): number;
   /** The event loop turns. */
   moved(): void;
+  /** A claim was sent and not answered: the store may have leased to us what nobody here knows of, and that must lapse. */
+  unsure(): void;
   /** Resolves when nothing of it runs any more. */
   stop(): Promise<void>;
 }
@@ -58,6 +60,8 @@ export const loopRenewal: Renewal = (host) => {
   return {
     renewedAt: () => Number.NEGATIVE_INFINITY,
     moved: () => undefined,
+    // It extends what it knows by name.
+    unsure: () => undefined,
     async stop() {
       stopped = true;
       alarm?.cancel();

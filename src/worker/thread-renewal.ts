@@ -5,11 +5,13 @@ import type { HeartbeatResult } from '../domain/task.ts';
 import { monotonicMs } from './clock.ts';
 import type { Held } from './held.ts';
 import { loopRenewal, type Renewal, type RenewalHost, renew, type RunningRenewal } from './renewal.ts';
-import { RENEWED_AT, type RenewalSource, SHARED_BYTES, type ThreadData, type ThreadMessage, TICK } from './renewal-shared.ts';
+import { RENEWED_AT, RESTS_UNTIL, type RenewalSource, SHARED_BYTES, type ThreadData, type ThreadMessage, TICK } from './renewal-shared.ts';
 
 /** The same file as it is run: type-stripped from the source, or compiled. */
 const THREAD = new URL(import.meta.url.endsWith('.ts') ? './renewal-thread.ts' : './renewal-thread.js', import.meta.url);
 const PULSE_MS = 1_000;
+/** Leases: one that was extended just before lapses, and is seen to have lapsed. */
+const RESTS_FOR = 1.5;
 /** How long a stop waits for the thread to close its connection. */
 const CLOSING_MS = 2_000;
 
@@ -35,6 +37,9 @@ class ThreadRenewal implements RunningRenewal {
   /** On the event loop: while there is no thread to rely on. */
   #fallback: RunningRenewal | undefined;
   #failures = 0;
+  /** Until the thread goes on. */
+  #rest: NodeJS.Timeout | undefined;
+  #isReady = false;
   #stopping = false;
 
   constructor(source: RenewalSource, host: RenewalHost) {
@@ -56,9 +61,23 @@ class ThreadRenewal implements RunningRenewal {
     Atomics.add(this.#shared, TICK, 1n);
   }
 
+  /** The thread extends all that the store has for this worker: it rests until what is unknown here has lapsed, and the loop does what is known. */
+  unsure(): void {
+    if (this.#stopping) return;
+    const ms = Math.ceil(this.#host.leaseMs * RESTS_FOR);
+    Atomics.store(this.#shared, RESTS_UNTIL, BigInt(Math.ceil(monotonicMs()) + ms));
+    this.#goOver();
+    clearTimeout(this.#rest);
+    this.#rest = setTimeout(() => {
+      this.#rest = undefined;
+      if (this.#isReady) this.#relyOnThread();
+    }, ms).unref();
+  }
+
   async stop(): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#pulse);
+    clearTimeout(this.#rest);
     await this.#fallback?.stop();
     const thread = this.#thread;
     if (thread === undefined || thread.threadId === -1) return;
@@ -87,7 +106,10 @@ class ThreadRenewal implements RunningRenewal {
 
   #told(message: ThreadMessage): void {
     if (this.#stopping) return;
-    if (message.type === 'ready') this.#relyOnThread();
+    if (message.type === 'ready') {
+      this.#isReady = true;
+      if (this.#rest === undefined) this.#relyOnThread();
+    }
     if (message.type === 'failed') this.#trouble(new Error(message.error));
     if (message.type === 'blocked') this.#trouble(new Error(`The event loop did not turn for ${this.#host.maxBlockMs} ms: leases were no longer renewed.`));
     if (message.type === 'renewed') this.#apply(message.result, message.askedAt + this.#offset);
@@ -108,6 +130,7 @@ class ThreadRenewal implements RunningRenewal {
   }
 
   #exited(code: number): void {
+    this.#isReady = false;
     if (this.#stopping) return;
     this.#trouble(
       new Error(

@@ -219,6 +219,7 @@ class RunningWorker implements Worker {
       buffer: this.#buffer,
       moved: () => this.#renewal?.moved(),
       claimed: (count) => this.#tally.claimed(count),
+      unsure: () => this.#renewal?.unsure(),
       answered: () => this.#grace?.check(),
       finished: () => void this.stop(),
       outdated: () => this.#presence.outdated(),

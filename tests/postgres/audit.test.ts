@@ -19,11 +19,8 @@ describe('the sealed audit on PostgreSQL', { skip: binaries().length === 0 }, ()
   let url: string;
   let queue: Queue;
   let store: Store;
-  before(async () => {
-    server = (await startServer()) as Server;
-    url = await server.database({ realClock: true });
-    queue = await openQueue(url, { janitorMs: 0, listenUrl: null });
-    store = await openPostgresStore({
+  const openStore = (): Promise<Store> =>
+    openPostgresStore({
       connect: url,
       migrate: false,
       now: Date.now,
@@ -41,6 +38,11 @@ describe('the sealed audit on PostgreSQL', { skip: binaries().length === 0 }, ()
       onError: () => undefined,
       warn: () => undefined,
     });
+  before(async () => {
+    server = (await startServer()) as Server;
+    url = await server.database({ realClock: true });
+    queue = await openQueue(url, { janitorMs: 0, listenUrl: null });
+    store = await openStore();
   });
   after(async () => {
     await queue?.close();
@@ -101,6 +103,28 @@ describe('the sealed audit on PostgreSQL', { skip: binaries().length === 0 }, ()
     await sealAll();
     const { faults, unsealed } = await verify();
     assert.deepEqual([faults, unsealed], [[], 0]);
+  });
+
+  it('a sealer that was too late leaves the work to the other, and takes it over when that one is gone', async () => {
+    const stores = [await openStore(), await openStore()] as const;
+    const work = async (): Promise<unknown> => queue.client('a').enqueue('T.X');
+    const patient = { patient: true } as const;
+    // Until they have met: both read the place before either puts its seal.
+    let race: number[] = [];
+    for (let i = 0; i < 100 && race.filter((n) => n === 0).length !== 1; i++) {
+      await work();
+      race = await Promise.all(stores.map((one) => one.seal(100, patient)));
+    }
+    const [ahead, behind] = race[0] === 0 ? [stores[1], stores[0]] : [stores[0], stores[1]];
+    await work();
+    assert.equal(await behind.seal(100, patient), 0, 'the other may be at it');
+    assert.equal(await ahead.seal(100, patient), 1);
+    await work();
+    assert.equal(await behind.seal(100, patient), 0, 'the other goes on');
+    assert.equal(await behind.seal(100, patient), 1, 'it does not');
+    await work();
+    assert.equal(await behind.seal(100, patient), 1, 'and is behind no more');
+    for (const one of stores) await one.close();
   });
 
   for (const [name, harm] of [

@@ -28,6 +28,8 @@ interface Rig {
   readonly running: Promise<unknown>;
   /** Resolves when the main loop asks for these leases by name. */
   readonly asked: Promise<readonly string[]>;
+  /** Resolves at the next time that it does. */
+  nextAsk(): Promise<readonly string[]>;
   readonly renewal: RunningRenewal;
 }
 
@@ -38,12 +40,14 @@ function makeRig(t: TestContext, data: Omit<ModuleData, 'counts'>, held: readonl
   const asked = Promise.withResolvers<readonly string[]>();
   let tell: (event: WorkerEvent) => void = () => undefined;
   const running: { renewal?: RunningRenewal } = {};
+  let told = Promise.withResolvers<readonly string[]>();
   const leases = new Leases(() => running.renewal?.renewedAt() ?? Number.NEGATIVE_INFINITY);
   for (const one of held) leases.add(one);
   const handle = {
     heartbeat: async (refs) => {
       const taskIds = refs.map((ref) => ref.taskId);
       asked.resolve(taskIds);
+      told.resolve(taskIds);
       return { extended: [], lost: taskIds, cancelled: [], timedOut: [] };
     },
   } satisfies Partial<WorkerHandle> as unknown as WorkerHandle;
@@ -71,7 +75,17 @@ function makeRig(t: TestContext, data: Omit<ModuleData, 'counts'>, held: readonl
     await renewal.stop();
   });
   const trouble = (): Promise<WorkerEvent> => (troubles[0] === undefined ? new Promise((resolve) => (tell = resolve)) : Promise.resolve(troubles[0]));
-  return { counts, leases, dropped, troubles, trouble, running: runs(counts), asked: asked.promise, renewal };
+  return {
+    counts,
+    leases,
+    dropped,
+    troubles,
+    trouble,
+    running: runs(counts),
+    asked: asked.promise,
+    nextAsk: () => (told = Promise.withResolvers()).promise,
+    renewal,
+  };
 }
 
 const runs = async (counts: Int32Array<SharedArrayBuffer>): Promise<unknown> => Atomics.waitAsync(counts, 0, 0).value;
@@ -98,6 +112,20 @@ test('leases are renewed while the event loop is blocked, and the worker knows i
   // Not one turn of the event loop since: no message has been received.
   assert.ok(renewal.renewedAt() > begun && renewal.renewedAt() <= systemClock.now());
   assert.ok(leases.endOf(held) > begun + LEASE_MS);
+});
+
+test('after a claim whose answer did not come the thread rests, and the event loop extends what is known by name', async (t) => {
+  const { counts, renewal, running, nextAsk } = makeRig(t, { extended: ['t1'] }, [heldTask('t1')]);
+  await running;
+  const asked = nextAsk();
+  renewal.unsure();
+  const before = Atomics.load(counts, 0);
+  assert.deepEqual(await asked, ['t1']);
+  // One may have been on its way.
+  const since = Atomics.load(counts, 0);
+  assert.ok(since <= before + 1, `${since - before} renewals of what nobody knows`);
+  await Atomics.waitAsync(counts, 0, since).value;
+  assert.ok(Atomics.load(counts, 0) > since, 'the thread goes on');
 });
 
 test('what the thread did not extend although it was held is asked about by name, and dropped if it is lost', async (t) => {
