@@ -4,7 +4,7 @@ import { after, before, describe } from 'node:test';
 import type { TestContext } from 'node:test';
 import pg from 'pg';
 import { cube } from '../http/cube/suite.ts';
-import { NOW, fill } from '../http/cube/world.ts';
+import { MASTER_KEY, NOW, fill } from '../http/cube/world.ts';
 import type { Ground, Rows, World } from '../http/cube/world.ts';
 import { CLIENTS, serve } from '../http/stand.ts';
 import type { Rig } from '../http/stand.ts';
@@ -59,7 +59,7 @@ async function onDatabase(t: Closing, server: Server): Promise<Ground> {
   await owner.connect();
   t.after(() => owner.end());
   const open = (one: Closing, isMade = true): Promise<Rig> =>
-    serve(one, { store: { url, isMade }, open: { now: () => (isMade ? NOW + LATER_MS : NOW), connections: 2, listenUrl: null } });
+    serve(one, { store: { url, isMade }, open: { now: () => (isMade ? NOW + LATER_MS : NOW), connections: 2, listenUrl: null, masterKey: MASTER_KEY } });
   const closing: (() => unknown)[] = [];
   const made = await fill(await open({ after: (close: () => unknown) => void closing.push(close) } as unknown as Closing, false));
   for (const close of closing) await close();
