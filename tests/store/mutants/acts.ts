@@ -140,6 +140,11 @@ async function cut(scene: Scene): Promise<void> {
     await see('what is new', () => system.nextAnchor());
   };
   const { audit } = queue.admin();
+  // One waits for another all the time: no cut takes that.
+  for (const client of [me, you]) {
+    const { taskId } = await queue.client(client).enqueue('Mail.Send', 'waited for', { delayMs: 100 * DAY });
+    await queue.client(client).enqueue('Mail.Send', 'waits', { dependsOn: [taskId] });
+  }
   await see('retention', () => audit.retain(me, DAY));
   await see('retention again', () => audit.retain(me, 2 * DAY));
   await see('of nobody', () => audit.retain('nobody', DAY));

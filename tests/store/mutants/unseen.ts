@@ -44,6 +44,7 @@ export const UNSEEN: readonly Unseen[] = [
   ...['ON s.chain = a.chain', 'ON s.client_id = a.client_id', 'ON s.seq = a.seq'].map((condition) => ({ statement: 'cut_point', condition, because: HASH })),
   { statement: 'cut_point', condition: 'ON s.hash = a.hash', because: 'they differ where somebody changed a seal: tests/audit/retention.test.ts does' },
   { statement: 'cut_point', condition: 'WHERE a.seq > ?4', because: 'what is behind a cut is gone a day later, unless a day was not enough for it' },
+  { statement: 'cut_edges_drop', condition: 'WHERE client_id = ?1', because: CLIENT },
   { statement: 'cut_seal_drop', condition: 'WHERE chain = ?2', because: CHANCE },
   { statement: 'cut_tasks', condition: 'WHERE e.client_id = ?3', because: TOMBSTONE },
   { statement: 'cut_tasks', condition: 'WHERE e.log_id BETWEEN ?1 AND ?2', because: TOMBSTONE },
