@@ -4,9 +4,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { enterArena, prepare, stateOf } from '../postgres/attacks/arena.ts';
 import type { Arena, Prepared } from '../postgres/attacks/arena.ts';
-import { doorAttacks } from '../postgres/attacks/doors.ts';
-import { tableAttacks } from '../postgres/attacks/tables.ts';
-import { wayAttacks } from '../postgres/attacks/ways.ts';
+import { allAttacks } from '../postgres/attacks/all.ts';
+import type { NamedAttack } from '../postgres/attacks/all.ts';
 import { binaries, startServer } from '../postgres/server.ts';
 import type { Server } from '../postgres/server.ts';
 import { PAIRS } from './postgres/pairs.ts';
@@ -144,13 +143,12 @@ const MASKED = new Set(PAIRS.map(({ mutant }) => mutant));
 describe('mutants of PostgreSQL', { skip: binaries().length === 0 }, () => {
   let server: Server | null = null;
   let arena: Arena;
+  let attacks: readonly NamedAttack[] = [];
   let prepared: Prepared;
-  const attacks: { readonly name: string; readonly attack: () => Promise<void> }[] = [];
   before(async () => {
     server = (await startServer()) as Server;
     prepared = await prepare(server);
-    const collect = (name: string, attack: () => Promise<void>): void => void attacks.push({ name, attack });
-    for (const suite of [tableAttacks, wayAttacks, doorAttacks]) suite(() => arena, collect);
+    attacks = allAttacks(() => arena);
   });
   after(() => server?.stop());
 

@@ -3,9 +3,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { enterArena, holds, prepare, stateOf } from '../postgres/attacks/arena.ts';
 import type { Arena, Prepared } from '../postgres/attacks/arena.ts';
-import { doorAttacks } from '../postgres/attacks/doors.ts';
-import { tableAttacks } from '../postgres/attacks/tables.ts';
-import { wayAttacks } from '../postgres/attacks/ways.ts';
+import { allAttacks } from '../postgres/attacks/all.ts';
+import type { NamedAttack } from '../postgres/attacks/all.ts';
 import { binaries, startServer } from '../postgres/server.ts';
 import type { Server } from '../postgres/server.ts';
 import { PAIRS } from './postgres/pairs.ts';
@@ -14,12 +13,11 @@ describe('mutants of PostgreSQL behind two walls', { skip: binaries().length ===
   let server: Server | null = null;
   let prepared: Prepared;
   let arena: Arena;
-  const attacks: { readonly name: string; readonly attack: () => Promise<void> }[] = [];
+  let attacks: readonly NamedAttack[] = [];
   before(async () => {
     server = (await startServer()) as Server;
     prepared = await prepare(server);
-    const collect = (name: string, attack: () => Promise<void>): void => void attacks.push({ name, attack });
-    for (const suite of [tableAttacks, wayAttacks, doorAttacks]) suite(() => arena, collect);
+    attacks = allAttacks(() => arena);
   });
   after(() => server?.stop());
 
